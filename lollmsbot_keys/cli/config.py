@@ -1,0 +1,81 @@
+"""`lbk config path|show|check|init`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lollmsbot_keys.commands import config as commands
+from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.errors import Exit
+from lollmsbot_keys.render import config as render
+
+app = typer.Typer(
+    name="config",
+    help="Where the configuration is, what is in force and why, and what is wrong with it.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="The config file, instead of $LBK_CONFIG or the usual place."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@app.command()
+def path(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print the path of the config file, whether it is there or not."""
+    where = commands.where(config)
+    print(render.document({"path": str(where.path), "found": where.found}) if json else clean_line(str(where.path)))
+
+
+@app.command()
+def show(
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="[KEY.PATH]", help="Only this setting or table, such as routing.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print every setting in force, and whether it is a default or comes from the file or the environment."""
+    shown = commands.show(config, key)
+    if json:
+        print(render.settings_json(str(shown.path), shown.settings, found=shown.found))
+    elif sys.stdout.isatty() and commands.drawing_welcome():
+        render.draw(shown.settings)
+    else:
+        print(render.lines(shown.settings), end="")
+
+
+@app.command()
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Say everything that is wrong with the configuration: exit code 3 if anything is."""
+    checked = commands.check(config)
+    draw = render.check_json if json else render.check_lines
+    text = draw(str(checked.path), checked.problems, checked.warnings, found=checked.found)
+    print(text.rstrip("\n"))
+    if not checked.ok:
+        raise typer.Exit(Exit.UNUSABLE)
+
+
+@app.command()
+def init(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Write a config file in which every setting is explained and commented out; never over an existing one."""
+    where = commands.init(config)
+    path, there = str(where.path), where.found
+    message = f"{clean_line(path)} is there already, and stays as it is."
+    if json:
+        document: dict[str, object] = {"path": path, "created": not there}
+        print(render.document({**document, "error": {"code": "config", "message": message}} if there else document))
+    elif there:
+        print(message, file=sys.stderr)
+    else:
+        print(clean_line(path))
+    if there:
+        raise typer.Exit(Exit.NO)

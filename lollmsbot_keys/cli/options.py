@@ -1,0 +1,60 @@
+"""Options that more than one command has, and what they are turned into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lollmsbot_keys.core.catalogue import Privacy
+from lollmsbot_keys.core.request import Priority
+
+SELECTION = "What to ask for"
+OTHER = "Other options"
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="The config file, instead of $LBK_CONFIG or the usual place."),
+]
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="PATH", help="The state file, instead of $LBK_STATE or the usual place."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+PillarOption = Annotated[
+    str | None, typer.Option("--pillar", "-p", metavar="PILLAR", help="Who asks: soul, guardian, heartbeat, …")
+]
+RoleOption = Annotated[
+    str | None, typer.Option("--role", metavar="ROLE", help="As what the pillar asks; its first role by default.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="MODEL", help="An Ollama name, or an OpenRouter id (with a slash)."),
+]
+PrivacyOption = Annotated[
+    Privacy | None, typer.Option("--privacy", help="How far the prompt may travel; critical stays on this machine.")
+]
+FreeOption = Annotated[bool, typer.Option("--free", help="Free models only; never silently a paid one.")]
+PriorityOption = Annotated[
+    Priority, typer.Option("--priority", help="critical may use reserved keys, and goes first in the queue.")
+]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", metavar="NAME", help="This key only (local: the machine's own Ollama).")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where configuration and state are, as far as options say. Given before the command or after it."""
+
+    config: Path | None = None
+    state: Path | None = None
+
+
+def files(context: typer.Context, config: Path | None, state: Path | None) -> Files:
+    """The files a command was given; its own options win over those before it."""
+    before = context.find_object(Files) or Files()
+    return Files(config or before.config, state or before.state)

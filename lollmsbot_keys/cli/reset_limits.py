@@ -1,0 +1,47 @@
+"""`lbk reset-limits`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, files
+from lollmsbot_keys.core.catalogue import Provider
+
+
+def reset_limits(
+    context: typer.Context,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY…]", help="Keys to try again.")] = None,
+    provider: Annotated[
+        Provider | None, typer.Option("--provider", help="A provider's keys, and what is said of its models.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All keys and providers.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be cleared.")] = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Clear cooldowns and disabled marks, and say what was cleared. Money and hourly limits stay as they are.
+
+    \b
+    Examples:
+      $ lbk reset-limits OLLAMA_API_KEY
+      $ lbk reset-limits --provider openrouter --dry-run
+      $ lbk reset-limits --all
+    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    from lollmsbot_keys.cli.boundary import say
+    from lollmsbot_keys.commands import reset_limits as command
+    from lollmsbot_keys.render import machine
+    from lollmsbot_keys.render.cleared import cleared_lines
+
+    where = files(context, config, state)
+    cleared = command.reset_limits(
+        where.config, where.state, keys or (), provider, everything=everything, dry_run=dry_run
+    )
+    for warning in cleared.warnings:
+        say(warning)
+    if json:
+        print(machine.document(machine.cleared_tree(cleared.cooldowns, cleared.disabled, dry_run=dry_run)))
+    else:
+        print("\n".join(cleared_lines(cleared.cooldowns, cleared.disabled, dry_run=dry_run)))

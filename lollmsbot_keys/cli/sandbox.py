@@ -1,0 +1,135 @@
+"""`lbk sandbox [-- CMD…]`."""
+
+from __future__ import annotations
+
+import json as json_format
+import shlex
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from lollmsbot_keys.commands import sandbox as commands
+from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.errors import UsageError
+
+# The first word that is no option begins CMD, and everything after it is CMD's own, as with env and sudo.
+CONTEXT_SETTINGS = {"allow_interspersed_args": False}
+
+
+class Shell(StrEnum):
+    """Whose syntax the exports are printed in."""
+
+    SH = "sh"
+    FISH = "fish"
+
+
+def sandbox(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- CMD…]", help="What to run inside; nothing: serve until Ctrl-C.", show_default=False
+        ),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            "-f",
+            metavar="KEY=KIND[:N]",
+            help="Trouble for a key's next N chats, or for all of them. Repeatable; several of one key queue up.",
+            show_default=False,
+        ),
+    ] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Print every KIND and what it does.")] = False,
+    serve_retired: Annotated[
+        bool, typer.Option("--serve-retired", help="Ollama Cloud still serves the models that it has retired.")
+    ] = False,
+    shell: Annotated[
+        Shell, typer.Option("--shell", help="Syntax of the printed exports.", show_default=True)
+    ] = Shell.SH,
+    json: Annotated[bool, typer.Option("--json", help="Without CMD: one JSON document instead of exports.")] = False,
+) -> None:
+    """Rehearse offline: Ollama Cloud, OpenRouter and a local Ollama on loopback, with made-up keys.
+
+    CMD runs with configuration, state and keys of its own, and `lbk` inside it is this very installation. Nothing
+    leaves the machine, nothing of yours is read or changed. Its exit code is ours; 127 where there is no such command.
+
+    KEY is a key's name, a provider (ollama, openrouter) or local; KEY@check, @list, @show or @manage is for requests
+    other than chat.
+
+    \b
+    Examples:
+      $ lbk sandbox -- lbk ask "Hello"
+      $ lbk sandbox --fault OLLAMA_API_KEY=429:1 -- lbk ask --verbose "Hello"
+      $ lbk sandbox -f ollama=503 -f OPENROUTER_API_KEY_1=429retry=20 -- sh -c 'lbk ask Hi; lbk route'
+      $ lbk sandbox --shell fish
+    """  # noqa: D301  the \\b is what keeps the examples from being re-flowed
+    if list_faults:
+        print(commands.fault_kinds())
+        return
+    if not command:
+        announce = _print_json if json else _print_exports
+        code = commands.serve(fault or (), lambda serving: announce(serving, shell), serve_retired=serve_retired)
+        raise typer.Exit(code)
+    if json:
+        raise UsageError("--json describes a sandbox without CMD; with one, stdout is CMD's. Leave out --json or CMD.")
+    done = commands.rehearse(command, fault or (), _say_started, serve_retired=serve_retired)
+    _say_ended(done)
+    raise typer.Exit(done.exit_code)
+
+
+def _say(text: str) -> None:
+    print(f"sandbox: {clean_line(text)}", file=sys.stderr)
+
+
+def _say_started(serving: commands.Serving) -> None:
+    _say(f"all providers are on loopback; {_faults(serving)}")
+
+
+def _say_ended(done: commands.Rehearsed) -> None:
+    if done.problem is not None:
+        _say(done.problem)
+    for key, statuses in done.chats.items():
+        calls = ", ".join(f"{status} × {count}" if count > 1 else status for status, count in statuses.items())
+        _say(f"{key} answered {calls}")
+
+
+def _faults(serving: commands.Serving) -> str:
+    return f"faults: {', '.join(serving.faults)}" if serving.faults else "no faults"
+
+
+def _print_json(serving: commands.Serving, _shell: Shell) -> None:
+    document = {
+        "environment": dict(serving.exports),
+        "unset": list(serving.unset),
+        "path_prefix": str(serving.launchers),
+        "endpoints": {name: list(urls) for name, urls in serving.endpoints.items()},
+        "control": serving.control,
+        "faults": list(serving.faults),
+    }
+    print(json_format.dumps(document, indent=2, ensure_ascii=False), flush=True)
+
+
+def _print_exports(serving: commands.Serving, shell: Shell) -> None:
+    lines = _fish_lines(serving) if shell is Shell.FISH else _sh_lines(serving)
+    print("\n".join(lines), flush=True)
+    _say(f"serving, {_faults(serving)}. Paste the lines above into another shell; Ctrl-C here ends it.")
+
+
+def _sh_lines(serving: commands.Serving) -> list[str]:
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in serving.exports.items()]
+    path = f'export PATH={shlex.quote(str(serving.launchers))}:"$PATH"'
+    return [*(f"unset {name}" for name in serving.unset if name.isidentifier()), *exports, path]
+
+
+def _fish_lines(serving: commands.Serving) -> list[str]:
+    exports = [f"set -gx {name} {_fish_quoted(value)}" for name, value in serving.exports.items()]
+    path = f"set -gx PATH {_fish_quoted(str(serving.launchers))} $PATH"
+    return [*(f"set -e {name}" for name in serving.unset if name.isidentifier()), *exports, path]
+
+
+def _fish_quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

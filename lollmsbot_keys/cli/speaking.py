@@ -1,0 +1,115 @@
+"""What `lbk ask` says: the answer's text on stdout as it comes, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+from lollmsbot_keys.commands.ask import Listener
+from lollmsbot_keys.core.cleaning import WorkflowCommandGuard, clean_line
+from lollmsbot_keys.core.report import Answer, Attempt, Report
+from lollmsbot_keys.errors import Exit
+
+
+class ReaderGone(Exception):  # noqa: N818 - it is what happened
+    """Nobody reads stdout any more. Not an OSError, so that no network code takes it for its own."""
+
+
+class Speaker(Listener):
+    """Prints a question's progress and end. `workflow`: stdout is read for GitHub's workflow commands."""
+
+    def __init__(self, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
+        self._aloud, self._stream, self._verbose = aloud, stream, verbose
+        self._guard = WorkflowCommandGuard() if workflow else None
+        self._last = "\n"
+        self._counting = False
+
+    # --- while it goes on ---
+
+    def text(self, piece: str) -> None:
+        if self._aloud and self._stream:
+            self._print(self._guard.feed(piece) if self._guard else piece)
+
+    def attempt(self, attempt: Attempt) -> None:
+        if not self._verbose:
+            return
+        status = f" ({attempt.status})" if attempt.status else ""
+        cooled = f", left out until {attempt.cooldown_until:%Y-%m-%d %H:%M:%S} UTC" if attempt.cooldown_until else ""
+        detail = f": {attempt.detail}" if attempt.detail else ""
+        self._say(
+            f"{attempt.key or 'local'} × {attempt.model}: {attempt.outcome}{status} after {attempt.latency_ms} ms"
+            f"{cooled}{detail}"
+        )
+
+    def notice(self, message: str) -> None:
+        self._say(message)
+
+    def waiting(self, until: datetime) -> None:
+        if not sys.stderr.isatty():
+            if self._verbose and not self._counting:
+                self._say(f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC for a key to come free")
+            self._counting = True
+            return
+        from lollmsbot_keys.render.times import until as relative
+
+        self._counting = True
+        print(f"\r\x1b[Klbk: all keys are out, the first comes free {relative(until, datetime.now(UTC))}", end="", file=sys.stderr, flush=True)
+
+    def done_waiting(self) -> None:
+        if self._counting and sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._counting = False
+
+    # --- at the end ---
+
+    def finish(self) -> None:
+        """Leave the terminal at the beginning of a line, whatever happened."""
+        self.done_waiting()
+        if self._aloud and self._stream:
+            if self._guard:
+                self._print(self._guard.flush())
+            if self._last != "\n":
+                self._print("\n")
+
+    def conclude(self, report: Report) -> Exit:
+        """Print what is still to be said, and give the exit code."""
+        if not self._aloud:
+            from lollmsbot_keys.render.machine import document, report_tree
+
+            print(document(report_tree(report)))
+        elif isinstance(report, Answer):
+            self._stream, streamed = True, self._stream
+            if not streamed:
+                self.text(report.text)
+                self.finish()
+            self._say_cost(report)
+        else:
+            self._say(report.message)
+        if isinstance(report, Answer):
+            return Exit.DONE
+        return Exit.REFUSED if report.code == "refused" else Exit.FAILED
+
+    def _say_cost(self, answer: Answer) -> None:
+        if self._verbose:
+            cost = f"{answer.cost_usd} USD" if answer.cost_usd is not None else f"at most {answer.charged_usd} USD"
+            usage = answer.usage
+            self._say(
+                f"{answer.model} through {answer.key or 'local'}: {usage.prompt_tokens} tokens in, "
+                f"{usage.completion_tokens} out, {cost} ({answer.cost_source}), {answer.latency_ms} ms"
+            )
+
+    def _print(self, text: str) -> None:
+        if not text:
+            return
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
+        self._last = text[-1]
+
+    def _say(self, message: str) -> None:
+        if self._last != "\n" and sys.stdout.isatty() and sys.stderr.isatty():
+            print(file=sys.stderr)
+            self._last = "\n"
+        print(f"lbk: {clean_line(message)}", file=sys.stderr)

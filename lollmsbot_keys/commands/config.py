@@ -1,0 +1,142 @@
+"""`lbk config`: where the configuration is, what is in force and why, what is wrong with it, and a first file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from lollmsbot_keys.core.catalogue import Config
+from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
+from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
+from lollmsbot_keys.edges import config_file
+from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The config file's path, and whether it is there."""
+
+    path: Path
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The settings in force, all or those asked for."""
+
+    path: Path
+    found: bool
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is wrong, and what is merely odd."""
+
+    path: Path
+    found: bool
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def where(option: Path | None, environment: Environment | None = None) -> Where:
+    """The config file in use. A named one that is missing is reported, not refused: `init` may be about to write it."""
+    path, _ = (environment or Environment.here()).config_path(option)
+    try:
+        return Where(path, path.exists())
+    except (OSError, ValueError):
+        return Where(path, found=False)
+
+
+def show(option: Path | None, wanted: str | None = None, environment: Environment | None = None) -> Shown:
+    """Every setting in force with its origin; `wanted` is a key path, or the beginning of one.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        UsageError: nothing is called `wanted`.
+    """
+    from lollmsbot_keys.edges.config_origins import settings
+
+    sources = config_file.read(option, environment or Environment.here())
+    found = settings(sources)
+    if wanted is not None:
+        found = _under(wanted, found)
+    return Shown(sources.path, sources.text is not None, found)
+
+
+def check(option: Path | None, environment: Environment | None = None) -> Checked:
+    """Everything that is wrong, as values: in the file, in the variables, and endpoints that no secret may go to."""
+    environment = environment or Environment.here()
+    here = where(option, environment)
+    problems: tuple[Problem, ...] = ()
+    try:
+        sources = config_file.read(option, environment)
+    except ConfigProblems as error:
+        problems = error.problems
+        if not all(problem.variable for problem in problems):
+            return Checked(here.path, here.found, problems, ())
+        sources = config_file.read(option, environment.without_overrides())
+    loaded = config_file.config_of(sources)
+    return Checked(here.path, here.found, (*problems, *_untrusted(sources, loaded.config)), loaded.warnings)
+
+
+def init(option: Path | None, environment: Environment | None = None) -> Where:
+    """Write a first config file; `found` says whether there was one already, which then stays as it is.
+
+    Raises:
+        ConfigError: the place cannot be written to.
+    """
+    from lollmsbot_keys.edges.config_template import write_new
+
+    path, _ = (environment or Environment.here()).config_path(option)
+    try:
+        write_new(path)
+    except FileExistsError:
+        return Where(path, found=True)
+    return Where(path, found=False)
+
+
+def drawing_welcome(environment: Environment | None = None) -> bool:
+    """Whether the environment allows colour and drawing, if stdout is a terminal."""
+    return not (environment or Environment.here()).no_color
+
+
+def _under(wanted: str, settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
+    plain = _unquoted(wanted).removesuffix(".")
+    found = tuple(one for one in settings if f"{_unquoted(one.key)}.".startswith(f"{plain}."))
+    if not found:
+        tables = {_unquoted(one.table) for one in settings}
+        near = get_close_matches(plain, [*(_unquoted(one.key) for one in settings), *tables], n=1)
+        hint = f" Did you mean {near[0]}?" if near else " All settings: lbk config show"
+        raise UsageError(f'No setting is called "{clean_line(wanted)}".{hint}')
+    return found
+
+
+def _unquoted(key: str) -> str:
+    return key.replace('"', "")
+
+
+def _untrusted(sources: config_file.Sources, config: Config) -> list[Problem]:
+    """Endpoints that are used with a secret but may not be shown one."""
+    from lollmsbot_keys.edges.config_origins import settings
+
+    origins = {setting.key: setting for setting in settings(sources)}
+    problems: list[Problem] = []
+    for provider, its in config.providers.items():
+        at = origins[f"providers.{provider}.endpoints"]
+        for endpoint in its.endpoints:
+            if not trusted(provider, endpoint, its.trusted_hosts):
+                message = (
+                    f"{endpoint} may not be shown a secret: it is neither {' nor '.join(sorted(OWN_HOSTS[provider]))} "
+                    f"over https, nor loopback. If it is yours, use https and name its host in "
+                    f"providers.{provider}.trusted_hosts"
+                )
+                problems.append(Problem(message, at.key, at.file, at.line, at.variable))
+    return problems

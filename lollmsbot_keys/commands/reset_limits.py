@@ -1,0 +1,54 @@
+"""`lbk reset-limits`: try again what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.state import Cooldown, Disabled
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was cleared, or with a dry run would be."""
+
+    cooldowns: tuple[Cooldown, ...]
+    disabled: dict[str, Disabled]
+    dry_run: bool
+    warnings: tuple[str, ...]
+
+
+def reset_limits(  # noqa: PLR0913 - the command's options
+    config: Path | None,
+    state: Path | None,
+    keys: Sequence[str],
+    provider: Provider | None,
+    *,
+    everything: bool,
+    dry_run: bool,
+) -> Cleared:
+    """Clear cooldowns and disabled marks of the named keys, of a provider, or all. Money and hourly use stay.
+
+    Raises:
+        UsageError: nothing was named, too much was, or there is no such key.
+        ConfigError, StateError: see there.
+    """
+    named = bool(keys) + (provider is not None) + everything
+    if named != 1:
+        raise UsageError("Name the keys to reset, or one of --provider and --all.")
+    engine = Engine.open(config, state, create=not dry_run)
+    change = engine.resetting(None if everything else keys, () if provider is None else (provider,))
+    before = engine.state.read()
+    _, reset = change(before, engine.clock())
+    if not dry_run and (reset.scopes & before.cooldowns.keys() or reset.keys & before.disabled.keys() or before.streaks):
+        reset = engine.state.update(change)
+    return Cleared(
+        tuple(cooldown for scope, cooldown in before.cooldowns.items() if scope in reset.scopes),
+        {key: disabled for key, disabled in before.disabled.items() if key in reset.keys},
+        dry_run,
+        tuple(engine.warnings),
+    )

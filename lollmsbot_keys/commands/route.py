@@ -1,0 +1,76 @@
+"""`lbk route`: the plan that a request would follow now, at another time, or under assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lollmsbot_keys.core.catalogue import Config
+from lollmsbot_keys.core.money import budget_day, day_end
+from lollmsbot_keys.core.request import Plan, Reason, Request, SetAside
+from lollmsbot_keys.core.wish import unknown
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import UsageError
+
+ASSUMABLE = (Reason.COOLING_DOWN, Reason.DISABLED, Reason.OVER_BUDGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The plan, the time it is for, and whether output must stay plain."""
+
+    plan: Plan
+    now: datetime
+    plain: bool
+    warnings: tuple[str, ...]
+
+
+def decide(
+    config: Path | None, state: Path | None, request: Request, at: str | None, assume: Sequence[str]
+) -> Decided:
+    """Route `request`. `at` is ISO 8601 (without a zone: the budget's) or `+` and a duration; `assume` KEY=STATE.
+
+    Raises:
+        UsageError, ConfigError, StateError: see there.
+    """
+    engine = Engine.open(config, state, create=False)
+    now = engine.clock() if at is None else _moment(at, engine)
+    plan = engine.plan(request, now, _assumptions(assume, engine.config, now))
+    return Decided(plan, now, engine.environment.no_color, (*engine.warnings, *engine.secrets.warnings))
+
+
+def _moment(text: str, engine: Engine) -> datetime:
+    try:
+        if text.startswith("+"):
+            from lollmsbot_keys.core import durations
+
+            return engine.clock() + durations.parse(text[1:])
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=engine.config.timezone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"--at {text!r} is no time. Write it like 2026-11-23T18:30, 2026-11-23T18:30Z, or +2h from now."
+        ) from None
+
+
+def _assumptions(assume: Sequence[str], config: Config, now: datetime) -> dict[str, SetAside]:
+    assumed = {}
+    for text in assume:
+        name, _, state = text.partition("=")
+        if config.key(name) is None:
+            raise UsageError(unknown("key", name, [key.name for key in config.keys]))
+        if state not in [reason.value for reason in ASSUMABLE]:
+            raise UsageError(f"--assume {text!r}: after = comes one of {', '.join(ASSUMABLE)}.")
+        assumed[name] = _assumed(Reason(state), config, now)
+    return assumed
+
+
+def _assumed(reason: Reason, config: Config, now: datetime) -> SetAside:
+    until = None
+    if reason is Reason.COOLING_DOWN:
+        until = now + config.cooldowns.rate_limited
+    elif reason is Reason.OVER_BUDGET:
+        until = day_end(budget_day(now, config.timezone), config.timezone)
+    return SetAside(reason, until, "assumed")

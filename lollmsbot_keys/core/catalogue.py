@@ -1,0 +1,201 @@
+"""The pool's inventory and its rules: providers, keys, models, pillars. Read once, never changed.
+
+Everything here is the merged configuration in typed form. The TOML shape is described in the README;
+``edges.config_file`` turns one into the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Provider(StrEnum):
+    """A company or server with a dialect of its own."""
+
+    OLLAMA = "ollama"
+    OPENROUTER = "openrouter"
+    LOCAL = "local"
+
+
+class Privacy(StrEnum):
+    """How far a prompt may travel; `critical` is the strictest."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    def permits(self, provider: Provider) -> bool:
+        """Whether a prompt of this level may be sent to `provider` at all."""
+        match self:
+            case Privacy.CRITICAL:
+                return provider is Provider.LOCAL
+            case Privacy.HIGH:
+                return provider is not Provider.OPENROUTER
+            case Privacy.MEDIUM | Privacy.LOW:
+                return True
+
+
+_STRICTNESS = tuple(Privacy)
+
+
+def strictest(levels: Iterable[Privacy]) -> Privacy:
+    """The strictest of one or more levels."""
+    return max(levels, key=_STRICTNESS.index)
+
+
+class Balance(StrEnum):
+    """How general requests are spread over one provider's keys. Both take strict turns; the word is for people."""
+
+    ALTERNATE = "alternate"
+    ROUND_ROBIN = "round_robin"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens, as one seller asked them on `priced_on`."""
+
+    input_usd_per_mtok: Decimal
+    output_usd_per_mtok: Decimal
+    priced_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One seller's model: an Ollama name, or an OpenRouter id (which has a slash)."""
+
+    name: str
+    rc2: bool = False
+    openrouter: str | None = None
+    successor: str | None = None
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One named credential. `secret` says where its characters are; it never holds them."""
+
+    name: str
+    provider: Provider
+    secret: str
+    account: str | None = None
+    daily_budget_usd: Decimal | None = None
+    reserved: bool = False
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """Where a provider is reached and what it may cost. `None` limits mean: no limit of ours."""
+
+    endpoints: tuple[str, ...]
+    max_calls_per_hour: int | None = None
+    daily_budget_usd: Decimal | None = None
+    balance: Balance = Balance.ROUND_ROBIN
+    free_models: tuple[str, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a pillar asks for: a model, the key to begin with, and how private its prompts are."""
+
+    model: str
+    key: str | None = None
+    privacy: Privacy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pillar:
+    """One of the eight askers of RC2. The first role is the default one."""
+
+    roles: Mapping[str, Role]
+    fallback: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    prefer_ollama: bool
+    ollama_failover: bool
+    openrouter_fallback: bool
+    prefer_free_tier: bool
+    ollama_usage_threshold_percent: Decimal
+    default_model: str
+    default_privacy: Privacy
+    follow_successors: bool
+    max_output_tokens: int
+    unknown_price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldowns:
+    """How long something is left out where the provider names no time; `longest` bounds every hint."""
+
+    rate_limited: timedelta
+    unavailable: timedelta
+    longest: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    at_percent: Decimal
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole merged configuration. `keys` is in order of priority."""
+
+    timezone: tzinfo
+    routing: Routing
+    cooldowns: Cooldowns
+    alerts: Alerts
+    providers: Mapping[Provider, ProviderSettings]
+    keys: tuple[Key, ...]
+    models: Mapping[str, Model]
+    pillars: Mapping[str, Pillar]
+
+    def key(self, name: str) -> Key | None:
+        return next((key for key in self.keys if key.name == name), None)
+
+    def keys_of(self, provider: Provider) -> tuple[Key, ...]:
+        return tuple(key for key in self.keys if key.provider is provider)
+
+    def model(self, name: str) -> Model:
+        """The catalogue's entry for `name`; a bare one, without price or equivalent, where it has none."""
+        found = match_name(name, self.models)
+        return self.models[found] if found is not None else Model(strip_cloud(name))
+
+    def is_free(self, model: str) -> bool:
+        """Whether `model` is one that its provider gives away, by its name or by the configuration."""
+        return model.endswith(":free") or model in self.providers[Provider.OPENROUTER].free_models
+
+
+def strip_cloud(name: str) -> str:
+    """`gpt-oss:120b-cloud` and `glm-5.2:cloud` as the provider itself calls them: without the local daemon's suffix."""
+    return name.removesuffix("-cloud").removesuffix(":cloud")
+
+
+def is_cloud_name(name: str) -> bool:
+    """Whether a local daemon would pass this model on to ollama.com instead of running it."""
+    return name.casefold().endswith(("-cloud", ":cloud"))
+
+
+def match_name(name: str, known: Iterable[str]) -> str | None:
+    """Find `name` among `known`, with or without its tag and the cloud suffix; `None` where that is ambiguous.
+
+    An exact match wins; `mistral-large-3` finds `mistral-large-3:675b` if no other tag of it is known.
+    """
+    names = known if isinstance(known, Mapping | set | frozenset) else frozenset(known)
+    wanted = strip_cloud(name).removesuffix(":latest")
+    for exact in (name, wanted, f"{wanted}:latest"):
+        if exact in names:
+            return exact
+    if ":" in wanted or "/" in wanted:
+        return None
+    tagged = [known_name for known_name in names if known_name.partition(":")[0] == wanted]
+    return tagged[0] if len(tagged) == 1 else None

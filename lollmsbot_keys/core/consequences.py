@@ -1,0 +1,80 @@
+"""What one finished attempt means for the state: an outcome in, the events to record out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from lollmsbot_keys.core.catalogue import Cooldowns
+from lollmsbot_keys.core.money import UNBILLED, Charge, charge, unconfirmed
+from lollmsbot_keys.core.record import Answered, Cooled, Event, Settled, Stumbled
+from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
+from lollmsbot_keys.core.request import Candidate, Reach, Reason
+from lollmsbot_keys.core.state import Cooldown, Hold, Scope, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One attempt that is over. `failover` is true when it stood in for a failed one."""
+
+    candidate: Candidate
+    hold: Hold
+    outcome: Outcome
+    latency: timedelta
+    failover: bool
+
+
+def charge_for(finished: Finished) -> Charge:
+    """What the attempt is booked at. A failed one costs nothing unless it may have been billed."""
+    candidate, outcome, held = finished.candidate, finished.outcome, finished.hold.amount_usd
+    if outcome.failure is None or (outcome.usage is not None and outcome.usage.cost_usd):
+        return charge(candidate.provider, outcome.usage, candidate.price, held)
+    match outcome.failure.billing:
+        case Billing.NOTHING:
+            return UNBILLED
+        case Billing.POSSIBLY:
+            return unconfirmed(held, candidate.provider)
+        case _:
+            assert_never(outcome.failure.billing)
+
+
+def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:
+    """Everything to record of the attempt, settlement first."""
+    outcome = finished.outcome
+    settled = Settled(
+        finished.hold.id,
+        booked,
+        outcome.usage or Usage(),
+        finished.latency,
+        failed=outcome.failure is not None,
+        failover=finished.failover,
+    )
+    return (settled, *_health(finished.candidate, outcome, cooldowns, now))
+
+
+def _health(candidate: Candidate, outcome: Outcome, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:
+    pair = Scope.of(Reach.KEY_AND_MODEL, candidate)
+    failure = outcome.failure
+    if failure is None:
+        return (Answered(pair),)
+    if failure.stumble:
+        until = now + cooldowns.unavailable
+        return (Stumbled(Cooldown(pair, Reason.COOLING_DOWN, now, until, "three in a row", failure.evidence)),)
+    if failure.until is not None and failure.until > now:
+        scope = Scope.of(failure.reach, candidate)
+        reason = _REASONS.get(failure.kind, Reason.COOLING_DOWN)
+        return (Cooled(Cooldown(scope, reason, now, failure.until, failure.source, failure.evidence)),)
+    return ()
+
+
+_REASONS = {
+    OutcomeKind.NO_CREDIT: Reason.NO_CREDIT,
+    OutcomeKind.NO_SUCH_MODEL: Reason.NO_SUCH_MODEL,
+}
+
+
+def cools_until(snapshot: Snapshot, candidate: Candidate, now: datetime) -> datetime | None:
+    """Until when `candidate` is left out, as `snapshot` has it."""
+    covering = (c.until for c in snapshot.cooldowns.values() if c.until > now and c.scope.covers(candidate))
+    return max(covering, default=None)

@@ -1,0 +1,209 @@
+"""Whether one candidate may be used now, and if not: why, and until when.
+
+Reasons that no time mends come first, in a fixed order. Among those that pass by themselves the longest one is named,
+because only after it the candidate comes free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from lollmsbot_keys.core import money
+from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, is_cloud_name, match_name
+from lollmsbot_keys.core.request import Candidate, Facts, Reach, Reason, SetAside
+from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, Spender, same_secret
+from lollmsbot_keys.core.trust import address, is_loopback, trusted
+from lollmsbot_keys.core.windows import calls_within_an_hour, free_again
+from lollmsbot_keys.core.wish import Wish
+
+
+def account_of(key: Key, fingerprint: str, snapshot: Snapshot) -> str:
+    """Who is billed for `key`: the configured label, else what a key check found, else the key and its secret."""
+    if key.account is not None:
+        return key.account
+    learnt = snapshot.accounts.get(key.name)
+    if learnt is not None and same_secret(learnt.fingerprint, fingerprint):
+        return learnt.name
+    return f"{key.name}#{fingerprint}"
+
+
+class Gone:
+    """Whether a provider is known to serve a model no more: it said so within a day, or its fetched list lacks it."""
+
+    def __init__(self, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
+        self._cooldowns, self._lists, self._now = snapshot.cooldowns, facts.lists, now
+
+    def __call__(self, provider: Provider, model: str) -> bool:
+        told = self._cooldowns.get(Scope(Reach.MODEL, provider, model=model))
+        if told is not None and told.reason is Reason.NO_SUCH_MODEL and told.until > self._now:
+            return True
+        return self.unlisted(provider, model)
+
+    def unlisted(self, provider: Provider, model: str) -> bool:
+        """Whether the provider's list is known and has no such model. Routers of OpenRouter's own are never listed."""
+        listed = self._lists.get(provider)
+        return listed is not None and not model.startswith("openrouter/") and match_name(model, listed) is None
+
+
+def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
+    """Why the whole key is out, whatever the model; `None` if it is ready. Limits and budgets are not looked at."""
+    if not key.enabled:
+        return SetAside(Reason.DISABLED, detail="enabled = false in the configuration")
+    if key.name not in facts.secrets:
+        return SetAside(Reason.NO_SECRET, detail=f"nothing at {key.secret.partition(':')[0]}:")
+    fingerprint = facts.secrets[key.name]
+    disabled = snapshot.disabled.get(key.name)
+    if disabled is not None and same_secret(disabled.fingerprint, fingerprint):
+        return SetAside(Reason.DISABLED, detail=_source(disabled.source, disabled.evidence))
+    account = account_of(key, fingerprint, snapshot)
+    covering = [
+        cooldown
+        for cooldown in snapshot.cooldowns.values()
+        if cooldown.until > now and _covers_key(cooldown.scope, key, fingerprint, account)
+    ]
+    longest = max(covering, key=lambda cooldown: cooldown.until, default=None)
+    return None if longest is None else SetAside(longest.reason, longest.until, _words(longest))
+
+
+def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
+    if scope.provider is not key.provider:
+        return False
+    match scope.reach:
+        case Reach.PROVIDER:
+            return True
+        case Reach.ACCOUNT:
+            return scope.account == account
+        case Reach.KEY:
+            return scope.key == key.name and same_secret(scope.fingerprint, fingerprint)
+        case _:
+            return False
+
+
+class Bench:
+    """Everything that judging the candidates of one request needs, worked out once."""
+
+    def __init__(self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
+        self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
+        self.cooldowns = [cooldown for cooldown in snapshot.cooldowns.values() if cooldown.until > now]
+        self.day = money.budget_day(now, config.timezone)
+        self.committed = money.committed(snapshot, self.day)
+        self.gone = Gone(snapshot, facts, now)
+        self._spent = {provider: money.of_provider(self.committed, provider) for provider in config.providers}
+        self._limits: dict[str, SetAside | None] = {}
+        self._standings: dict[str, SetAside | None] = {}
+        self._trusted: dict[Provider, bool] = {}
+
+    def verdict(self, candidate: Candidate, key: Key | None, off: str) -> SetAside | None:
+        """Why `candidate` is set aside; `None` if it may be used. `off` names a switch that takes it out."""
+        lasting = self._lasting(candidate, key, off)
+        if lasting is not None:
+            return lasting
+        passing = list(self._passing(candidate, key))
+        if passing:
+            return max(passing, key=lambda aside: (aside.until is None, aside.until and aside.until.timestamp()))
+        if key is not None and not self._may_hold_secrets(candidate.provider):
+            host = f"{candidate.endpoints[0]} is not a host of {candidate.provider}: name it in trusted_hosts"
+            return SetAside(Reason.UNTRUSTED_HOST, detail=host)
+        return None
+
+    def _may_hold_secrets(self, provider: Provider) -> bool:
+        """Whether all endpoints of `provider` are trusted: any of them may be the one that answers."""
+        if provider not in self._trusted:
+            settings = self.config.providers[provider]
+            self._trusted[provider] = all(trusted(provider, e, settings.trusted_hosts) for e in settings.endpoints)
+        return self._trusted[provider]
+
+    def _lasting(self, candidate: Candidate, key: Key | None, off: str) -> SetAside | None:
+        if not self.wish.privacy.permits(candidate.provider):
+            return SetAside(Reason.PRIVACY, detail=f"{self.wish.privacy} prompts never go to {candidate.provider}")
+        if off:
+            return SetAside(Reason.PROVIDER_OFF, detail=off)
+        if key is None:
+            return self._local(candidate)
+        whole = self._standing(key)
+        if whole is not None and whole.until is None:
+            return whole
+        assumed = self.facts.assumed.get(key.name)
+        if assumed is not None:
+            return assumed
+        if self.gone.unlisted(candidate.provider, candidate.model):
+            return SetAside(Reason.NO_SUCH_MODEL, detail=f"not in the list of {candidate.provider}")
+        return None
+
+    def _standing(self, key: Key) -> SetAside | None:
+        if key.name not in self._standings:
+            self._standings[key.name] = standing(key, self.snapshot, self.facts, self.now)
+        return self._standings[key.name]
+
+    def _local(self, candidate: Candidate) -> SetAside | None:
+        if is_cloud_name(candidate.model):
+            return SetAside(Reason.UNPROVEN, detail=f"{candidate.model} would leave this machine: it is a cloud model")
+        if self.wish.privacy is Privacy.CRITICAL:
+            remote = next((e for e in candidate.endpoints if _certainly_remote(e)), None)
+            if remote is not None:
+                return SetAside(Reason.UNPROVEN, detail=f"{remote} is not on this machine")
+        return None
+
+    def _passing(self, candidate: Candidate, key: Key | None) -> Iterator[SetAside]:
+        for cooldown in self.cooldowns:
+            if cooldown.scope.covers(candidate):
+                yield SetAside(cooldown.reason, cooldown.until, _words(cooldown))
+        if key is None:
+            return
+        if key.name not in self._limits:
+            self._limits[key.name] = self._hourly(key)
+        limit = self._limits[key.name]
+        if limit is not None:
+            yield limit
+        yield from self._budgets(candidate, key)
+
+    def _hourly(self, key: Key) -> SetAside | None:
+        limit = self.config.providers[key.provider].max_calls_per_hour
+        buckets = self.snapshot.hours.get(key.name)
+        if limit is None or (limit and not buckets):
+            return None
+        calls = calls_within_an_hour(buckets or {}, self.now)
+        if calls < limit:
+            return None
+        until = free_again(buckets or {}, limit, self.now)
+        return SetAside(Reason.HOURLY_LIMIT, until, f"{calls} of {limit} calls within an hour")
+
+    def _budgets(self, candidate: Candidate, key: Key) -> Iterator[SetAside]:
+        settings = self.config.providers[key.provider]
+        caps = (
+            (settings.daily_budget_usd, self._spent[key.provider], f"providers.{key.provider}.daily_budget_usd"),
+            (
+                key.daily_budget_usd,
+                self.committed.get(Spender(key.provider, key.name), money.NOTHING),
+                f"keys.{key.name}.daily_budget_usd",
+            ),
+        )
+        for budget, spent, name in caps:
+            if budget is not None and candidate.bound_usd and spent + candidate.bound_usd > budget:
+                yield self._over(budget, spent, candidate.bound_usd, name)
+
+    def _over(self, budget: Decimal, spent: Decimal, bound: Decimal, name: str) -> SetAside:
+        until = money.day_end(self.day, self.config.timezone) if bound <= budget else None
+        detail = f"{spent:.4f} spent or held, this call could cost {bound:.4f}, {name} is {budget}"
+        return SetAside(Reason.OVER_BUDGET, until, detail)
+
+
+def _certainly_remote(endpoint: str) -> bool:
+    """Whether `endpoint` is the address of another machine, or none at all. A name is for the wire to judge."""
+    found = address(endpoint)
+    if found is None:
+        return True
+    host = found[1]
+    literal = ":" in host or host.rpartition(".")[2].isdecimal()
+    return literal and not is_loopback(host)
+
+
+def _words(cooldown: Cooldown) -> str:
+    return _source(cooldown.source, cooldown.evidence)
+
+
+def _source(source: str, evidence: str) -> str:
+    """By whose word, and in which words, for people."""
+    return f"{source}: {evidence}" if evidence else source

@@ -1,0 +1,136 @@
+"""The per-day sums: how a finished call is booked, and how a finished day leaves the state.
+
+A call belongs to the day its hold was claimed in, so a day leaves only when no hold of it is open any more.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from lollmsbot_keys.core.money import NOTHING, Charge
+from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, ClosedDay, Day, Hold, Snapshot, Spender
+
+MOST_CELLS = 200
+"""More combinations of key, model and pillar than this in one day share a cell: the state stays small."""
+OTHER = "(other)"
+CLOSED_DAYS_KEPT = 8
+MONTHS_KEPT = 3
+
+
+def book(  # noqa: PLR0913 - what there is to say of a finished call
+    snapshot: Snapshot,
+    hold: Hold,
+    charge: Charge,
+    usage: Usage,
+    *,
+    latency: timedelta | None,
+    failed: bool,
+    failover: bool,
+) -> Snapshot:
+    """Add one finished call to its day. `latency` is `None` where nobody saw the end."""
+    entry = Cell(
+        calls=1,
+        errors=int(failed),
+        failovers=int(failover),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        latency_ms=milliseconds(latency) if latency is not None else 0,
+        latencies=_bucket(latency),
+    )
+    return _post(snapshot, hold, added(entry, _amounts(charge, 1)))
+
+
+def unbook(snapshot: Snapshot, hold: Hold, charge: Charge) -> Snapshot:
+    """Take back what `book` added when `hold` lapsed, because the true figure came after all."""
+    return _post(snapshot, hold, added(Cell(calls=-1, errors=-1), _amounts(charge, -1)))
+
+
+def milliseconds(duration: timedelta) -> int:
+    return max(0, round(duration / timedelta(milliseconds=1)))
+
+
+def _amounts(charge: Charge, sign: int) -> Cell:
+    amount = sign * charge.amount_usd
+    return Cell(
+        cost_usd=amount,
+        estimated_usd=amount if charge.source == "estimate" else NOTHING,
+        unconfirmed_usd=amount if charge.unconfirmed else NOTHING,
+        unknown_usd=amount if charge.source == "unknown" and not charge.unconfirmed else NOTHING,
+    )
+
+
+def _bucket(latency: timedelta | None) -> tuple[int, ...]:
+    counts = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+    if latency is not None:
+        counts[bisect_left(LATENCY_BOUNDS_MS, milliseconds(latency))] = 1
+    return tuple(counts)
+
+
+def _post(snapshot: Snapshot, hold: Hold, entry: Cell) -> Snapshot:
+    day = snapshot.days.get(hold.day) or Day(part=hold.id)
+    place = CellKey(hold.provider, hold.key, hold.model, hold.pillar)
+    if place not in day.cells and len(day.cells) >= MOST_CELLS:
+        place = CellKey(hold.provider, hold.key, OTHER, OTHER)
+    cells = {**day.cells, place: added(day.cells.get(place), entry)}
+    spender = Spender(hold.provider, hold.key)
+    spent = {**day.spent, spender: day.spent.get(spender, NOTHING) + entry.cost_usd}
+    return replace(snapshot, days={**snapshot.days, hold.day: Day(day.part, cells, spent)})
+
+
+def added(one: Cell | None, other: Cell) -> Cell:
+    """Two cells as one. Adding is all that is ever done to a cell."""
+    if one is None:
+        return other
+    return Cell(
+        calls=one.calls + other.calls,
+        errors=one.errors + other.errors,
+        failovers=one.failovers + other.failovers,
+        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
+        completion_tokens=one.completion_tokens + other.completion_tokens,
+        cost_usd=one.cost_usd + other.cost_usd,
+        estimated_usd=one.estimated_usd + other.estimated_usd,
+        unconfirmed_usd=one.unconfirmed_usd + other.unconfirmed_usd,
+        unknown_usd=one.unknown_usd + other.unknown_usd,
+        latency_ms=one.latency_ms + other.latency_ms,
+        latencies=tuple(a + b for a, b in zip(one.latencies, other.latencies, strict=True)),
+    )
+
+
+def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedDay, ...]]:
+    """Take out every day that is over and has no open hold. The sums of the last ones stay for the budgets.
+
+    A day from the future is over too: only a clock that has since stepped back can have made it. Its sums stay, so
+    that the day is not a fresh budget when it comes round in truth.
+    """
+    busy = {hold.day for hold in snapshot.holds.values()}
+    over = [d for d in snapshot.days if d not in busy and (d < today or d > today + timedelta(days=1))]
+    if not over:
+        return snapshot, ()
+    closed, months = dict(snapshot.closed), dict(snapshot.months)
+    for day in sorted(over):
+        spent = snapshot.days[day].spent
+        closed[day] = _sums(closed.pop(day, {}), spent)
+        month = f"{day:%Y-%m}"
+        months[month] = _sums(months.pop(month, {}), spent)
+    gone = tuple(ClosedDay(day, snapshot.days[day]) for day in sorted(over))
+    kept = {day: content for day, content in snapshot.days.items() if day not in over}
+    return replace(snapshot, days=kept, closed=_last(closed, CLOSED_DAYS_KEPT), months=_last(months, MONTHS_KEPT)), gone
+
+
+def _sums(one: Mapping[Spender, Decimal], other: Mapping[Spender, Decimal]) -> dict[Spender, Decimal]:
+    return {spender: one.get(spender, NOTHING) + other.get(spender, NOTHING) for spender in {**one, **other}}
+
+
+Moment = TypeVar("Moment", date, str)
+Sums = Mapping[Spender, Decimal]
+
+
+def _last(sums: Mapping[Moment, Sums], kept: int) -> dict[Moment, Sums]:
+    """The entries that were closed last, whatever their dates say."""
+    return dict(list(sums.items())[-kept:])

@@ -1,0 +1,271 @@
+"""What happened, written into the state: `record(snapshot, event, now)` gives the next snapshot.
+
+Each event may be recorded twice without harm. Cooldowns only grow. A settlement moves money from a hold into the day
+that the hold was claimed in, whenever it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar, assert_never
+
+from lollmsbot_keys.core import ledger
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.money import Charge, unconfirmed
+from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.state import (
+    Account,
+    Cooldown,
+    Disabled,
+    Hold,
+    Scope,
+    Snapshot,
+    Waiter,
+    same_secret,
+)
+from lollmsbot_keys.core.windows import counted
+
+KEPT_AFTER_LAPSE = timedelta(hours=6)
+"""How long a lapsed hold waits for a late settlement that corrects it."""
+STUMBLES = 3
+"""So many junk answers in a row on one key and model cool that pair."""
+MOST_COOLDOWNS = 256
+"""More scopes than this do not cool at once: whoever names endless models must not grow the state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A call is about to be sent: its bound is held, its key's window grows, the turn is taken."""
+
+    hold: Hold
+    takes_turn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A call ended: what it is booked at, and whether it failed or stood in for another."""
+
+    hold_id: str
+    charge: Charge
+    usage: Usage
+    latency: timedelta
+    failed: bool
+    failover: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A hold whose call was never made: nothing was sent, so nothing is booked."""
+
+    hold_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cooled:
+    cooldown: Cooldown
+
+
+@dataclass(frozen=True, slots=True)
+class Stumbled:
+    """Junk, a dropped line, a timeout: harmless alone, a cooldown when it is the third in a row."""
+
+    cooldown: Cooldown
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A key and model answered: the row of stumbles is over. Cooldowns stay."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """The provider refused this secret, and the key check agreed."""
+
+    key: str
+    disabled: Disabled
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProved:
+    """A key check found this secret good; perhaps it also told whose it is."""
+
+    key: str
+    fingerprint: str
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A person wants these tried again: see `resettable`. Money and hourly windows stay as they are."""
+
+    scopes: frozenset[Scope]
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """The owners of these holds are gone: each may have been billed, so each is charged in full."""
+
+    hold_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    id: str
+    waiter: Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class WaitOver:
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A notice that is given only once was given."""
+
+    notice: str
+
+
+Event = (
+    Claimed | Settled | Released | Cooled | Stumbled | Answered | KeyRefused | KeyProved | Reset | Lapsed | Waiting | WaitOver | Noticed
+)
+
+
+def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa: PLR0911 - one arm for each event
+    """The snapshot after `event`."""
+    match event:
+        case Claimed():
+            return _claimed(snapshot, event, now)
+        case Settled():
+            return _settled(snapshot, event)
+        case Released(hold_id):
+            return replace(snapshot, holds=_without(snapshot.holds, {hold_id}))
+        case Cooled(cooldown):
+            return _cooled(snapshot, cooldown)
+        case Stumbled(cooldown):
+            return _stumbled(snapshot, cooldown)
+        case Answered(scope):
+            return replace(snapshot, streaks=_without(snapshot.streaks, {scope})) if scope in snapshot.streaks else snapshot
+        case KeyRefused(key, disabled):
+            return replace(snapshot, disabled={**snapshot.disabled, key: disabled})
+        case KeyProved():
+            return _proved(snapshot, event)
+        case Reset():
+            return _reset(snapshot, event)
+        case Lapsed(ids):
+            return _lapsed(snapshot, ids, now)
+        case Waiting(id_, waiter):
+            return replace(snapshot, waiters={**snapshot.waiters, id_: waiter})
+        case WaitOver(ids):
+            return replace(snapshot, waiters=_without(snapshot.waiters, ids)) if ids else snapshot
+        case Noticed(notice):
+            return replace(snapshot, notices=snapshot.notices | {notice})
+        case _:
+            assert_never(event)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _without(mapping: Mapping[K, V], gone: Set[K]) -> dict[K, V]:
+    return {key: value for key, value in mapping.items() if key not in gone}
+
+
+def _claimed(snapshot: Snapshot, event: Claimed, now: datetime) -> Snapshot:
+    hold = event.hold
+    if hold.id in snapshot.holds:
+        return snapshot
+    hours, cursors = snapshot.hours, snapshot.cursors
+    if hold.key:
+        hours = {**hours, hold.key: counted(hours.get(hold.key, {}), now)}
+        if event.takes_turn:
+            cursors = {**cursors, hold.provider: hold.key}
+    return replace(snapshot, holds={**snapshot.holds, hold.id: hold}, hours=hours, cursors=cursors)
+
+
+def _settled(snapshot: Snapshot, event: Settled) -> Snapshot:
+    hold = snapshot.holds.get(event.hold_id)
+    if hold is None:
+        return snapshot
+    if hold.lapsed:
+        snapshot = ledger.unbook(snapshot, hold, unconfirmed(hold.amount_usd, hold.provider))
+    snapshot = ledger.book(
+        snapshot,
+        hold,
+        event.charge,
+        event.usage,
+        latency=event.latency,
+        failed=event.failed,
+        failover=event.failover,
+    )
+    return replace(snapshot, holds=_without(snapshot.holds, {hold.id}))
+
+
+def _lapsed(snapshot: Snapshot, ids: frozenset[str], now: datetime) -> Snapshot:
+    holds = dict(snapshot.holds)
+    for hold_id in ids:
+        hold = holds.get(hold_id)
+        if hold is None or hold.lapsed:
+            continue
+        charge = unconfirmed(hold.amount_usd, hold.provider)
+        snapshot = ledger.book(snapshot, hold, charge, Usage(), latency=None, failed=True, failover=False)
+        holds[hold_id] = replace(hold, lapsed=True, expires=now + KEPT_AFTER_LAPSE)
+    return replace(snapshot, holds=holds)
+
+
+def _cooled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
+    """Keep the later end: a new failure only ever extends what was known."""
+    known = snapshot.cooldowns.get(cooldown.scope)
+    if known is not None and known.until >= cooldown.until:
+        return snapshot
+    if known is None and len(snapshot.cooldowns) >= MOST_COOLDOWNS:
+        return snapshot
+    return replace(snapshot, cooldowns={**snapshot.cooldowns, cooldown.scope: cooldown})
+
+
+def _stumbled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
+    row = snapshot.streaks.get(cooldown.scope, 0) + 1
+    if row < STUMBLES:
+        return replace(snapshot, streaks={**snapshot.streaks, cooldown.scope: row})
+    return _cooled(replace(snapshot, streaks=_without(snapshot.streaks, {cooldown.scope})), cooldown)
+
+
+def _proved(snapshot: Snapshot, event: KeyProved) -> Snapshot:
+    disabled = snapshot.disabled.get(event.key)
+    if disabled is not None and same_secret(disabled.fingerprint, event.fingerprint):
+        snapshot = replace(snapshot, disabled=_without(snapshot.disabled, {event.key}))
+    if event.account is not None:
+        account = Account(event.fingerprint, event.account)
+        snapshot = replace(snapshot, accounts={**snapshot.accounts, event.key: account})
+    return snapshot
+
+
+def _reset(snapshot: Snapshot, event: Reset) -> Snapshot:
+    streaks = {scope for scope in snapshot.streaks if scope.key in event.keys}
+    return replace(
+        snapshot,
+        cooldowns=_without(snapshot.cooldowns, event.scopes),
+        streaks=_without(snapshot.streaks, streaks),
+        disabled=_without(snapshot.disabled, event.keys),
+    )
+
+
+def resettable(snapshot: Snapshot, accounts: Mapping[str, str], providers: Set[Provider]) -> Reset:
+    """Everything that keeps some keys out. `accounts` maps their names to their accounts.
+
+    A key's reset clears what is said of it and of its account; what is said of a model or of a whole provider is
+    cleared with `providers`.
+    """
+    billed = frozenset(accounts.values())
+    scopes = frozenset(
+        scope
+        for scope in snapshot.cooldowns
+        if scope.provider in providers or scope.key in accounts or (scope.account and scope.account in billed)
+    )
+    return Reset(scopes, frozenset(accounts))

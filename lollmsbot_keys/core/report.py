@@ -1,0 +1,180 @@
+"""What became of a request: outcomes of single attempts, and the report at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, assert_never
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.request import Reach
+from lollmsbot_keys.errors import Exit, LbkError
+
+
+class OutcomeKind(StrEnum):
+    """What became of one attempt."""
+
+    ANSWERED = "answered"
+    CUT = "cut"
+    INTERRUPTED = "interrupted"
+    RATE_LIMITED = "rate_limited"
+    UNAUTHORIZED = "unauthorized"
+    NO_CREDIT = "no_credit"
+    FORBIDDEN = "forbidden"
+    MODERATED = "moderated"
+    BAD_REQUEST = "bad_request"
+    NO_SUCH_MODEL = "no_such_model"
+    UNAVAILABLE = "unavailable"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    DROPPED = "dropped"
+    JUNK = "junk"
+    REDIRECTED = "redirected"
+    UNREACHABLE = "unreachable"
+    UNPROVEN = "unproven"
+
+
+class Billing(StrEnum):
+    """Whether money may have been spent on an attempt that gave no complete answer."""
+
+    NOTHING = "nothing"
+    POSSIBLY = "possibly"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the provider says was used. `cost_usd` is its own figure (`None`: it named none)."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The verdict of the failure table on one failed attempt.
+
+    `reach` says what is left out until `until`; with `until` of `None` nothing is, and `reach` only says what it is
+    pointless to try again for this very request. `source` is by whose word (`Retry-After`, `default`, …), `evidence`
+    the provider's own words, already redacted and short. A `final` failure is not tried on another candidate.
+    `stumble` failures cool their key and model only when three come in a row.
+    """
+
+    kind: OutcomeKind
+    reach: Reach
+    until: datetime | None = None
+    source: str = ""
+    evidence: str = ""
+    final: bool = False
+    stumble: bool = False
+    billing: Billing = Billing.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one HTTP attempt gave. A failure is a value, never an exception.
+
+    `started` is true from the first piece of text on: nothing may be sent again after it. `failure` is `None` exactly
+    when `kind` is `answered`.
+    """
+
+    kind: OutcomeKind
+    status: int | None = None
+    failure: Failure | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    started: bool = False
+    generation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One finished HTTP attempt, as reports show it."""
+
+    key: str | None
+    provider: Provider
+    model: str
+    outcome: OutcomeKind
+    status: int | None
+    latency_ms: int
+    cooldown_until: datetime | None = None
+    detail: str = ""
+
+
+NoAnswerCode = Literal["refused", "failed", "cut"]
+CostSource = Literal["provider", "estimate", "unknown", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer, and what it took.
+
+    `charged_usd` is what the ledger holds for it, also where `cost_usd` is `None` because nobody knows the price.
+    """
+
+    text: str
+    key: str | None
+    provider: Provider
+    model: str
+    pillar: str | None
+    role: str | None
+    finish_reason: str | None
+    usage: Usage
+    cost_usd: Decimal | None
+    cost_source: CostSource
+    charged_usd: Decimal
+    latency_ms: int
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No complete answer. `text` is what came before a cut, `retry_at` when a key may come free by itself."""
+
+    code: NoAnswerCode
+    message: str
+    retry_at: datetime | None
+    attempts: tuple[Attempt, ...]
+    text: str = ""
+
+
+Report = Answer | NoAnswer
+
+
+class NoAnswerError(LbkError):
+    """A question without a complete answer, for Python callers. `report` has the attempts and when to try again."""
+
+    def __init__(self, report: NoAnswer) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+class Refused(NoAnswerError):
+    exit = Exit.REFUSED
+    code = "refused"
+
+
+class AllFailed(NoAnswerError):
+    exit = Exit.FAILED
+    code = "failed"
+
+
+class AnswerCut(AllFailed):
+    code = "cut"
+
+
+def delivered(report: Report) -> Answer:
+    """The answer, or the reason that there is none as an exception."""
+    if isinstance(report, Answer):
+        return report
+    match report.code:
+        case "refused":
+            raise Refused(report)
+        case "failed":
+            raise AllFailed(report)
+        case "cut":
+            raise AnswerCut(report)
+        case _:
+            assert_never(report.code)

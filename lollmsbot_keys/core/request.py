@@ -1,0 +1,179 @@
+"""What is asked for, and what may take it: the input and the output of a routing decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
+
+
+class Priority(StrEnum):
+    """`critical` may use reserved keys in their ordinary place, and goes first among those who wait."""
+
+    NORMAL = "normal"
+    CRITICAL = "critical"
+
+
+class Reason(StrEnum):
+    """Why a candidate may not be used now. `unproven` may also mark one that only the wire can judge."""
+
+    NO_SECRET = "no_secret"
+    DISABLED = "disabled"
+    COOLING_DOWN = "cooling_down"
+    HOURLY_LIMIT = "hourly_limit"
+    OVER_BUDGET = "over_budget"
+    NO_CREDIT = "no_credit"
+    PRIVACY = "privacy"
+    UNPROVEN = "unproven"
+    NO_SUCH_MODEL = "no_such_model"
+    PROVIDER_OFF = "provider_off"
+    RESERVED = "reserved"
+    UNTRUSTED_HOST = "untrusted_host"
+
+
+class Reach(StrEnum):
+    """How far a failure reaches."""
+
+    REQUEST = "request"
+    KEY_AND_MODEL = "key_and_model"
+    MODEL = "model"
+    KEY = "key"
+    FREE_MODELS = "free_models"
+    ACCOUNT = "account"
+    PROVIDER = "provider"
+
+
+class Rule(StrEnum):
+    """Which sentence of the routing rules put a candidate into the plan."""
+
+    PINNED_KEY = "pinned_key"
+    NAMED_MODEL = "named_model"
+    SUCCESSOR = "successor"
+    EQUIVALENT = "equivalent"
+    FALLBACK = "fallback"
+    OPENROUTER_MODEL = "openrouter_model"
+    FREE = "free"
+    GENERAL = "general"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question, as far as routing cares: everything but its words.
+
+    `prompt_bytes` is the size of all messages in UTF-8, which bounds their tokens. `max_output_tokens` of `None`
+    means the configured cap.
+    """
+
+    model: str | None = None
+    pillar: str | None = None
+    role: str | None = None
+    privacy: Privacy | None = None
+    free: bool = False
+    priority: Priority = Priority.NORMAL
+    key: str | None = None
+    prompt_bytes: int = 0
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Why, until when (`None`: nobody knows), and in whose words."""
+
+    reason: Reason
+    until: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One key × provider × model that was considered for one request.
+
+    `key` is `None` for the local provider. `price` is `None` where nobody knows it; `bound_usd` is then computed from
+    the configured unknown price. `fingerprint` is the secret's ("" where it is not known yet). `takes_turn` says that
+    the keys stand here in turns, so that using this one passes the turn on.
+    """
+
+    key: str | None
+    provider: Provider
+    model: str
+    endpoints: tuple[str, ...]
+    rule: Rule
+    price: Price | None
+    bound_usd: Decimal
+    free: bool = False
+    account: str = ""
+    fingerprint: str = ""
+    takes_turn: bool = False
+    unproven: bool = False
+    set_aside: SetAside | None = None
+
+    @property
+    def eligible(self) -> bool:
+        return self.set_aside is None
+
+    @property
+    def label(self) -> str:
+        """What people call it: the key's name, or `local`."""
+        return self.key or "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ordered candidates for one request, and what the request turned out to mean.
+
+    `retry_at` is when the first candidate may come free by itself: `None` while one is eligible, or if none ever will.
+    """
+
+    candidates: tuple[Candidate, ...]
+    privacy: Privacy
+    pillar: str | None
+    role: str | None
+    max_output_tokens: int
+    retry_at: datetime | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def choice(self) -> Candidate | None:
+        """The candidate to use now. `None` where there is none, or where an untrusted host would come first."""
+        for candidate in self.candidates:
+            if candidate.eligible:
+                return candidate
+            if candidate.set_aside is not None and candidate.set_aside.reason is Reason.UNTRUSTED_HOST:
+                return None
+        return None
+
+    @property
+    def untrusted(self) -> Candidate | None:
+        """The candidate that would be used now if its host could be trusted with a secret."""
+        if self.choice is not None:
+            return None
+        return next(
+            (c for c in self.candidates if c.set_aside is not None and c.set_aside.reason is Reason.UNTRUSTED_HOST),
+            None,
+        )
+
+
+class Tried(NamedTuple):
+    """A candidate that failed for this very request, and how far it is pointless to try again."""
+
+    candidate: Candidate
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What routing must know beyond configuration and state.
+
+    `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet). `lists` holds
+    the model names of each provider whose list is known and fresh. `assumed` answers `what if`.
+    """
+
+    secrets: Mapping[str, str]
+    lists: Mapping[Provider, frozenset[str]] = field(default_factory=dict)
+    assumed: Mapping[str, SetAside] = field(default_factory=dict)

@@ -1,0 +1,283 @@
+"""The decision: which key, provider and model may take a request now, in which order, and why not the others.
+
+`route` is pure: the same request, configuration, snapshot, facts and time always give the same plan. `lbk route`
+prints that plan and `KeyPool` follows it, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, Role, match_name
+from lollmsbot_keys.core.request import (
+    Candidate,
+    Facts,
+    Plan,
+    Priority,
+    Reason,
+    Request,
+    Rule,
+    SetAside,
+    Tried,
+)
+from lollmsbot_keys.core.state import Scope, Snapshot
+from lollmsbot_keys.core.wish import Wish, understand
+from lollmsbot_keys.core.windows import calls_within_an_hour
+
+
+class Option(NamedTuple):
+    """One place of the order, before it is judged. `off` names the switch that takes it out, if one does."""
+
+    key: Key | None
+    provider: Provider
+    model: str
+    rule: Rule
+    takes_turn: bool = False
+    off: str = ""
+
+
+def route(
+    request: Request,
+    config: Config,
+    snapshot: Snapshot,
+    facts: Facts,
+    now: datetime,
+    tried: Sequence[Tried] = (),
+) -> Plan:
+    """Order everything that could take `request` at `now`, and say of each why it may or may not.
+
+    `tried` are the candidates that failed for this very request: they are left out, with all that shares their fault.
+
+    Raises:
+        UsageError: the request names a pillar, role or key that does not exist.
+    """
+    wish = understand(request, config)
+    order = _Order(wish, config, snapshot, facts, now, tried)
+    bench = judge.Bench(wish, config, snapshot, facts, now)
+    seen: set[tuple[str | None, Provider, str]] = set()
+    candidates = []
+    for option in order.options():
+        identity = (option.key.name if option.key else None, option.provider, option.model)
+        if identity not in seen and wish.admits(option.key):
+            seen.add(identity)
+            candidates.append(_candidate(option, bench))
+    remaining = _keep_reserved_back(_not_tried(candidates, tried), config, wish)
+    return Plan(
+        candidates=tuple(remaining),
+        privacy=wish.privacy,
+        pillar=wish.pillar,
+        role=wish.role,
+        max_output_tokens=wish.max_output_tokens,
+        retry_at=_retry_at(remaining),
+        notices=_notices(remaining, wish),
+    )
+
+
+class _Order:
+    """The routing rules: in which order providers, keys and models are asked."""
+
+    def __init__(
+        self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime, tried: Sequence[Tried]
+    ) -> None:
+        self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
+        self.tried = tried
+        self.gone = judge.Gone(snapshot, facts, now)
+
+    def options(self) -> Iterator[Option]:
+        if self.wish.free_first:
+            yield from self._free()
+            if not self.wish.or_paid:
+                yield from self._local()
+                return
+        sides: tuple[Callable[[], Iterator[Option]], ...] = (self._ollama_side, self._openrouter_side)
+        yield from self._pinned_elsewhere()
+        for side in sides if self._ollama_first() else reversed(sides):
+            yield from side()
+
+    def _ollama_first(self) -> bool:
+        if not self.config.routing.prefer_ollama:
+            return False
+        return not self.wish.general or self._ollama_use_percent() < self.config.routing.ollama_usage_threshold_percent
+
+    def _ollama_use_percent(self) -> float:
+        """Calls of the last hour over all usable Ollama keys, as a share of what they may make."""
+        limit = self.config.providers[Provider.OLLAMA].max_calls_per_hour
+        keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.facts.secrets]
+        if limit is None or not keys:
+            return 0.0
+        calls = sum(calls_within_an_hour(self.snapshot.hours.get(key.name, {}), self.now) for key in keys)
+        return 100 * calls / (len(keys) * limit) if limit else 100.0
+
+    def _in_turn(self, provider: Provider) -> tuple[Key, ...]:
+        """The provider's keys, beginning after the one that took the last turn."""
+        keys = self.config.keys_of(provider)
+        last = self.snapshot.cursors.get(provider)
+        start = next((place for place, key in enumerate(keys, 1) if key.name == last), 0)
+        return keys[start:] + keys[:start]
+
+    def _pin(self) -> Key | None:
+        return self.config.key(self.wish.pin) if self.wish.pin else None
+
+    def _pinned_elsewhere(self) -> Iterator[Option]:
+        """A role of an Ollama model may be pinned to an OpenRouter key: it begins there, with the equivalent."""
+        pin, equivalent = self._pin(), self._equivalent()
+        if pin and equivalent and pin.provider is Provider.OPENROUTER:
+            yield Option(pin, Provider.OPENROUTER, equivalent, Rule.PINNED_KEY)
+
+    def _equivalent(self) -> str | None:
+        return self.wish.model if self.wish.is_openrouter_id else self.config.model(self.wish.model).openrouter
+
+    def _ollama_side(self) -> Iterator[Option]:
+        if not self.wish.is_openrouter_id:
+            yield from self._ollama_keys()
+        yield from self._local()
+
+    def _ollama_keys(self) -> Iterator[Option]:
+        keys = self._in_turn(Provider.OLLAMA) if self.wish.general else self.config.keys_of(Provider.OLLAMA)
+        pin = self._pin()
+        if pin and pin.provider is Provider.OLLAMA:
+            keys = (pin, *(key for key in keys if key is not pin))
+        only = self._only_ollama_key(keys)
+        for depth, model in enumerate(self._with_successors()):
+            for key in keys:
+                rule = Rule.GENERAL if self.wish.general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
+                off = "" if only is None or key is only else "routing.ollama_failover is off"
+                yield Option(
+                    key, Provider.OLLAMA, model, Rule.SUCCESSOR if depth else rule, takes_turn=self.wish.general, off=off
+                )
+
+    def _only_ollama_key(self, keys: Sequence[Key]) -> Key | None:
+        """With Ollama's failover off, the one key that stands for the side. `None` lets all of them stand."""
+        if self.config.routing.ollama_failover or self.wish.key:
+            return None
+        for tried in self.tried:
+            if tried.candidate.provider is Provider.OLLAMA:
+                return self.config.key(tried.candidate.key or "")
+        usable = [key for key in keys if key.enabled and key.name in self.facts.secrets]
+        if self.wish.general:
+            free_now = [key for key in usable if judge.standing(key, self.snapshot, self.facts, self.now) is None]
+            usable = free_now or usable
+        return usable[0] if usable else keys[0] if keys else None
+
+    def _with_successors(self) -> Iterator[str]:
+        """The model, and as long as Ollama is known to have dropped the last one, the one it named instead."""
+        model = self.config.model(self.wish.model).name
+        passed = {model}
+        yield model
+        while self.config.routing.follow_successors and self.gone(Provider.OLLAMA, model):
+            successor = self.config.model(model).successor
+            if successor is None or successor in passed:
+                return
+            passed.add(successor)
+            model = successor
+            yield model
+
+    def _local(self) -> Iterator[Option]:
+        """Local is last, for models it is known to have; at `critical` it is all there is, known or not."""
+        listed = match_name(self.wish.model, self.facts.lists.get(Provider.LOCAL, frozenset()))
+        if listed or self.wish.privacy is Privacy.CRITICAL:
+            yield Option(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
+
+    def _openrouter_side(self) -> Iterator[Option]:
+        switched_off = not (self.config.routing.openrouter_fallback or self.wish.is_openrouter_id or self.wish.key)
+        off = "routing.openrouter_fallback is off" if switched_off else ""
+        model = self._equivalent()
+        if model is not None:
+            rule = (
+                Rule.OPENROUTER_MODEL
+                if self.wish.is_openrouter_id
+                else Rule.GENERAL
+                if self.wish.general
+                else Rule.EQUIVALENT
+            )
+            for key in self._in_turn(Provider.OPENROUTER):
+                yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
+        if self.wish.fallback is not None:
+            yield from self._fallback(self.wish.fallback, off)
+
+    def _fallback(self, fallback: Role, off: str) -> Iterator[Option]:
+        pin = self.config.key(fallback.key) if fallback.key else None
+        provider = Provider.OPENROUTER if "/" in fallback.model else Provider.OLLAMA
+        keys = self.config.keys_of(provider)
+        start = keys.index(pin) if pin in keys else 0
+        for key in keys[start:] + keys[:start]:
+            yield Option(key, provider, fallback.model, Rule.FALLBACK, off=off)
+
+    def _free(self) -> Iterator[Option]:
+        models = self.config.providers[Provider.OPENROUTER].free_models
+        if self.config.is_free(self.wish.model) and not self.wish.general:
+            models = (self.wish.model, *models)
+        for model in models:
+            for key in self._in_turn(Provider.OPENROUTER):
+                yield Option(key, Provider.OPENROUTER, model, Rule.FREE, takes_turn=True)
+
+
+def _candidate(option: Option, bench: judge.Bench) -> Candidate:
+    price = money.price_of(bench.config, option.provider, option.model)
+    key = option.key
+    fingerprint = bench.facts.secrets.get(key.name, "") if key else ""
+    candidate = Candidate(
+        key=key.name if key else None,
+        provider=option.provider,
+        model=option.model,
+        endpoints=bench.config.providers[option.provider].endpoints,
+        rule=option.rule,
+        price=price,
+        bound_usd=money.bound(
+            price or bench.config.routing.unknown_price, bench.wish.prompt_bytes, bench.wish.max_output_tokens
+        ),
+        free=price is money.GIVEN_AWAY and option.provider is Provider.OPENROUTER,
+        account=judge.account_of(key, fingerprint, bench.snapshot) if key else "",
+        fingerprint=fingerprint,
+        takes_turn=option.takes_turn,
+        unproven=bench.wish.privacy is Privacy.CRITICAL and key is None,
+    )
+    verdict = bench.verdict(candidate, key, option.off)
+    return candidate if verdict is None else replace(candidate, set_aside=verdict)
+
+
+def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Candidate]:
+    def spent(candidate: Candidate) -> bool:
+        for past, reach in tried:
+            same = (past.key, past.provider, past.model) == (candidate.key, candidate.provider, candidate.model)
+            if same or Scope.of(reach, past).covers(candidate):
+                return True
+        return False
+
+    return [candidate for candidate in candidates if not spent(candidate)] if tried else candidates
+
+
+def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: Wish) -> list[Candidate]:
+    """Reserved keys go last, and stay aside while anything else is left; a critical request uses them in place."""
+    reserved = {key.name for key in config.keys if key.reserved}
+    if not reserved or wish.priority is Priority.CRITICAL:
+        return candidates
+    others = [candidate for candidate in candidates if candidate.key not in reserved]
+    kept = [candidate for candidate in candidates if candidate.key in reserved]
+    if any(candidate.eligible for candidate in others):
+        aside = SetAside(Reason.RESERVED, detail="kept for when nothing else is left, or for --priority critical")
+        kept = [replace(candidate, set_aside=aside) if candidate.eligible else candidate for candidate in kept]
+    return others + kept
+
+
+def _retry_at(candidates: Sequence[Candidate]) -> datetime | None:
+    if any(candidate.eligible for candidate in candidates):
+        return None
+    times = [c.set_aside.until for c in candidates if c.set_aside is not None and c.set_aside.until is not None]
+    return min(times, default=None)
+
+
+def _notices(candidates: Sequence[Candidate], wish: Wish) -> tuple[str, ...]:
+    """What a person should be told about the choice, because it differs from what they may expect."""
+    choice = next((candidate for candidate in candidates if candidate.eligible), None)
+    if choice is None or not wish.free_first:
+        return ()
+    if wish.or_paid and choice.provider is not Provider.LOCAL and not choice.free:
+        return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
+    return ()
+
+

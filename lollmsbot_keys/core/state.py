@@ -1,0 +1,229 @@
+"""The shared state as one immutable value: what every process knows about keys, limits and money.
+
+`edges.state_file` stores it; `core.record` is the only thing that makes a new one from an old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.request import Candidate, Priority, Reach, Reason
+
+VERSION = 1
+
+LATENCY_BOUNDS_MS = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000)
+"""Upper bounds of the latency histogram; one more bucket holds everything slower."""
+
+
+class Scope(NamedTuple):
+    """What exactly is left out. Fields that `reach` does not need are empty.
+
+    A key is its name and the fingerprint of its secret, so that nothing said of an old secret holds for a new one.
+    """
+
+    reach: Reach
+    provider: Provider
+    key: str = ""
+    fingerprint: str = ""
+    account: str = ""
+    model: str = ""
+
+    @staticmethod
+    def of(reach: Reach, candidate: Candidate) -> Scope:
+        """The scope of `reach` around `candidate`."""
+        key, fingerprint = candidate.key or "", candidate.fingerprint
+        match reach:
+            case Reach.REQUEST | Reach.PROVIDER:
+                return Scope(reach, candidate.provider)
+            case Reach.MODEL:
+                return Scope(reach, candidate.provider, model=candidate.model)
+            case Reach.KEY:
+                return Scope(reach, candidate.provider, key, fingerprint)
+            case Reach.KEY_AND_MODEL:
+                return Scope(reach, candidate.provider, key, fingerprint, model=candidate.model)
+            case Reach.ACCOUNT | Reach.FREE_MODELS:
+                return Scope(reach, candidate.provider, account=candidate.account)
+
+    def covers(self, candidate: Candidate) -> bool:
+        """Whether `candidate` lies within this scope."""
+        if self.provider is not candidate.provider or self.reach is Reach.REQUEST:
+            return False
+        if self.model and self.model != candidate.model:
+            return False
+        if self.key and (self.key != candidate.key or not same_secret(self.fingerprint, candidate.fingerprint)):
+            return False
+        if self.account and self.account != candidate.account:
+            return False
+        return self.reach is not Reach.FREE_MODELS or candidate.free
+
+
+def same_secret(one: str, other: str) -> bool:
+    """Whether two fingerprints may belong to one secret. An unknown one ("") may be any: it sets nobody free."""
+    return one == other or not one or not other
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """Until when a scope is left out, why, and by whose word.
+
+    `reason` is `cooling_down`, `no_credit` or `no_such_model`. `source` names where `until` came from, `evidence`
+    holds the provider's words, redacted.
+    """
+
+    scope: Scope
+    reason: Reason
+    since: datetime
+    until: datetime
+    source: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """A key whose secret was refused. It stays out until the secret changes, proves good, or a person resets it."""
+
+    fingerprint: str
+    since: datetime
+    source: str = ""
+    evidence: str = ""
+
+
+class Owner(NamedTuple):
+    """The process behind a hold: enough to tell a living one from a later one with the same number."""
+
+    pid: int
+    boot: str
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money set aside for one call that is on its way, booked on `day` (the budget day it was claimed in).
+
+    A `lapsed` one was charged in full because its owner is gone; it is kept a while so that a late settlement can
+    put the true figure in its place.
+    """
+
+    id: str
+    owner: Owner
+    claimed: datetime
+    expires: datetime
+    day: date
+    key: str
+    provider: Provider
+    model: str
+    pillar: str
+    amount_usd: Decimal
+    lapsed: bool = False
+
+
+class Account(NamedTuple):
+    """Who is billed for a key, as far as a key check found out, while the key's secret is the same."""
+
+    fingerprint: str
+    name: str
+
+
+class CellKey(NamedTuple):
+    """What the ledger is kept by. `key` and `pillar` are "" where there is none."""
+
+    provider: Provider
+    key: str
+    model: str
+    pillar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One day's sums for one key, model and pillar.
+
+    `cost_usd` is everything charged; the three after it say how much of that is estimated from a dated price, charged
+    for a call whose outcome is not known, or charged at the bound because nobody knows the price.
+    """
+
+    calls: int = 0
+    errors: int = 0
+    failovers: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    estimated_usd: Decimal = Decimal(0)
+    unconfirmed_usd: Decimal = Decimal(0)
+    unknown_usd: Decimal = Decimal(0)
+    latency_ms: int = 0
+    latencies: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+
+
+class Spender(NamedTuple):
+    """Whose money a closed sum is about."""
+
+    provider: Provider
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One budget day that is still in the state. `part` names this opening of the day in the history file.
+
+    `spent` is the cost of `cells` by spender: kept beside them so that a budget is checked without adding up.
+    """
+
+    part: str
+    cells: Mapping[CellKey, Cell] = field(default_factory=dict)
+    spent: Mapping[Spender, Decimal] = field(default_factory=dict)
+
+    @staticmethod
+    def of(part: str, cells: Mapping[CellKey, Cell]) -> Day:
+        """The day that these cells make up."""
+        spent: dict[Spender, Decimal] = {}
+        for place, cell in cells.items():
+            spender = Spender(place.provider, place.key)
+            spent[spender] = spent.get(spender, Decimal(0)) + cell.cost_usd
+        return Day(part, cells, spent)
+
+
+class ClosedDay(NamedTuple):
+    """A day on its way into the history file. Writing the same `date` and part again replaces, never adds."""
+
+    date: date
+    day: Day
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """A process that waits for one of `keys` ("" is local) to come free, until `until`."""
+
+    owner: Owner
+    since: datetime
+    until: datetime
+    priority: Priority
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of the state. `days` holds the open day and any that still has a hold; the rest is history.
+
+    `hours` counts calls by key and by minute since the epoch. `cursors` names the key that took the last turn of each
+    provider. `streaks` counts junk answers in a row. `closed` keeps the sums of the last closed days, so that a clock
+    that steps back never finds an empty budget; `months` the sums of closed days by month ("2026-11").
+    """
+
+    written: datetime | None = None
+    hours: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    cursors: Mapping[Provider, str] = field(default_factory=dict)
+    cooldowns: Mapping[Scope, Cooldown] = field(default_factory=dict)
+    disabled: Mapping[str, Disabled] = field(default_factory=dict)
+    streaks: Mapping[Scope, int] = field(default_factory=dict)
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    waiters: Mapping[str, Waiter] = field(default_factory=dict)
+    days: Mapping[date, Day] = field(default_factory=dict)
+    closed: Mapping[date, Mapping[Spender, Decimal]] = field(default_factory=dict)
+    months: Mapping[str, Mapping[Spender, Decimal]] = field(default_factory=dict)
+    notices: frozenset[str] = frozenset()

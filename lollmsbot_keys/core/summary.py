@@ -1,0 +1,125 @@
+"""One budget day at a glance: what each key and provider spent, what is held, and which keys are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core.catalogue import Config, Provider
+from lollmsbot_keys.core.ledger import added
+from lollmsbot_keys.core.request import Facts, SetAside
+from lollmsbot_keys.core.state import Cell, CellKey, Snapshot, Spender
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDay:
+    """One key's day. `key` is `None` for local; `set_aside` says why it is out, `None` that it is ready."""
+
+    key: str | None
+    provider: Provider
+    sums: Cell
+    set_aside: SetAside | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDay:
+    """One provider's day and month in US dollars; `reserved_usd` is held for calls on their way."""
+
+    provider: Provider
+    today_usd: Decimal
+    month_usd: Decimal
+    reserved_usd: Decimal
+    daily_budget_usd: Decimal | None
+    alert_at_percent: Decimal
+
+    @property
+    def alert(self) -> bool:
+        """Whether spend and holds have reached the share of the budget at which people want to know."""
+        return self.used_percent is not None and self.used_percent >= self.alert_at_percent
+
+    @property
+    def used_percent(self) -> Decimal | None:
+        """Spent and held, as a share of the budget; `None` without one."""
+        if self.daily_budget_usd is None:
+            return None
+        committed = self.today_usd + self.reserved_usd
+        if not self.daily_budget_usd:
+            return Decimal(100)
+        return (100 * committed / self.daily_budget_usd).quantize(Decimal("0.1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One day. `zone` is the name of the zone whose midnight ends it."""
+
+    day: date
+    zone: str
+    keys: tuple[KeyDay, ...]
+    providers: tuple[ProviderDay, ...]
+    total: Cell
+    reserved_usd: Decimal
+    month_usd: Decimal
+
+
+def summarise(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Summary:
+    """The budget day that `now` lies in."""
+    day = money.budget_day(now, config.timezone)
+    cells = snapshot.days[day].cells if day in snapshot.days else {}
+    keys = tuple(_keys(config, snapshot, facts, now, cells))
+    providers = tuple(_provider(provider, config, snapshot, day) for provider in config.providers)
+    return Summary(
+        day=day,
+        zone=str(config.timezone),
+        keys=keys,
+        providers=providers,
+        total=_sum(cells.values()),
+        reserved_usd=sum((p.reserved_usd for p in providers), money.NOTHING),
+        month_usd=sum((p.month_usd for p in providers), money.NOTHING),
+    )
+
+
+def _keys(
+    config: Config, snapshot: Snapshot, facts: Facts, now: datetime, cells: Mapping[CellKey, Cell]
+) -> Iterable[KeyDay]:
+    known = {key.name for key in config.keys}
+    for key in config.keys:
+        sums = _sum(cell for place, cell in cells.items() if place.key == key.name)
+        yield KeyDay(key.name, key.provider, sums, judge.standing(key, snapshot, facts, now))
+    former = {(place.key, place.provider) for place in cells if place.key not in known}
+    for name, provider in sorted(former):
+        sums = _sum(cell for place, cell in cells.items() if (place.key, place.provider) == (name, provider))
+        yield KeyDay(name or None, provider, sums, None)
+
+
+def _provider(provider: Provider, config: Config, snapshot: Snapshot, day: date) -> ProviderDay:
+    held = (h.amount_usd for h in snapshot.holds.values() if h.provider is provider and h.day == day and not h.lapsed)
+    reserved = sum(held, money.NOTHING)
+    today = money.of_provider(money.committed(snapshot, day), provider) - reserved
+    month = f"{day:%Y-%m}"
+    closed = money.of_provider(dict(snapshot.months.get(month, {})), provider)
+    open_days = sum(
+        (_spent(content.spent, provider) for d, content in snapshot.days.items() if f"{d:%Y-%m}" == month),
+        money.NOTHING,
+    )
+    return ProviderDay(
+        provider,
+        today,
+        closed + open_days,
+        reserved,
+        config.providers[provider].daily_budget_usd,
+        config.alerts.at_percent,
+    )
+
+
+def _spent(sums: Mapping[Spender, Decimal], provider: Provider) -> Decimal:
+    return money.of_provider(dict(sums), provider)
+
+
+def _sum(cells: Iterable[Cell]) -> Cell:
+    total = Cell()
+    for cell in cells:
+        total = added(total, cell)
+    return total

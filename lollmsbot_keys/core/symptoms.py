@@ -1,0 +1,147 @@
+"""A failed reply taken apart: what the failure table looks at, and what is kept as evidence.
+
+Providers put errors as a string, as an object, or in shapes of their own; anything is read, nothing raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.reply import Reply
+
+EVIDENCE_CHARACTERS = 200
+_READ_CHARACTERS = 4_000
+
+
+class Symptoms(NamedTuple):
+    """What a row may test. `status` is the error's own where it came inside a 200 (0: it has none)."""
+
+    provider: Provider
+    free: bool
+    status: int
+    inside: bool
+    html: bool
+    json: bool
+    upstream: bool
+    flagged: bool
+    codes: frozenset[str]
+    text: str
+    message: str
+
+
+_STATUS_OF = {
+    "context_length_exceeded": 400,
+    "max_tokens_exceeded": 400,
+    "token_limit_exceeded": 400,
+    "string_too_long": 400,
+    "invalid_request": 400,
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "content_policy_violation": 400,
+    "refusal": 400,
+    "model_not_found": 400,
+    "wrong_endpoint": 400,
+    "authentication": 401,
+    "authentication_error": 401,
+    "payment_required": 402,
+    "permission_denied": 403,
+    "permission_error": 403,
+    "region_restricted": 403,
+    "not_found": 404,
+    "not_found_error": 404,
+    "no_endpoints": 404,
+    "model_deprecated": 404,
+    "model_unavailable_upstream": 404,
+    "privacy_restricted": 404,
+    "constraint_filtered": 404,
+    "free_variant_ended": 404,
+    "precondition_failed": 412,
+    "payload_too_large": 413,
+    "unprocessable": 422,
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "capacity_exhausted": 429,
+    "server": 500,
+    "server_error": 500,
+    "api_error": 500,
+    "unmapped": 500,
+    "provider_unavailable": 502,
+    "provider_overloaded": 503,
+    "temporarily_unavailable": 503,
+    "timeout": 504,
+    "overloaded_error": 529,
+}
+"""Words that errors inside a 200 use in place of a number."""
+
+_CODES = ("error_type", "limit_source", "reason", "code")
+
+
+def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
+    """Take `reply` apart; `free` says whether the model was one that the provider gives away."""
+    body = _table(reply.body)
+    error = body.get("error")
+    fields = _table(error)
+    metadata, availability = _table(fields.get("metadata")), _table(fields.get("availability"))
+    codes = frozenset(
+        value.casefold()
+        for place, names in ((fields, ("code", "type", "error_type")), (availability, ("code",)), (metadata, _CODES))
+        for name in names
+        if isinstance(value := place.get(name), str)
+    )
+    inside = 200 <= reply.status < 300
+    message = _message(reply.body, error, fields)
+    raw = metadata.get("raw")
+    if reply.status == 429 and isinstance(raw, str):
+        # Only here: elsewhere an upstream's own words may quote the prompt, which is kept nowhere.
+        message = f"{message}: {raw}" if message else raw
+    return Symptoms(
+        provider=provider,
+        free=free,
+        status=_inner_status(fields, codes) if inside else reply.status,
+        inside=inside,
+        html=reply.html,
+        json=not isinstance(reply.body, str),
+        upstream=bool(metadata.get("provider_name") or (inside and body.get("provider"))),
+        flagged=any(metadata.get(name) for name in ("reasons", "patterns", "flagged_input")),
+        codes=codes,
+        text=message[:_READ_CHARACTERS].casefold(),
+        message=message,
+    )
+
+
+def _message(body: object, error: object, fields: Mapping[str, object]) -> str:
+    """The provider's own sentence, wherever it keeps it."""
+    for candidate in (error, fields.get("message"), _table(body).get("message"), _table(body).get("detail"), body):
+        if isinstance(candidate, str) and candidate.strip():
+            return candidate
+    return ""
+
+
+def _inner_status(error: Mapping[str, object], codes: frozenset[str]) -> int:
+    for name in ("code", "http_status", "status"):
+        value = error.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) == 3:
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600:
+            return value
+    return max((_STATUS_OF.get(code, 0) for code in codes), default=0)
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+_NAMED_PERSON = re.compile(r"\byou \([^)]{1,200}\)", re.IGNORECASE)
+
+
+def evidence(text: str) -> str:
+    """`text` as one line of at most `EVIDENCE_CHARACTERS`.
+
+    Ollama addresses people by their account's name; that is nobody else's business.
+    """
+    line = " ".join(text[:_READ_CHARACTERS].split())
+    line = _NAMED_PERSON.sub("you (…)", line).encode("utf-8", "replace").decode("utf-8")
+    return line if len(line) <= EVIDENCE_CHARACTERS else f"{line[: EVIDENCE_CHARACTERS - 1]}…"

@@ -1,0 +1,91 @@
+"""Keeping the state small and sane: what has expired goes, and what a wrong clock left behind is put right."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+
+from lollmsbot_keys.core.ledger import close_days
+from lollmsbot_keys.core.money import budget_day
+from lollmsbot_keys.core.record import Lapsed, WaitOver, record
+from lollmsbot_keys.core.state import ClosedDay, Cooldown, Hold, Owner, Snapshot, Waiter
+from lollmsbot_keys.core.windows import tidied
+
+SKEW = timedelta(minutes=2)
+"""Clocks of processes that share a state may differ by so much before a time counts as coming from the future."""
+
+
+def upkeep(
+    snapshot: Snapshot, now: datetime, longest: timedelta, dead: Set[Owner] = frozenset(), alive: Set[Owner] = frozenset()
+) -> Snapshot:
+    """The snapshot without what is over at `now`.
+
+    A hold lapses when its owner is among the `dead`, or when it has expired and its owner is not among those known to
+    be `alive`. A cooldown that began in the future was recorded by a clock that has since stepped back: it keeps its length and
+    begins now. None lasts longer than `longest` from now.
+    """
+    snapshot = _without_dead(snapshot, now, dead, alive)
+    hours = {key: window for key, buckets in snapshot.hours.items() if (window := tidied(buckets, now))}
+    cooldowns = {
+        scope: _rebased(cooldown, now, longest)
+        for scope, cooldown in snapshot.cooldowns.items()
+        if cooldown.until > now
+    }
+    holds = {
+        id_: _hold(hold, now) for id_, hold in snapshot.holds.items() if not (hold.lapsed and hold.expires <= now)
+    }
+    return replace(
+        snapshot,
+        hours=hours,
+        cooldowns=cooldowns,
+        holds=holds,
+        waiters={id_: waiter for id_, waiter in snapshot.waiters.items() if _still_waiting(waiter, now)},
+    )
+
+
+def _without_dead(snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Set[Owner]) -> Snapshot:
+    """Charge the holds of ended processes, and forget their places in the queue."""
+    lapsed = frozenset(
+        id_
+        for id_, hold in snapshot.holds.items()
+        if not hold.lapsed and (hold.owner in dead or (hold.expires <= now and hold.owner not in alive))
+    )
+    gone = frozenset(id_ for id_, waiter in snapshot.waiters.items() if waiter.owner in dead)
+    return record(record(snapshot, Lapsed(lapsed), now), WaitOver(gone), now)
+
+
+def _rebased(cooldown: Cooldown, now: datetime, longest: timedelta) -> Cooldown:
+    if cooldown.since > now + SKEW:
+        length = min(cooldown.until - cooldown.since, longest)
+        return replace(cooldown, since=now, until=now + length)
+    if cooldown.until > now + longest:
+        return replace(cooldown, until=now + longest)
+    return cooldown
+
+
+def _hold(hold: Hold, now: datetime) -> Hold:
+    """A hold from the future must not outlive its call by as long as the clock was wrong."""
+    if hold.claimed > now + SKEW:
+        return replace(hold, claimed=now, expires=now + (hold.expires - hold.claimed))
+    return hold
+
+
+def _still_waiting(waiter: Waiter, now: datetime) -> bool:
+    return waiter.until > now and waiter.since <= now + SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """Upkeep with the configuration's settings filled in: what a state store does around every change."""
+
+    timezone: tzinfo
+    longest: timedelta
+
+    def before(self, snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Set[Owner]) -> Snapshot:
+        """What a reading of the state means at `now`."""
+        return upkeep(snapshot, now, self.longest, dead, alive)
+
+    def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]:
+        """What to write, and the days that leave for the history."""
+        return close_days(snapshot, budget_day(now, self.timezone))

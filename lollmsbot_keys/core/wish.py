@@ -1,0 +1,107 @@
+"""What a request means: pillar and role become a model, the levels of privacy become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lollmsbot_keys.core.catalogue import Config, Key, Pillar, Privacy, Role, strictest
+from lollmsbot_keys.core.request import Priority, Request
+from lollmsbot_keys.errors import UsageError
+
+LOCAL_NAME = "local"
+"""What people write for the keyless local candidate, where a key's name stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request with everything looked up. `general` is true when it named neither a model nor a pillar."""
+
+    model: str
+    local_name: str
+    general: bool
+    pillar: str | None
+    role: str | None
+    pin: str | None
+    fallback: Role | None
+    privacy: Privacy
+    priority: Priority
+    free_first: bool
+    or_paid: bool
+    key: str | None
+    prompt_bytes: int
+    max_output_tokens: int
+
+    @property
+    def is_openrouter_id(self) -> bool:
+        return "/" in self.model
+
+    def admits(self, key: Key | None) -> bool:
+        """Whether the request lets this key (`None`: local) take part."""
+        return self.key is None or self.key == (key.name if key else LOCAL_NAME)
+
+
+def understand(request: Request, config: Config) -> Wish:
+    """Look up what `request` names.
+
+    Raises:
+        UsageError: it names a pillar, role or key that the configuration does not have.
+    """
+    pillar = _pillar(request, config)
+    role_name = _role_name(request, pillar)
+    role = pillar.roles[role_name] if pillar and role_name else None
+    if request.key and request.key != LOCAL_NAME and config.key(request.key) is None:
+        raise UsageError(unknown("key", request.key, [*(key.name for key in config.keys), LOCAL_NAME]))
+    named = request.model or (role.model if role else None)
+    general = named is None
+    model = named or config.routing.default_model
+    said = [level for level in (request.privacy, role.privacy if role else None) if level is not None]
+    privacy = strictest(said) if said else config.routing.default_privacy
+    prefers_free = config.routing.prefer_free_tier and general and privacy in (Privacy.LOW, Privacy.MEDIUM)
+    return Wish(
+        model=config.model(model).name,
+        local_name=model if model not in config.models else config.model(model).name,
+        general=general,
+        pillar=request.pillar,
+        role=role_name,
+        pin=role.key if role else None,
+        fallback=pillar.fallback if pillar else None,
+        privacy=privacy,
+        priority=request.priority,
+        free_first=request.free or prefers_free,
+        or_paid=not request.free,
+        key=request.key,
+        prompt_bytes=request.prompt_bytes,
+        max_output_tokens=request.max_output_tokens or config.routing.max_output_tokens,
+    )
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """A message for a name that does not exist: what it could have been."""
+    from difflib import get_close_matches  # only a mistake pays for this import
+
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    return f"There is no {kind} {name!r}.{guess} Known: {', '.join(names) or 'none'}."
+
+
+def _pillar(request: Request, config: Config) -> Pillar | None:
+    if request.pillar is None:
+        if request.role is not None:
+            raise UsageError(f"The role {request.role!r} needs its pillar: add --pillar ({', '.join(config.pillars)}).")
+        return None
+    found = config.pillars.get(request.pillar)
+    if found is None:
+        raise UsageError(unknown("pillar", request.pillar, config.pillars))
+    return found
+
+
+def _role_name(request: Request, pillar: Pillar | None) -> str | None:
+    if pillar is None:
+        return None
+    if request.role is None:
+        return next(iter(pillar.roles), None)
+    if request.role not in pillar.roles:
+        raise UsageError(unknown(f"role of pillar {request.pillar}", request.role, pillar.roles))
+    return request.role

@@ -1,0 +1,171 @@
+"""From a checked TOML tree to the compiled tree (plain JSON), and from there to the `Config` that the core reads.
+
+Fresh and cached configurations take the same last step, so they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, timedelta, tzinfo
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
+
+from lollmsbot_keys.core.catalogue import (
+    Alerts,
+    Balance,
+    Config,
+    Cooldowns,
+    Key,
+    Model,
+    Pillar,
+    Price,
+    Privacy,
+    Provider,
+    ProviderSettings,
+    Role,
+    Routing,
+)
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.edges.config_merge import Table
+
+Fields = Mapping[str, object]
+Compiled = dict[str, object]
+"""JSON values only: durations in seconds, amounts as decimal text, dates in ISO form, keys as a list in their order."""
+
+_PRICE = ("input_usd_per_mtok", "output_usd_per_mtok", "priced_on")
+
+
+def compile_tree(tree: Table) -> Compiled:
+    """The JSON form of a TOML tree that fits the schema and keeps the rules; anything else is a bug of the caller."""
+    from lollmsbot_keys.core import durations  # a cached configuration is already compiled
+    from lollmsbot_keys.edges.config_merge import by_priority
+
+    keys = cast("dict[str, dict[str, object]]", tree["keys"])
+    cooldowns = cast("dict[str, str]", tree["cooldowns"])
+    plain = cast("Compiled", _plain({name: value for name, value in tree.items() if name not in ("keys", "cooldowns")}))
+    plain["cooldowns"] = {name: durations.parse(value) // timedelta(seconds=1) for name, value in cooldowns.items()}
+    plain["keys"] = [[name, _plain(keys[name])] for name in by_priority(keys)]
+    return plain
+
+
+def _plain(value: object) -> object:
+    match value:
+        case dict():
+            return {name: _plain(entry) for name, entry in value.items()}
+        case list():
+            return [_plain(entry) for entry in value]
+        case Decimal() | date():
+            return str(value)
+        case _:
+            return value
+
+
+def build(compiled: Mapping[str, object]) -> Config:
+    """The configuration of a compiled tree.
+
+    Raises:
+        KeyError, TypeError, ValueError, ArithmeticError, AttributeError: `compiled` is not what `compile_tree` makes.
+    """
+    providers = cast("Mapping[str, Fields]", compiled["providers"])
+    cooldowns = cast("Mapping[str, int]", compiled["cooldowns"])
+    alerts = cast("Fields", compiled["alerts"])
+    models = cast("Mapping[str, Fields]", compiled["models"])
+    pillars = cast("Mapping[str, Mapping[str, Fields]]", compiled["pillars"])
+    return Config(
+        timezone=_timezone(cast("str", compiled["timezone"])),
+        routing=_routing(cast("Fields", compiled["routing"])),
+        cooldowns=Cooldowns(**{name: timedelta(seconds=seconds) for name, seconds in cooldowns.items()}),
+        alerts=Alerts(Decimal(str(alerts["at_percent"])), tuple(cast("list[str]", alerts["urls"]))),
+        providers={provider: _provider(providers[provider]) for provider in Provider},
+        keys=tuple(_key(name, fields) for name, fields in cast("list[tuple[str, Fields]]", compiled["keys"])),
+        models={name: _model(name, fields) for name, fields in models.items()},
+        pillars={name: _pillar(roles) for name, roles in pillars.items()},
+    )
+
+
+def _timezone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # most people never leave UTC
+
+    return ZoneInfo(name)
+
+
+def _routing(fields: Fields) -> Routing:
+    price_in, price_out = cast("list[int | str]", fields["unknown_price_usd_per_mtok"])
+    return Routing(
+        prefer_ollama=cast("bool", fields["prefer_ollama"]),
+        ollama_failover=cast("bool", fields["ollama_failover"]),
+        openrouter_fallback=cast("bool", fields["openrouter_fallback"]),
+        prefer_free_tier=cast("bool", fields["prefer_free_tier"]),
+        ollama_usage_threshold_percent=Decimal(str(fields["ollama_usage_threshold_percent"])),
+        default_model=cast("str", fields["default_model"]),
+        default_privacy=Privacy(cast("str", fields["default_privacy"])),
+        follow_successors=cast("bool", fields["follow_successors"]),
+        max_output_tokens=cast("int", fields["max_output_tokens"]),
+        unknown_price=Price(Decimal(price_in), Decimal(price_out)),
+    )
+
+
+def _provider(fields: Fields) -> ProviderSettings:
+    return ProviderSettings(
+        endpoints=tuple(endpoint.rstrip("/") for endpoint in cast("list[str]", fields["endpoints"])),
+        max_calls_per_hour=cast("int | None", fields.get("max_calls_per_hour")),
+        daily_budget_usd=_amount(fields.get("daily_budget_usd")),
+        balance=Balance(cast("str", fields.get("balance", Balance.ROUND_ROBIN))),
+        free_models=tuple(cast("list[str]", fields.get("free_models", ()))),
+        trusted_hosts=tuple(cast("list[str]", fields.get("trusted_hosts", ()))),
+    )
+
+
+def _key(name: str, fields: Fields) -> Key:
+    return Key(
+        name=name,
+        provider=Provider(cast("str", fields["provider"])),
+        secret=cast("str", fields.get("secret", f"env:{name}")),
+        account=cast("str | None", fields.get("account")),
+        daily_budget_usd=_amount(fields.get("daily_budget_usd")),
+        reserved=cast("bool", fields.get("reserved", False)),
+        enabled=cast("bool", fields.get("enabled", True)),
+    )
+
+
+def _model(name: str, fields: Fields) -> Model:
+    return Model(
+        name,
+        cast("bool", fields.get("rc2", False)),
+        cast("str | None", fields.get("openrouter")),
+        cast("str | None", fields.get("successor")),
+        _price(fields),
+    )
+
+
+def _price(fields: Fields) -> Price | None:
+    if _PRICE[0] not in fields:
+        return None
+    priced_on = fields.get(_PRICE[2])
+    return Price(
+        Decimal(cast("int | str", fields[_PRICE[0]])),
+        Decimal(cast("int | str", fields[_PRICE[1]])),
+        date.fromisoformat(cast("str", priced_on)) if priced_on is not None else None,
+    )
+
+
+def _pillar(roles: Mapping[str, Fields]) -> Pillar:
+    built = {name: _role(fields) for name, fields in roles.items()}
+    fallback = built.pop("fallback", None)
+    return Pillar(built, fallback)
+
+
+def _role(fields: Fields) -> Role:
+    privacy = fields.get("privacy")
+    return Role(
+        cast("str", fields["model"]),
+        cast("str | None", fields.get("key")),
+        Privacy(cast("str", privacy)) if privacy is not None else None,
+    )
+
+
+def _amount(value: object) -> Decimal | None:
+    return None if value is None else Decimal(cast("int | str", value))

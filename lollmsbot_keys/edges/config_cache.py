@@ -1,0 +1,110 @@
+"""The compiled configuration on disk, so that an unchanged one is neither parsed nor checked again.
+
+It is an optimisation and nothing else: whatever is wrong with it, it is as if it were not there. It holds no secret:
+references to them, and of alert URLs (which carry credentials) only that there are some.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import cast
+
+from lollmsbot_keys import __version__
+from lollmsbot_keys.edges.config_build import Compiled
+from lollmsbot_keys.edges.environment import Override
+
+FORMAT = 1
+"""Raise it when the compiled tree changes its shape."""
+
+_FILES = 3
+_LARGEST_BYTES = 4 << 20
+_SETTLED_NS = 50_000_000
+"""A file changed this shortly before it was read may change again without its time of change moving on."""
+
+Identity = list[object]
+
+
+def identity(sources: Iterable[Path], overrides: Sequence[Override]) -> Identity | None:
+    """What the compiled form depends on: the files as they are now, the code's, and the variables' values.
+
+    `None` where a source is there but no regular file, such as a pipe: what it holds is seen only once.
+    """
+    code = [
+        _file_identity(Path(__file__).with_name(f"config_{part}.py"))
+        for part in ("build", "merge", "rules", "schema", "values")
+    ]
+    files = [_file_identity(path) for path in sources]
+    if any(found == [] for found in files):
+        return None
+    return [FORMAT, __version__, code, files, json.loads(json.dumps(overrides, default=str))]
+
+
+def has_user_file(found: Identity) -> bool:
+    """Whether the last source of an identity is there."""
+    return len(cast("list[list[object]]", found[_FILES])[-1]) > 1
+
+
+def read(path: Path, wanted: Identity) -> tuple[Compiled, tuple[str, ...]] | None:
+    """The compiled tree and its warnings, if they were made from `wanted` and nobody else could have written them."""
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_BYTES or not _ours(found):
+                return None
+            document = json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or document.get("identity") != wanted:
+        return None
+    compiled, warnings = document.get("config"), document.get("warnings")
+    if not isinstance(compiled, dict) or not isinstance(warnings, list):
+        return None
+    return cast("Compiled", compiled), tuple(map(str, warnings))
+
+
+def write(path: Path, made_from: Identity, compiled: Compiled, warnings: Sequence[str]) -> None:
+    """Keep a compiled tree, by atomic replace, mode 0600. Best effort: no failure is reported, none leaves a mess."""
+    text = json.dumps(
+        {"identity": made_from, "warnings": list(warnings), "config": compiled}, separators=(",", ":"), allow_nan=False
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError:
+        return
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            written_ns = os.fstat(file.fileno()).st_mtime_ns
+        if _settled(made_from, written_ns):
+            temporary.replace(path)
+        else:
+            temporary.unlink()
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def _file_identity(path: Path) -> list[object]:
+    """Path, size, times and inode of a file; the path alone where there is none; empty where it is no regular file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return [str(path)]
+    if not stat.S_ISREG(found.st_mode):
+        return []
+    return [str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino]
+
+
+def _settled(made_from: Identity, now_ns: int) -> bool:
+    changed = [int(cast("int", found[3])) for found in cast("list[list[object]]", made_from[_FILES]) if len(found) > 3]
+    return all(abs(now_ns - changed_ns) > _SETTLED_NS for changed_ns in changed)
+
+
+def _ours(found: os.stat_result) -> bool:
+    return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o022)

@@ -1,0 +1,122 @@
+"""What must hold between values of the configuration: references, orders, chains, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from lollmsbot_keys.core import durations
+from lollmsbot_keys.core.catalogue import match_name
+from lollmsbot_keys.edges.config_merge import Table
+from lollmsbot_keys.edges.config_values import nearest
+
+Fault = tuple[tuple[str, ...], str]
+Tables = Mapping[str, Table]
+_IDENTIFIER = r"[A-Za-z0-9_.-]+"
+LOCAL = "local"
+"""How a candidate without a key is called, and so no key's name."""
+
+
+def faults(tree: Table, file: Table) -> list[Fault]:
+    """Every broken rule of a tree whose single values are right: a key path and what is wrong there.
+
+    `file` is the user's part of it, where a mistake that spans several tables is shown.
+    """
+    keys, models = cast("Tables", tree["keys"]), cast("Tables", tree["models"])
+    pillars = cast("Mapping[str, Tables]", tree["pillars"])
+    return [
+        *_names(keys, models, pillars),
+        *_priorities(keys),
+        *_cooldowns(cast("Mapping[str, str]", tree["cooldowns"])),
+        *_prices(models),
+        *_successors(models, file.get("models")),
+        *_roles(pillars, keys),
+    ]
+
+
+def warnings(tree: Table) -> tuple[str, ...]:
+    """What is possible but hardly meant."""
+    owners: dict[object, str] = {}
+    found: list[str] = []
+    for name, key in cast("Tables", tree["keys"]).items():
+        reference = key.get("secret", f"env:{name}")
+        if reference in owners:
+            found.append(f"keys.{name} and keys.{owners[reference]} name the same secret: their limits count twice")
+        owners.setdefault(reference, name)
+    return tuple(found)
+
+
+def _names(keys: Tables, models: Tables, pillars: Mapping[str, Tables]) -> Iterator[Fault]:
+    for kind, names in (("keys", keys), ("pillars", pillars)):
+        for name in names:
+            if re.fullmatch(_IDENTIFIER, name) is None:
+                yield (kind, name), "expected a name of letters, digits, _, . and -"
+    for name in keys:
+        if name == LOCAL:
+            yield ("keys", name), '"local" means a call without a key; choose another name'
+    for name in models:
+        if not name or not name.isprintable() or name != name.strip():
+            yield ("models", name), "expected a model's name: not empty, without space around it"
+    for pillar, roles in pillars.items():
+        for role in roles:
+            if re.fullmatch(_IDENTIFIER, role) is None:
+                yield ("pillars", pillar, role), "expected a name of letters, digits, _, . and -"
+
+
+def _priorities(keys: Tables) -> Iterator[Fault]:
+    owners: dict[object, str] = {}
+    for name, key in keys.items():
+        priority = key.get("priority")
+        if priority is not None and priority in owners:
+            yield ("keys", name, "priority"), f"{owners[priority]} has the same; give each its own"
+        owners.setdefault(priority, name)
+
+
+def _cooldowns(cooldowns: Mapping[str, str]) -> Iterator[Fault]:
+    longest = durations.parse(cooldowns["longest"])
+    for name in ("rate_limited", "unavailable"):
+        if durations.parse(cooldowns[name]) > longest:
+            yield (
+                ("cooldowns", "longest"),
+                f"expected at least {name} ({cooldowns[name]}), got {cooldowns['longest']}",
+            )
+
+
+def _prices(models: Tables) -> Iterator[Fault]:
+    both = ("input_usd_per_mtok", "output_usd_per_mtok")
+    for name, model in models.items():
+        missing = [half for half in both if half not in model]
+        if len(missing) == 1:
+            yield ("models", name), f"{missing[0]} is missing: a price has both halves"
+        elif missing and "priced_on" in model:
+            yield ("models", name, "priced_on"), "the date of a price that is not there"
+
+
+def _successors(models: Tables, mine: object) -> Iterator[Fault]:
+    for name, model in models.items():
+        successor = model.get("successor")
+        if successor is None:
+            continue
+        if ("/" in str(successor)) != ("/" in name):
+            yield ("models", name, "successor"), "expected a model of the same seller (OpenRouter ids have a /)"
+        seen = [name]
+        while isinstance(successor, str):
+            found = match_name(successor, models) or successor
+            if found == name and isinstance(mine, dict) and name in mine:
+                yield ("models", name, "successor"), f"goes in a circle: {' -> '.join([*seen, name])}"
+            if found in seen:
+                break
+            seen.append(found)
+            successor = models.get(found, {}).get("successor")
+
+
+def _roles(pillars: Mapping[str, Tables], keys: Tables) -> Iterator[Fault]:
+    for pillar, roles in pillars.items():
+        if not any(role != "fallback" for role in roles):
+            yield ("pillars", pillar), "expected at least one role besides the fallback"
+        for role, settings in roles.items():
+            key = settings.get("key")
+            if key is not None and key not in keys:
+                known = nearest(str(key), keys) or f"; known keys: {', '.join(keys)}"
+                yield ("pillars", pillar, role, "key"), f"no such key{known}"

@@ -1,0 +1,207 @@
+"""The shape of the configuration: which tables and names there are, and what kind of value each holds.
+
+Only a person's own file is held against it (pydantic takes 0.1 s to import); a test holds the shipped defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from lollmsbot_keys.edges import config_values as values
+
+# `Any` as pydantic's word for "as it is": every value is checked by the function beside it, and never changed.
+Flag = Annotated[Any, AfterValidator(values.flag)]
+Calls = Annotated[Any, AfterValidator(values.calls)]
+Tokens = Annotated[Any, AfterValidator(values.tokens)]
+Priority = Annotated[Any, AfterValidator(values.priority)]
+Amount = Annotated[Any, AfterValidator(values.amount)]
+Percent = Annotated[Any, AfterValidator(values.percent)]
+TwoPrices = Annotated[Any, AfterValidator(values.two_prices)]
+Duration = Annotated[Any, AfterValidator(values.duration)]
+Day = Annotated[Any, AfterValidator(values.day)]
+Name = Annotated[Any, AfterValidator(values.name)]
+OpenRouterId = Annotated[Any, AfterValidator(values.openrouter_id)]
+PrivacyLevel = Annotated[Any, AfterValidator(values.privacy)]
+BalanceWord = Annotated[Any, AfterValidator(values.balance)]
+KeyProvider = Annotated[Any, AfterValidator(values.key_provider)]
+Timezone = Annotated[Any, AfterValidator(values.timezone)]
+SecretReference = Annotated[Any, AfterValidator(values.secret_reference)]
+Endpoints = Annotated[Any, AfterValidator(values.endpoints)]
+Hosts = Annotated[Any, AfterValidator(values.hosts)]
+ModelNames = Annotated[Any, AfterValidator(values.model_names)]
+Urls = Annotated[Any, AfterValidator(values.urls)]
+
+_ABSENT = Field(default=None)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class RoutingTable(_Table):
+    prefer_ollama: Flag
+    ollama_failover: Flag
+    openrouter_fallback: Flag
+    prefer_free_tier: Flag
+    ollama_usage_threshold_percent: Percent
+    default_model: Name
+    default_privacy: PrivacyLevel
+    follow_successors: Flag
+    max_output_tokens: Tokens
+    unknown_price_usd_per_mtok: TwoPrices
+
+
+class CooldownsTable(_Table):
+    rate_limited: Duration
+    unavailable: Duration
+    longest: Duration
+
+
+class AlertsTable(_Table):
+    at_percent: Percent
+    urls: Urls
+
+
+class OllamaTable(_Table):
+    endpoints: Endpoints
+    max_calls_per_hour: Calls
+    daily_budget_usd: Amount
+    balance: BalanceWord
+    trusted_hosts: Hosts = _ABSENT
+
+
+class OpenRouterTable(OllamaTable):
+    free_models: ModelNames
+
+
+class LocalTable(_Table):
+    endpoints: Endpoints
+
+
+class ProvidersTable(_Table):
+    ollama: OllamaTable
+    openrouter: OpenRouterTable
+    local: LocalTable
+
+
+class KeyTable(_Table):
+    provider: KeyProvider
+    priority: Priority = _ABSENT
+    secret: SecretReference = _ABSENT
+    account: Name = _ABSENT
+    daily_budget_usd: Amount = _ABSENT
+    reserved: Flag = _ABSENT
+    enabled: Flag = _ABSENT
+
+
+class ModelTable(_Table):
+    rc2: Flag = _ABSENT
+    openrouter: OpenRouterId = _ABSENT
+    successor: Name = _ABSENT
+    input_usd_per_mtok: Amount = _ABSENT
+    output_usd_per_mtok: Amount = _ABSENT
+    priced_on: Day = _ABSENT
+
+
+class RoleTable(_Table):
+    model: Name
+    key: Name = _ABSENT
+    privacy: PrivacyLevel = _ABSENT
+
+
+class Root(_Table):
+    timezone: Timezone
+    routing: RoutingTable
+    cooldowns: CooldownsTable
+    alerts: AlertsTable
+    providers: ProvidersTable
+    keys: dict[str, KeyTable]
+    models: dict[str, ModelTable]
+    pillars: dict[str, dict[str, RoleTable]]
+
+
+_TABLES: dict[tuple[str, ...], type[_Table]] = {
+    (): Root,
+    ("routing",): RoutingTable,
+    ("cooldowns",): CooldownsTable,
+    ("alerts",): AlertsTable,
+    ("providers",): ProvidersTable,
+    ("providers", "ollama"): OllamaTable,
+    ("providers", "openrouter"): OpenRouterTable,
+    ("providers", "local"): LocalTable,
+    ("keys", "*"): KeyTable,
+    ("models", "*"): ModelTable,
+    ("pillars", "*", "*"): RoleTable,
+}
+Path = tuple[str, ...]
+
+
+def faults(tree: object) -> list[tuple[Path, str]]:
+    """Every value that does not fit: its key path, and what is wrong with it. Nothing wrong: an empty list."""
+    try:
+        Root.model_validate(tree)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        paths = [tuple(map(str, fault["loc"])) for fault in found]
+        return [
+            (path, _message(fault["type"], fault["msg"], fault.get("ctx", {}).get("error"), path, tree))
+            for path, fault in zip(paths, found, strict=True)
+        ]
+    return []
+
+
+def _message(kind: str, words: str, error: object, path: Path, tree: object) -> str:
+    given = _at(tree, path)
+    match kind:
+        case "value_error":
+            return str(error) if isinstance(error, values.Unechoed) else f"{error}, got {values.show(given)}"
+        case "missing":
+            return "is missing" + _nearest_table(path, tree)
+        case "extra_forbidden":
+            return f"unknown name{_hint(path)}"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"expected a table, got {values.show(given)}"
+        case _:  # pragma: no cover - a new pydantic may say something else; then its own words must do
+            return words
+
+
+def _hint(path: Path) -> str:
+    """The nearest right name in the same table, else the table where this very name belongs."""
+    *parent, name = path
+    fields = _fields(tuple(parent))
+    if near := values.nearest(name, fields):
+        return near
+    homes = [".".join(where) for where, table in _TABLES.items() if name in table.model_fields]
+    if homes:
+        return (
+            f"; it belongs in [{homes[0]}]" if homes[0] else "; it belongs at the top of the file, before any [table]"
+        )
+    return f"; known here: {', '.join(fields)}"
+
+
+def _fields(parent: Path) -> list[str]:
+    for where, table in _TABLES.items():
+        if len(where) == len(parent) and all(one in ("*", other) for one, other in zip(where, parent, strict=True)):
+            return list(table.model_fields)
+    return []
+
+
+def _nearest_table(path: Path, tree: object) -> str:
+    """For a table that lacks what it needs: perhaps it only exists because its own name was misspelt."""
+    for depth in range(len(path) - 1, 1, -1):
+        parent = _at(tree, path[: depth - 1])
+        name = path[depth - 1]
+        others = [other for other in parent if other != name] if isinstance(parent, dict) else []
+        if near := values.nearest(name, others):
+            return f" (for {name}{near})"
+    return ""
+
+
+def _at(tree: object, path: Path) -> object:
+    for name in path:
+        if not isinstance(tree, dict):
+            return None
+        tree = tree.get(name)
+    return tree

@@ -1,0 +1,126 @@
+"""The process's environment variables: the one place of the package that reads them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lollmsbot_keys.errors import ConfigError
+
+APP = "lollmsbot-keys"
+Override = tuple[str, tuple[str, ...], object]
+"""A variable's name, the key path that it sets, and the value in the shape the TOML file would give it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Environment:
+    """Environment variables as a value. An empty variable counts as unset. Never prints what it holds."""
+
+    variables: Mapping[str, str]
+
+    @classmethod
+    def here(cls) -> Environment:
+        """This process's variables, as they are now."""
+        return cls(dict(os.environ))
+
+    def __repr__(self) -> str:
+        return f"Environment({len(self.variables)} variables)"
+
+    def get(self, name: str) -> str | None:
+        """The variable's value; `None` where it is unset or empty."""
+        return self.variables.get(name) or None
+
+    @property
+    def github_actions(self) -> bool:
+        """Whether this is a run of GitHub Actions, which sets the variable to `true`."""
+        return self.get("GITHUB_ACTIONS") == "true"
+
+    @property
+    def no_color(self) -> bool:
+        """Whether output must stay plain: `NO_COLOR` holds anything, or the terminal is `dumb`."""
+        return self.get("NO_COLOR") is not None or self.get("TERM") == "dumb"
+
+    def config_path(self, option: Path | None = None) -> tuple[Path, bool]:
+        """The config file's path, and whether somebody named it (then it must exist).
+
+        Raises:
+            ConfigError: the name begins with the home folder of a user who does not exist.
+        """
+        named = self._named("--config", option, "LBK_CONFIG")
+        if named is not None:
+            return named, True
+        return self._folder("XDG_CONFIG_HOME", ".config") / APP / "config.toml", False
+
+    def state_path(self, option: Path | None = None) -> Path:
+        """The state file's path. Raises `ConfigError` as `config_path` does."""
+        named = self._named("--state", option, "LBK_STATE")
+        if named is not None:
+            return named
+        return self._folder("XDG_STATE_HOME", ".local/state") / APP / "state.json"
+
+    def overrides(self) -> tuple[Override, ...]:
+        """What the variables of the contract set in the configuration, checked.
+
+        Raises:
+            ConfigError: a variable holds something it cannot mean; names all such variables.
+        """
+        if not any(map(self.get, _OVERRIDING)):
+            return ()
+        from lollmsbot_keys.edges.config_variables import read  # rarely needed
+
+        return read({name: value for name in _OVERRIDING if (value := self.get(name)) is not None})
+
+    def without_overrides(self) -> Environment:
+        """The same environment, as far as it says nothing about the configuration's values."""
+        return Environment({name: value for name, value in self.variables.items() if name not in _OVERRIDING})
+
+    def proxy_for(self, url: str) -> str | None:
+        """The proxy that the usual variables name for `url`; never one for a loopback address.
+
+        The answer may hold a password: it is for the connection only, not for printing.
+        """
+        from lollmsbot_keys.edges.environment_proxy import proxy_for  # only on the way to the network
+
+        return proxy_for(self.variables, url)
+
+    def _named(self, name: str, option: Path | None, variable: str) -> Path | None:
+        value = option if option is not None else self.get(variable)
+        if value is None:
+            return None
+        try:
+            return Path(value).expanduser()
+        except RuntimeError:
+            source = name if option is not None else variable
+            raise ConfigError(f"{source}: no such home folder: {Path(value).parts[0]}. Give a full path.") from None
+
+    def _folder(self, variable: str, default: str) -> Path:
+        """The user's folder of one kind: by the XDG rules on Linux, by platformdirs (10 ms to import) elsewhere."""
+        if not sys.platform.startswith("linux"):
+            import platformdirs
+
+            return Path(platformdirs.user_config_dir() if "CONFIG" in variable else platformdirs.user_state_dir())
+        named = self.get(variable)
+        if named is not None and named.startswith("/"):  # the specification ignores relative ones
+            return Path(named)
+        home = self.get("HOME")
+        try:
+            return (Path(home) if home is not None else Path.home()) / default
+        except RuntimeError:
+            raise ConfigError(f"no home folder is known. Set HOME or {variable}, or give full paths.") from None
+
+
+_OVERRIDING = (
+    "PREFER_OLLAMA",
+    "OLLAMA_FAILOVER",
+    "OPENROUTER_FALLBACK",
+    "PREFER_FREE_TIER",
+    "ALERT_AT_PERCENT",
+    "OLLAMA_MAX_CALLS_PER_HOUR",
+    "OLLAMA_DAILY_BUDGET",
+    "OPENROUTER_MAX_CALLS_PER_HOUR",
+    "OPENROUTER_DAILY_BUDGET",
+    "OLLAMA_HOST",
+)

@@ -1,0 +1,61 @@
+"""Which proxy a URL goes through, by the variables that curl and most other clients read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lollmsbot_keys.core.trust import address, is_loopback
+
+
+def proxy_for(variables: Mapping[str, str], url: str) -> str | None:
+    """The proxy's URL for `url`, or `None`: none is set, `NO_PROXY` excepts the host, or the host is loopback.
+
+    Lower-case names win over upper-case ones. Under CGI (`REQUEST_METHOD` is set) `HTTP_PROXY` is ignored: whoever
+    sends a request can set it there. A URL that is not understood gets no proxy.
+    """
+    found = address(url)
+    if found is None or is_loopback(found[1]):
+        return None
+    scheme, host, port = found
+    if _excepted(_either(variables, "no_proxy") or "", host, port):
+        return None
+    proxy = variables.get(f"{scheme}_proxy")
+    if not proxy and not (scheme == "http" and "REQUEST_METHOD" in variables):
+        proxy = variables.get(f"{scheme.upper()}_PROXY")
+    proxy = (proxy or _either(variables, "all_proxy") or "").strip()
+    if not proxy:
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _either(variables: Mapping[str, str], name: str) -> str | None:
+    return variables.get(name) or variables.get(name.upper())
+
+
+def _excepted(exceptions: str, host: str, port: int) -> bool:
+    return any(_covers(entry, host, port) for entry in exceptions.replace(",", " ").lower().split())
+
+
+def _covers(entry: str, host: str, port: int) -> bool:
+    """Whether one entry of `NO_PROXY` means this host: `*`, a domain, `domain:port`, an address, a network."""
+    if entry == "*":
+        return True
+    if "/" in entry:
+        return _in_network(entry, host)
+    name, colon, entry_port = entry.rpartition(":")
+    bare_ipv6 = ":" in name and not (name.startswith("[") and name.endswith("]"))
+    if colon and entry_port.isdecimal() and not bare_ipv6:
+        if int(entry_port) != port:
+            return False
+        entry = name
+    entry = entry.strip("[]").removeprefix("*").strip(".")
+    return bool(entry) and (host == entry or host.endswith(f".{entry}"))
+
+
+def _in_network(entry: str, host: str) -> bool:
+    from ipaddress import ip_address, ip_network  # rare
+
+    try:
+        return ip_address(host) in ip_network(entry, strict=False)
+    except ValueError:
+        return False

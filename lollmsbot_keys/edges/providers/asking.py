@@ -1,0 +1,124 @@
+"""Questions and answers in JSON: who may be shown a secret, which headers go along, what is fit to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.trust import trusted
+from lollmsbot_keys.edges.providers.dialects import APP_NAME
+from lollmsbot_keys.edges.providers.http import Exchange, Http, Response
+from lollmsbot_keys.edges.providers.lines import Frame, Malformed, frame_of, parse_bytes
+from lollmsbot_keys.edges.secrets.scrubber import Scrubber
+from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
+from lollmsbot_keys.errors import SecretError
+
+ERROR_BYTES = 1024 * 1024
+LIST_BYTES = 32 * 1024 * 1024
+_KEPT_TEXT_CHARACTERS = 4_000
+_HINT_WORDS = ("retry", "ratelimit")
+
+
+class Got(NamedTuple):
+    """One small reply, redacted. `body` is JSON, or text where it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: object
+    html: bool
+
+
+class Question(NamedTuple):
+    """A small request; see `Exchange` for `direct` and `host`."""
+
+    method: str
+    url: str
+    silence: timedelta
+    body: bytes = b""
+    direct: bool = False
+    host: str = ""
+
+
+class Asker:
+    """Puts headers on requests, and reads small replies whole."""
+
+    def __init__(
+        self, http: Http, scrubber: Scrubber, trusted_hosts: Mapping[Provider, tuple[str, ...]], user_agent: str
+    ) -> None:
+        self.http = http
+        self.scrubber = scrubber
+        self._trusted_hosts = trusted_hosts
+        self._user_agent = user_agent
+
+    def headers(self, provider: Provider, endpoint: str, secret: Secret | None) -> dict[str, str]:
+        """The headers for one request to `endpoint`.
+
+        Raises:
+            SecretError: the secret may not go there, or no header can carry it.
+        """
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": self._user_agent}
+        if provider is Provider.OPENROUTER:
+            headers["X-OpenRouter-Title"] = APP_NAME
+        if secret is not None:
+            headers["Authorization"] = self._authorization(provider, endpoint, secret)
+        return headers
+
+    def _authorization(self, provider: Provider, endpoint: str, secret: Secret) -> str:
+        if secret.provider is not provider or provider is Provider.LOCAL:
+            raise SecretError(f"A secret of {secret.provider} was about to go to {provider}. Nothing was sent.")
+        if not trusted(provider, endpoint, self._trusted_hosts.get(provider, ())):
+            raise SecretError(
+                f"{endpoint} is not a host of {provider} that a secret may be sent to. Nothing was sent. "
+                f"Correct providers.{provider}.endpoints, or name the host in providers.{provider}.trusted_hosts."
+            )
+        fault = fault_of(secret.reveal())
+        if fault is not None:
+            raise SecretError(f"The secret for {provider} {fault}: no header can carry it. Store it again.")
+        return secret.header()
+
+    async def ask(self, question: Question, headers: Mapping[str, str], most_bytes: int = ERROR_BYTES) -> Got:
+        """Send a small request and read the reply.
+
+        Raises:
+            Unsent, Silent, Broken: no reply came.
+        """
+        headers = {**headers, "Content-Type": "application/json"} if question.body else headers
+        exchange = Exchange(
+            question.method,
+            question.url,
+            headers,
+            question.body,
+            question.silence,
+            direct=question.direct,
+            host=question.host,
+        )
+        async with self.http.exchange(exchange) as response:
+            return await self.read(response, most_bytes)
+
+    async def read(self, response: Response, most_bytes: int = ERROR_BYTES) -> Got:
+        """The reply as it may be kept."""
+        raw = await response.read(most_bytes)
+        html = frame_of(response.headers.get("content-type", ""), raw[:1024], streamed=False) is Frame.PAGE
+        body: object
+        try:
+            body = self.scrubber.tree(parse_bytes(raw))
+        except Malformed:
+            # Scrubbed before it is shortened: half a secret would not be recognised.
+            body = "" if html else self.scrubber.text(raw.decode("utf-8", "replace"))[:_KEPT_TEXT_CHARACTERS]
+        return Got(response.status, self.hints(response.headers), body, html)
+
+    def hints(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that may say when to come back, redacted."""
+        return {
+            name: self.scrubber.text(value)
+            for name, value in headers.items()
+            if any(word in name for word in _HINT_WORDS)
+        }
+
+
+def place(endpoint: str) -> str:
+    """The host of an endpoint, for messages."""
+    return urlsplit(endpoint).netloc or endpoint

@@ -1,0 +1,94 @@
+"""What goes to a provider, and what small questions to one bring back. Nothing here loads an HTTP library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
+from lollmsbot_keys.edges.secrets.secret import Secret
+
+
+class Message(NamedTuple):
+    """One turn of the conversation; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at an answer: one candidate, and the words.
+
+    `endpoints` are tried in order while nothing could be sent. `secret` is `None` for local. `timeout` is the longest
+    silence: to the first byte, then between chunks. `price` is sent to OpenRouter as the most it may charge. With
+    `prove_local`, the prompt leaves only after the daemon was shown to run the model itself, on this machine.
+    """
+
+    provider: Provider
+    model: str
+    endpoints: tuple[str, ...]
+    secret: Secret | None
+    messages: tuple[Message, ...] = field(repr=False)
+    max_output_tokens: int
+    temperature: float | None
+    privacy: Privacy
+    free: bool
+    price: Price
+    stream: bool
+    timeout: timedelta
+    prove_local: bool = False
+
+
+class KeyVerdict(StrEnum):
+    """What a provider says of a secret. Nothing counts against a key but a clear no."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """The result of a provider's free call that it refuses without a good key.
+
+    `facts` is the redacted JSON that came with it: balances, limits, whose key it is. `status` is `None` where no
+    reply came.
+    """
+
+    verdict: KeyVerdict
+    detail: str
+    endpoint: str = ""
+    status: int | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+class ModelList(NamedTuple):
+    """The models that a provider offers; or, where `problem` is not empty, why that is not known."""
+
+    names: frozenset[str]
+    problem: str = ""
+
+
+class Locality(StrEnum):
+    """Whether a model is run by the daemon on this machine."""
+
+    PROVEN = "proven"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+class Proof(NamedTuple):
+    """What asking the daemon showed.
+
+    `pinned` is the endpoint with the very address that was asked, `host` what goes into the Host header there; both
+    are empty unless `locality` is `proven`.
+    """
+
+    locality: Locality
+    detail: str
+    pinned: str = ""
+    host: str = ""

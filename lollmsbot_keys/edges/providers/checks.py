@@ -1,0 +1,126 @@
+"""Small questions that cost nothing: whether a secret is good, and which models there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from lollmsbot_keys.core.catalogue import Provider, is_cloud_name
+from lollmsbot_keys.edges.providers.asking import LIST_BYTES, Asker, Got, Question, place
+from lollmsbot_keys.edges.providers.call import KeyCheck, KeyVerdict, ModelList
+from lollmsbot_keys.edges.providers.dialects import Dialect, dialect_of, root_of
+from lollmsbot_keys.edges.providers.http import Broken, Silent, Unsent
+from lollmsbot_keys.edges.secrets.secret import Secret
+
+_MOST_MODELS = 20_000
+_LONGEST_NAME = 200
+_DETAIL_CHARACTERS = 200
+
+
+async def check_key(
+    asker: Asker, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta
+) -> KeyCheck:
+    """Ask the provider's free call that it refuses without a good key. Lists of models prove nothing.
+
+    Ollama: `GET /api/balance` (ten a minute for all keys of a user); OpenRouter: `GET /key`.
+    """
+    problem = "no endpoint is configured"
+    for endpoint in endpoints:
+        headers = asker.headers(provider, endpoint, secret)
+        question = Question("GET", _check_url(provider, endpoint), silence)
+        try:
+            got = await asker.ask(question, headers)
+        except Unsent as error:
+            problem = f"{place(endpoint)} cannot be reached: {error}"
+            continue
+        except (Silent, Broken) as error:
+            detail = asker.scrubber.line(f"{place(endpoint)} gave no answer: {error}", _DETAIL_CHARACTERS)
+            return KeyCheck(KeyVerdict.UNKNOWN, detail, endpoint)
+        return _judged(asker, provider, endpoint, got)
+    return KeyCheck(KeyVerdict.UNKNOWN, asker.scrubber.line(problem, _DETAIL_CHARACTERS))
+
+
+def _check_url(provider: Provider, endpoint: str) -> str:
+    if provider is Provider.OPENROUTER:
+        return f"{endpoint.rstrip('/')}/key"
+    return f"{root_of(endpoint)}/api/balance"
+
+
+def _judged(asker: Asker, provider: Provider, endpoint: str, got: Got) -> KeyCheck:
+    facts = got.body if isinstance(got.body, dict) and not got.html else {}
+    verdict, detail = _verdict(provider, got, facts)
+    said = facts.get("error")
+    words = said.get("message") if isinstance(said, dict) else said
+    if isinstance(words, str) and words:
+        detail = f"{detail}: {words}"
+    return KeyCheck(verdict, asker.scrubber.line(detail, _DETAIL_CHARACTERS), endpoint, got.status, facts)
+
+
+def _verdict(provider: Provider, got: Got, facts: dict[str, object]) -> tuple[KeyVerdict, str]:
+    if got.html:
+        return KeyVerdict.UNKNOWN, f"a page came instead of an answer ({got.status})"
+    match got.status:
+        case 200 if _looks_right(provider, facts):
+            return KeyVerdict.VALID, "accepted"
+        case 401 if facts:
+            return KeyVerdict.INVALID, "refused (401)"
+        case 403 if facts and provider is Provider.OLLAMA:
+            return KeyVerdict.VALID, "accepted, but its account may not do this (403)"
+        case 429:
+            return KeyVerdict.UNKNOWN, "asked too often (429)"
+        case _:
+            return KeyVerdict.UNKNOWN, f"an answer that says nothing about the key ({got.status})"
+
+
+def _looks_right(provider: Provider, facts: dict[str, object]) -> bool:
+    if facts.get("error"):
+        return False
+    if provider is Provider.OPENROUTER:
+        return isinstance(facts.get("data"), dict)
+    return isinstance(facts.get("included"), dict) or isinstance(facts.get("purchased"), dict)
+
+
+async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ...], silence: timedelta) -> ModelList:
+    """The models of the first endpoint that has a list; no secret is sent. Of a local daemon, those it runs itself."""
+    problem = "no endpoint is configured"
+    for endpoint, url in ((candidate, url) for candidate in endpoints for url in _list_urls(provider, candidate)):
+        question = Question("GET", url, silence, direct=provider is Provider.LOCAL)
+        try:
+            got = await asker.ask(question, asker.headers(provider, endpoint, None), LIST_BYTES)
+        except (Unsent, Silent, Broken) as error:
+            problem = asker.scrubber.line(f"{place(endpoint)} cannot be asked: {error}", _DETAIL_CHARACTERS)
+            continue
+        entries = _entries(got)
+        if entries is not None:
+            return ModelList(frozenset(_names(entries, local=provider is Provider.LOCAL)))
+        problem = f"{place(endpoint)} gave no list ({got.status})"
+    return ModelList(frozenset(), problem)
+
+
+def _list_urls(provider: Provider, endpoint: str) -> tuple[str, ...]:
+    plain = f"{endpoint.rstrip('/')}/models"
+    tags = f"{root_of(endpoint)}/api/tags"
+    if dialect_of(provider, endpoint) is Dialect.NATIVE:
+        return (tags,)
+    # Only the native list tells which models a daemon would pass on; other local servers have none.
+    return (tags, plain) if provider is Provider.LOCAL else (plain,)
+
+
+def _entries(got: Got) -> list[dict[str, object]] | None:
+    if got.status != 200 or not isinstance(got.body, dict):
+        return None
+    found = got.body.get("models", got.body.get("data"))
+    if not isinstance(found, list):
+        return None
+    return [entry for entry in found[:_MOST_MODELS] if isinstance(entry, dict)]
+
+
+def _names(entries: Iterable[dict[str, object]], *, local: bool) -> Iterator[str]:
+    for entry in entries:
+        # OpenRouter's entries have an id, and a name for people.
+        name = entry.get("id", entry.get("name"))
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+            continue
+        if local and (entry.get("remote_host") or entry.get("remote_model") or is_cloud_name(name)):
+            continue
+        yield name

@@ -1,0 +1,156 @@
+"""What is said to each endpoint, and where its answers keep things. Pure: bytes and dictionaries in, values out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import NamedTuple, assert_never
+
+from lollmsbot_keys.core.catalogue import Privacy, Provider, strip_cloud
+from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.edges.providers.call import Call
+from lollmsbot_keys.edges.providers.figures import native_usage, openai_usage
+
+APP_NAME = "lollmsbot-keys"
+_WORD_CHARACTERS = 100
+
+
+class Dialect(Enum):
+    """How an endpoint speaks: Ollama's own way, OpenAI's, or OpenAI's with OpenRouter's additions."""
+
+    NATIVE = auto()
+    OPENAI = auto()
+    OPENROUTER = auto()
+
+
+class Piece(NamedTuple):
+    """What one event says. `begun`: the model has produced something, if only thoughts. `error` is the whole event.
+
+    `whole`: it is a finished answer by itself, not a part of a stream.
+    """
+
+    text: str = ""
+    begun: bool = False
+    finish: str | None = None
+    usage: Usage | None = None
+    error: object = None
+    id: str | None = None
+    whole: bool = False
+
+
+def dialect_of(provider: Provider, endpoint: str) -> Dialect:
+    """The dialect by the endpoint's ending: `/v1` is OpenAI's, `/api` or nothing is Ollama's own."""
+    if provider is Provider.OPENROUTER:
+        return Dialect.OPENROUTER
+    return Dialect.OPENAI if endpoint.rstrip("/").endswith("/v1") else Dialect.NATIVE
+
+
+def root_of(endpoint: str) -> str:
+    """An Ollama endpoint without `/v1` or `/api`: where both live."""
+    return endpoint.rstrip("/").removesuffix("/v1").removesuffix("/api")
+
+
+def chat_url(dialect: Dialect, endpoint: str) -> str:
+    """Where a chat is sent."""
+    match dialect:
+        case Dialect.NATIVE:
+            return f"{root_of(endpoint)}/api/chat"
+        case Dialect.OPENAI | Dialect.OPENROUTER:
+            return f"{endpoint.rstrip('/')}/chat/completions"
+        case _:
+            assert_never(dialect)
+
+
+def chat_body(dialect: Dialect, call: Call) -> bytes:
+    """The JSON that asks for an answer. Halves of characters, as a shell may pass them, become `?`."""
+    # Only a local daemon knows its cloud models by their suffix.
+    model = call.model if call.provider is Provider.LOCAL else strip_cloud(call.model)
+    messages = [{"role": message.role, "content": message.content} for message in call.messages]
+    body: dict[str, object] = {"model": model, "messages": messages, "stream": call.stream}
+    if dialect is Dialect.NATIVE:
+        body["options"] = _given(num_predict=call.max_output_tokens, temperature=call.temperature)
+    else:
+        body |= _given(max_tokens=call.max_output_tokens, temperature=call.temperature)
+    if dialect is Dialect.OPENROUTER:
+        body["provider"] = _terms(call)
+    elif dialect is Dialect.OPENAI and call.stream:
+        body["stream_options"] = {"include_usage": True}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def piece_of(dialect: Dialect, event: Mapping[str, object], *, local: bool) -> Piece:
+    """What one event, or one whole answer, says. `local` answers may leave a count of zero out."""
+    if event.get("error"):
+        return Piece(error=event)
+    if dialect is Dialect.NATIVE:
+        return _native_piece(event, local=local)
+    return _openai_piece(event)
+
+
+def _given(**values: float | None) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _terms(call: Call) -> dict[str, object]:
+    """OpenRouter's routing conditions: it may charge what the hold covers and no more, and keep no prompt."""
+    prices = (0, 0) if call.free else (call.price.input_usd_per_mtok, call.price.output_usd_per_mtok)
+    # JSON has no decimals; Python writes a float with the same digits, up to fifteen of them.
+    terms: dict[str, object] = {
+        "max_price": {"prompt": float(prices[0]), "completion": float(prices[1]), "request": 0},
+    }
+    # Free models have no endpoint that promises this: they would all be refused.
+    if call.privacy is not Privacy.LOW and not call.free:
+        terms["data_collection"] = "deny"
+    return terms
+
+
+def _native_piece(event: Mapping[str, object], *, local: bool) -> Piece:
+    message = _table(event.get("message"))
+    done = event.get("done") is True
+    return Piece(
+        text=_text(message.get("content")),
+        begun=bool(message.get("content") or message.get("thinking") or message.get("tool_calls")),
+        finish=_word(event.get("done_reason")) or "stop" if done else None,
+        usage=native_usage(event, local=local) if done else None,
+        whole=done or ("done" not in event and bool(message)),
+    )
+
+
+def _openai_piece(event: Mapping[str, object]) -> Piece:
+    choice = _first(event.get("choices"))
+    finish = _word(choice.get("finish_reason"))
+    if choice.get("error") or finish == "error":
+        error = choice.get("error") or {"message": "the provider ended the answer with an error"}
+        return Piece(error={**event, "error": error})
+    part = _table(choice.get("delta")) or _table(choice.get("message"))
+    text = _text(part.get("content")) or _text(part.get("refusal"))
+    begun = bool(text) or any(part.get(name) for name in ("reasoning", "reasoning_content", "tool_calls"))
+    usage = event.get("usage")
+    return Piece(
+        text=text,
+        begun=begun,
+        finish=finish,
+        usage=openai_usage(usage) if isinstance(usage, dict) else None,
+        id=_word(event.get("id")),
+        whole=isinstance(choice.get("message"), dict),
+    )
+
+
+def _text(content: object) -> str:
+    """A text, or the texts of a list of parts."""
+    if isinstance(content, list):
+        return "".join(_text(_table(part).get("text")) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _word(value: object) -> str | None:
+    return value[:_WORD_CHARACTERS] if isinstance(value, str) and value else None
+
+
+def _first(values: object) -> Mapping[str, object]:
+    return _table(values[0]) if isinstance(values, list) and values else {}
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

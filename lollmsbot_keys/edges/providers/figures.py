@@ -1,0 +1,59 @@
+"""Numbers out of answers. Providers send whole numbers, fractions and texts; what cannot be true is not believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from lollmsbot_keys.core.report import Usage
+
+MOST_TOKENS = Decimal(1_000_000_000)
+MOST_USD = Decimal(1_000_000)
+_LONGEST_FIGURE = 40
+
+
+def openai_usage(usage: Mapping[str, object]) -> Usage | None:
+    """The `usage` of OpenAI's dialect; `None` where it tells neither a cost nor both counts."""
+    return _usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cost_usd(usage))
+
+
+def native_usage(event: Mapping[str, object], *, local: bool) -> Usage | None:
+    """The counts in Ollama's last line. It leaves zeros out; from a paid service a missing count is an unknown one."""
+    prompt, completion = event.get("prompt_eval_count"), event.get("eval_count")
+    if local and (prompt is not None or completion is not None):
+        prompt, completion = prompt or 0, completion or 0
+    return _usage(_count(prompt), _count(completion), None)
+
+
+def cost_usd(usage: Mapping[str, object]) -> Decimal | None:
+    """What OpenRouter says it charged; with a key of one's own behind it, the fee and the bill behind it."""
+    fee = figure(usage.get("cost"), MOST_USD)
+    if fee is None or usage.get("is_byok") is not True:
+        return fee
+    details = usage.get("cost_details")
+    upstream = figure(details.get("upstream_inference_cost"), MOST_USD) if isinstance(details, dict) else None
+    return None if upstream is None else fee + upstream
+
+
+def figure(value: object, most: Decimal) -> Decimal | None:
+    """`value` as a number from 0 to `most`; `None` where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, str) and len(value) > _LONGEST_FIGURE:
+        return None
+    try:
+        number = Decimal(value) if isinstance(value, int | Decimal) else Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and 0 <= number <= most else None
+
+
+def _usage(prompt: int | None, completion: int | None, cost: Decimal | None) -> Usage | None:
+    if cost is None and (prompt is None or completion is None):
+        return None
+    return Usage(prompt or 0, completion or 0, cost)
+
+
+def _count(value: object) -> int | None:
+    number = figure(value, MOST_TOKENS)
+    return None if number is None else int(number)

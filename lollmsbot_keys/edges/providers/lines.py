@@ -1,0 +1,145 @@
+"""A byte stream as JSON events: server-sent events, one object a line, or one document.
+
+Knows no provider. Everything is bounded, because the other side may be broken or hostile.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Final, NoReturn
+
+LONGEST_LINE_BYTES = 4 * 1024 * 1024
+_LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")
+_BOM = b"\xef\xbb\xbf"
+
+Event = dict[str, object]
+
+
+class Malformed(Exception):
+    """What came makes no sense."""
+
+
+class Frame(Enum):
+    """How a body is divided."""
+
+    LINES = auto()
+    DOCUMENT = auto()
+    PAGE = auto()
+
+
+class End(Enum):
+    """What `data: [DONE]` says."""
+
+    END = auto()
+
+
+END: Final = End.END
+
+
+def frame_of(content_type: str, first: bytes, *, streamed: bool) -> Frame:
+    """How a body reads, by its Content-Type; where that says nothing, by its first bytes and by what was asked for."""
+    kind = content_type.partition(";")[0].strip().casefold()
+    start = first.removeprefix(_BOM).lstrip()
+    if kind in {"text/html", "application/xhtml+xml"} or start.startswith(b"<"):
+        return Frame.PAGE
+    if kind in {"text/event-stream", "application/x-ndjson", "application/jsonl"}:
+        return Frame.LINES
+    if kind == "application/json":
+        return Frame.LINES if start.startswith((b"data:", b":")) else Frame.DOCUMENT
+    return Frame.LINES if streamed or not start.startswith(b"{") else Frame.DOCUMENT
+
+
+def parse(text: str) -> object:
+    """One JSON value; fractions as `Decimal`, never NaN or infinity.
+
+    Raises:
+        Malformed: it is none.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, ArithmeticError, RecursionError):
+        raise Malformed("not JSON") from None
+
+
+def parse_bytes(body: bytes) -> object:
+    """`parse` for bytes; what is not UTF-8 in them becomes U+FFFD."""
+    return parse(body.removeprefix(_BOM).decode("utf-8", "replace"))
+
+
+class EventReader:
+    """Turns chunks into events. A line counts when it is whole, so that no split hurts a character or a number."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._searched = 0
+        self._data: list[str] = []
+        self._name = ""
+
+    def feed(self, chunk: bytes) -> Iterator[Event | End]:
+        """The events that are complete after `chunk`.
+
+        Raises:
+            Malformed: a line is too long, or holds something other than an object.
+        """
+        self._held += chunk
+        start = 0
+        while found := _LINE_END.search(self._held, max(start, self._searched)):
+            line = bytes(self._held[start : found.start()])
+            start = self._searched = found.end()
+            yield from self._line(line)
+        del self._held[:start]
+        # A carriage return at the very end may be half of a line end: look at it again.
+        self._searched = max(0, len(self._held) - 1)
+        if len(self._held) > LONGEST_LINE_BYTES:
+            raise Malformed("a line without an end")
+
+    def close(self) -> Iterator[Event | End]:
+        """What the last line without a line end holds.
+
+        Raises:
+            Malformed: that line, or an event begun before it, is not whole.
+        """
+        yield from self._line(bytes(self._held))
+        self._held.clear()
+        if self._data:
+            raise Malformed("half an event")
+
+    def _line(self, raw: bytes) -> Iterator[Event | End]:
+        line = raw.removeprefix(_BOM).decode("utf-8", "replace").strip()
+        if not line:
+            if self._data:
+                raise Malformed("an event that is not JSON")
+            self._name = ""
+        elif line.startswith("{"):
+            yield from self._value(line)
+        elif line.startswith("data:"):
+            yield from self._value(line.removeprefix("data:").strip())
+        elif line.startswith("event:"):
+            self._name = line.removeprefix("event:").strip()
+        elif not line.startswith((":", "id:", "retry:")):
+            raise Malformed("a line that is no event")
+
+    def _value(self, text: str) -> Iterator[Event | End]:
+        if text == "[DONE]":
+            yield END
+            return
+        # An event may have several data lines. Most senders use one: it is whole as soon as it reads as JSON.
+        self._data.append(text)
+        if sum(map(len, self._data)) > LONGEST_LINE_BYTES:
+            raise Malformed("an event without an end")
+        try:
+            value = parse("\n".join(self._data))
+        except Malformed:
+            return
+        self._data.clear()
+        if not isinstance(value, dict):
+            raise Malformed("an event that is no object")
+        yield {"error": value} if self._name == "error" and "error" not in value else value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)

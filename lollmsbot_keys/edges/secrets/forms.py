@@ -1,0 +1,105 @@
+"""The shapes in which a secret may come back from outside, and where they occur in a text."""
+
+from __future__ import annotations
+
+import json
+import re
+from binascii import b2a_base64
+from bisect import insort
+from collections.abc import Iterable, Iterator
+
+from lollmsbot_keys.edges.secrets.secret import SHORTEST_REDACTED
+
+_HEAD = 4
+_OWN_CASE_ONLY = 16
+_SHORTEST_WITH_BEARER = 4
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_GO_JSON = str.maketrans({"&": r"\u0026", "<": r"\u003c", ">": r"\u003e", '"': r"\"", "\\": r"\\"})
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+class Forms:
+    """Every recognisable form of some secrets. Its `repr` shows none of them."""
+
+    __slots__ = ("_by_head", "_heads", "_stubs", "mark")
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = set(secrets)
+        forms = {form for secret in known for form in _forms_of(secret)}
+        self._by_head: dict[str, list[str]] = {}
+        for form in forms:
+            # Longest first: `longest_at` takes the first that fits.
+            insort(self._by_head.setdefault(form[:_HEAD], []), form, key=lambda found: -len(found))
+        self._heads = re.compile("|".join(map(re.escape, sorted(self._by_head))) or "(?!)")
+        self._stubs = frozenset(head[:size] for head in self._by_head for size in range(1, _HEAD))
+        # The mark must never form a secret together with its neighbours, which are ASCII wherever a secret is.
+        brackets = any(bracket in secret for secret in known for bracket in "[]")
+        self.mark = "⟦secret⟧" if brackets else "[secret]"
+
+    def __repr__(self) -> str:
+        return "<forms of secrets>"
+
+    def begin_in(self, text: str) -> bool:
+        """Whether a form may begin in `text`, but for its last three characters. Cheap."""
+        return self._heads.search(text) is not None
+
+    def stub(self, text: str) -> int:
+        """How many of the last three characters of `text` may be the beginning of a form."""
+        for size in range(min(_HEAD - 1, len(text)), 0, -1):
+            if text[-size:] in self._stubs:
+                return size
+        return 0
+
+    def occurrences(self, text: str) -> Iterator[tuple[int, int]]:
+        """Start and end of the longest form at each place of `text`, in order; they may overlap."""
+        for start, candidates in self._candidates(text):
+            for form in candidates:
+                if text.startswith(form, start):
+                    yield start, start + len(form)
+                    break
+
+    def undecided(self, text: str) -> int:
+        """Where the longest end of `text` begins that more text could make a (longer) form; its length if none."""
+        for start, candidates in self._candidates(text):
+            rest = len(text) - start
+            if any(len(form) > rest and form.startswith(text[start:]) for form in candidates):
+                return start
+        return len(text) - self.stub(text)
+
+    def _candidates(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        found = self._heads.search(text)
+        while found is not None:
+            yield found.start(), self._by_head[found[0]]
+            found = self._heads.search(text, found.start() + 1)
+
+
+def _forms_of(secret: str) -> set[str]:
+    """What is looked for: the secret, its usual encodings, and those of a header that holds it."""
+    if len(secret) < SHORTEST_REDACTED:
+        headers = {f"{word} {secret}" for word in ("Bearer", "bearer", "BEARER")}
+        return headers if len(secret) >= _SHORTEST_WITH_BEARER else set()
+    forms = {secret, json.dumps(secret)[1:-1], secret.translate(_GO_JSON), secret.translate(_HTML)}
+    forms |= {form.replace("/", r"\/") for form in tuple(forms)}
+    for kept in ("", "/", "!'()*", "/!'()*"):
+        quoted = _percent(secret, kept)
+        forms |= {quoted, quoted.replace("%", "%25"), _percent(secret, kept, upper=False)}
+    forms |= _base64_forms(secret)
+    if len(secret) >= _OWN_CASE_ONLY:
+        forms |= {secret.lower(), secret.upper()}
+    return forms
+
+
+def _percent(secret: str, kept: str, *, upper: bool = True) -> str:
+    digits = "02X" if upper else "02x"
+    return "".join(char if char in _UNRESERVED or char in kept else f"%{ord(char):{digits}}" for char in secret)
+
+
+def _base64_forms(secret: str) -> set[str]:
+    """The digits that base64 gives to `secret` alone, wherever it stands in what was encoded (`Bearer …`, `user:…`)."""
+    forms = set[str]()
+    for offset in range(3):
+        data = bytes(offset) + secret.encode()
+        digits = b2a_base64(data, newline=False).decode()
+        own = digits[-(-offset * 8 // 6) : len(data) * 8 // 6]
+        forms |= {own, own.replace("+", "-").replace("/", "_")}
+    return forms

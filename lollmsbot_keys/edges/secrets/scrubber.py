@@ -1,0 +1,139 @@
+"""Text from outside, without secrets and without terminal control.
+
+Cleaning can uncover a secret (`sk-<ESC>[0m123`) and can bite a piece off one (`<ESC>sk-123`), so secrets are taken
+out before and after it. Whoever shortens text does it afterwards: half a secret is not recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from lollmsbot_keys.core.cleaning import Cleaner, clean, clean_line
+from lollmsbot_keys.edges.secrets.forms import Forms
+from lollmsbot_keys.edges.secrets.secret import Secret
+
+_DEEPEST = 100
+_Json = TypeVar("_Json")
+
+
+class Scrubber:
+    """Knows some secrets and takes them, by value, out of whatever passes; it can learn more at any time."""
+
+    __slots__ = ("_forms", "_known")
+
+    def __init__(self, *secrets: Secret) -> None:
+        self._known = set[str]()
+        self._forms: Forms | None = None
+        self.learn(*secrets)
+
+    def __repr__(self) -> str:
+        return f"<scrubber of {len(self._known)} secrets>"
+
+    def learn(self, *secrets: Secret) -> None:
+        """Take out these too, from now on; streams that have begun do not change."""
+        fresh = {secret.reveal() for secret in secrets} - self._known
+        if fresh:
+            self._known |= fresh
+            self._forms = None
+
+    def text(self, text: str) -> str:
+        """`text` without secrets and terminal control."""
+        forms = self._prepared()
+        return _redact(forms, clean(_redact(forms, text)))
+
+    def line(self, text: str, longest: int) -> str:
+        """`text` as one line of at most `longest` characters, for messages and evidence."""
+        line = clean_line(self.text(text))
+        return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+    def tree(self, value: _Json) -> _Json:
+        """Parsed JSON with every text in it, names too, scrubbed; what lies over 100 levels deep becomes `None`."""
+        # Each branch gives back what it was given: text for text, list for list.
+        return _walk(value, self.text, _DEEPEST)  # type: ignore[return-value]  # the walk is typed for any JSON
+
+    def stream(self) -> StreamScrubber:
+        """A scrubber for one text that comes in chunks."""
+        return StreamScrubber(self._prepared())
+
+    def _prepared(self) -> Forms:
+        if self._forms is None:
+            self._forms = Forms(self._known)
+        return self._forms
+
+
+class StreamScrubber:
+    """`Scrubber.text` for one text in chunks; holds back only what may be the beginning of something to take out."""
+
+    __slots__ = ("_after", "_before", "_cleaner")
+
+    def __init__(self, forms: Forms) -> None:
+        self._before = _Redactor(forms)
+        self._cleaner = Cleaner()
+        self._after = _Redactor(forms)
+
+    def feed(self, chunk: str) -> str:
+        """The safe text that is certain after `chunk`."""
+        return self._after.feed(self._cleaner.feed(self._before.feed(chunk)))
+
+    def flush(self) -> str:
+        """What is left once no more text comes."""
+        rest = self._cleaner.feed(self._before.flush()) + self._cleaner.flush()
+        return self._after.feed(rest) + self._after.flush()
+
+
+class _Redactor:
+    """Puts one mark in place of every run of overlapping forms.
+
+    `_held` is the undecided end of the text so far; its first `_hidden` characters already stand behind a mark.
+    """
+
+    __slots__ = ("_forms", "_held", "_hidden")
+
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
+        self._held = ""
+        self._hidden = 0
+
+    def feed(self, chunk: str) -> str:
+        text = self._held + chunk
+        if self._hidden or self._forms.begin_in(text):
+            return self._advance(text, self._forms.undecided(text))
+        end = len(text) - self._forms.stub(text)
+        self._held = text[end:]
+        return text[:end]
+
+    def flush(self) -> str:
+        return self._advance(self._held, len(self._held))
+
+    def _advance(self, text: str, end: int) -> str:
+        """Pass on `text` up to `end`, hold the rest."""
+        parts = list[str]()
+        done = self._hidden
+        for start, stop in self._forms.occurrences(text):
+            if start >= end:
+                break
+            if start >= done:
+                parts += text[done:start], self._forms.mark
+            done = max(done, stop)
+        if done < end:
+            parts.append(text[done:end])
+        self._held, self._hidden = text[end:], max(0, done - end)
+        return "".join(parts)
+
+
+def _redact(forms: Forms, text: str) -> str:
+    redactor = _Redactor(forms)
+    return redactor.feed(text) + redactor.flush()
+
+
+def _walk(value: object, scrub: Callable[[str], str], levels: int) -> object:
+    if isinstance(value, str):
+        return scrub(value)
+    if not isinstance(value, list | dict):
+        return value
+    if levels == 0:
+        return None
+    if isinstance(value, list):
+        return [_walk(item, scrub, levels - 1) for item in value]
+    return {_walk(name, scrub, 0): _walk(item, scrub, levels - 1) for name, item in value.items()}

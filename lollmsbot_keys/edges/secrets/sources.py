@@ -1,0 +1,169 @@
+"""Where a secret's characters come from: `env:`, `dotenv:`, `file:`, `command:`, `keyring:`.
+
+Every function gives the raw text or raises `SourceFault`, whose words complete "<key> has no secret: …". They quote no
+content of a source, and of a reference only what cannot well be a secret pasted in the wrong place.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+LARGEST_FILE_BYTES = 1 << 20
+COMMAND_LIMIT = timedelta(seconds=10)
+
+SCHEMES = ("env", "dotenv", "file", "command", "keyring")
+_GRAMMAR = "env:NAME, dotenv:PATH#NAME, file:PATH, command:… or keyring:SERVICE/NAME"
+
+
+class SourceFault(Exception):
+    """Why a source gives no text."""
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Scheme and the rest of `reference`, which has the shape its scheme wants."""
+    scheme, _, rest = reference.partition(":")
+    name = {"dotenv": rest.rpartition("#"), "keyring": rest.rpartition("/")}.get(scheme, (rest, "", rest))
+    if scheme not in SCHEMES or not name[0].strip() or not name[2].strip():
+        raise SourceFault(f"its `secret` must be one of {_GRAMMAR}")
+    return scheme, rest
+
+
+def from_environment(name: str, environ: Mapping[str, str]) -> str:
+    """The value of the variable `name`."""
+    if (value := environ.get(name)) is not None:
+        return value
+    # Someone may have written env:<the secret itself>.
+    looks_like_a_name = name.isupper() and name.replace("_", "").isalnum()
+    variable = f"the environment variable {name}" if looks_like_a_name else "the environment variable that it names"
+    raise SourceFault(f"{variable} is not set")
+
+
+class Files:
+    """Files and dotenv files that hold secrets, each read once. Paths are relative to `base`."""
+
+    __slots__ = ("_base", "_contents", "_dotenvs", "_home", "warnings")
+
+    def __init__(self, base: Path, environ: Mapping[str, str]) -> None:
+        self._base = base
+        self._home = environ.get("HOME")
+        self._contents: dict[Path, str] = {}
+        self._dotenvs: dict[Path, Mapping[str, str | None]] = {}
+        self.warnings: list[str] = []
+
+    def __repr__(self) -> str:
+        return "<files>"
+
+    def path(self, text: str) -> Path:
+        """The path that `text` means."""
+        if self._home and (text == "~" or text.startswith("~/")):
+            return Path(self._home, text[2:])
+        try:
+            return self._base / Path(text).expanduser()
+        except RuntimeError:  # ~nobody-here
+            return self._base / text
+
+    def is_waiting(self, path: Path) -> bool:
+        """Whether reading `path` may block, as a pipe does that a password manager serves."""
+        try:
+            return stat.S_ISFIFO(path.stat().st_mode) and path not in self._contents
+        except (OSError, ValueError):
+            return False
+
+    def file(self, path: Path) -> str:
+        """The whole text in `path`."""
+        if path not in self._contents:
+            try:
+                self._contents[path] = self._read(path)
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else "that is no path"
+                raise SourceFault(f"{str(path)!r} cannot be read: {why}") from None
+        return self._contents[path]
+
+    def dotenv(self, path: Path, name: str) -> str:
+        """The value of `name` in the dotenv file `path`, taken literally (no `${…}`)."""
+        if path not in self._dotenvs:
+            text = self.file(path)
+            from dotenv import dotenv_values
+
+            self._dotenvs[path] = dotenv_values(stream=io.StringIO(text), interpolate=False)
+        if (value := self._dotenvs[path].get(name)) is None:
+            raise SourceFault(f"{path} gives no value to {name}")
+        return value
+
+    def forget(self) -> None:
+        """Read again what is asked for from now on."""
+        self._contents.clear()
+        self._dotenvs.clear()
+
+    def _read(self, path: Path) -> str:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(LARGEST_FILE_BYTES + 1)
+        if len(content) > LARGEST_FILE_BYTES:
+            raise SourceFault(f"{path} is larger than {LARGEST_FILE_BYTES >> 20} MiB, which no file of secrets is")
+        if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+            warning = f"{path} holds a secret and can be read by other users. Run: chmod 600 '{path}'"
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:  # its message would quote the bytes
+            raise SourceFault(f"{path} is no UTF-8 text") from None
+
+
+def from_command(line: str, environ: Mapping[str, str], limit: timedelta = COMMAND_LIMIT) -> str:
+    """What the command `line` writes to its standard output. No shell, no input, its errors are not shown."""
+    import shlex
+    import subprocess
+
+    try:
+        argv = shlex.split(line)
+    except ValueError:
+        raise SourceFault("its command has a quote without an end") from None
+    if not argv:
+        raise SourceFault("its command is empty")
+    try:
+        # Same session and group: a password manager may have to ask on the terminal, and Ctrl-C must reach it.
+        done = subprocess.run(  # noqa: S603  the user's own configuration names it
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=limit.total_seconds(),
+            env=dict(environ),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceFault(f"its command did not end within {limit.total_seconds():g} seconds") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it cannot be run"
+        raise SourceFault(f"its command cannot be started: {why}") from None
+    if done.returncode != 0:
+        raise SourceFault(f"its command ended with exit code {done.returncode}; run it by hand to see why")
+    try:
+        return done.stdout.decode()
+    except UnicodeDecodeError:
+        raise SourceFault("its command gave no UTF-8 text") from None
+
+
+def from_keyring(service: str, name: str) -> str:
+    """What the system's keyring holds for `name` of `service`."""
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise SourceFault('keyring support is not installed. Run: pip install "lollmsbot-keys[keyring]"') from None
+    try:
+        found = keyring.get_password(service, name)
+    except keyring.errors.NoKeyringError:
+        raise SourceFault("this machine has no keyring service. Use another source, such as file:PATH") from None
+    except Exception as error:  # noqa: BLE001  backends raise what they like; its words may hold anything
+        raise SourceFault(f"the keyring refused ({type(error).__name__}). Is it locked?") from None
+    if found is None:
+        raise SourceFault(f"the keyring has nothing for {service}/{name}")
+    return found

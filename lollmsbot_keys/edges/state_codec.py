@@ -1,0 +1,307 @@
+"""The state as JSON and back. What is read equals what was written; anything else is refused, never guessed.
+
+Amounts are decimal strings, times ISO 8601 in UTC. A file of an older version is upgraded on reading, one of a newer
+version is refused. Kept free of validation libraries: every command reads the state, and start-up is part of the design.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.request import Priority, Reach, Reason
+from lollmsbot_keys.core.state import (
+    LATENCY_BOUNDS_MS,
+    VERSION,
+    Account,
+    Cell,
+    CellKey,
+    Cooldown,
+    Day,
+    Disabled,
+    Hold,
+    Owner,
+    Scope,
+    Snapshot,
+    Spender,
+    Waiter,
+)
+
+Tree = dict[str, Any]
+"""A JSON object. Its values are checked one by one as they are read."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class NotAState(ValueError):
+    """The bytes are not a state of ours: truncated, foreign, or damaged."""
+
+
+class NewerState(ValueError):
+    """The state was written by a newer lbk. `args[0]` is its version."""
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The whole state file, with a final line break."""
+    tree = {
+        "version": VERSION,
+        "written": _time(snapshot.written) if snapshot.written else None,
+        "hours": {key: {str(minute): n for minute, n in window.items()} for key, window in snapshot.hours.items()},
+        "cursors": dict(snapshot.cursors),
+        "cooldowns": [_cooldown(cooldown) for cooldown in snapshot.cooldowns.values()],
+        "disabled": {key: _disabled(disabled) for key, disabled in snapshot.disabled.items()},
+        "streaks": [{**_scope(scope), "count": count} for scope, count in snapshot.streaks.items()],
+        "accounts": {key: list(account) for key, account in snapshot.accounts.items()},
+        "holds": {id_: _hold(hold) for id_, hold in snapshot.holds.items()},
+        "waiters": {id_: _waiter(waiter) for id_, waiter in snapshot.waiters.items()},
+        "days": {str(day): {"part": content.part, "cells": cells_tree(content)} for day, content in snapshot.days.items()},
+        "closed": {str(day): _sums(sums) for day, sums in snapshot.closed.items()},
+        "months": {month: _sums(sums) for month, sums in snapshot.months.items()},
+        "notices": sorted(snapshot.notices),
+    }
+    return json.dumps(tree, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(content: bytes) -> Snapshot:
+    """The state in `content`.
+
+    Raises:
+        NotAState: it is none, or not a whole one.
+        NewerState: it has a version that this lbk does not know.
+    """
+    try:
+        tree = json.loads(content)
+        version = tree["version"]
+        if type(version) is int and version > VERSION:
+            raise NewerState(version)
+        if version != VERSION:
+            raise NotAState(f"version {version!r}")
+        return _snapshot(tree)
+    except NewerState:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, InvalidOperation, OverflowError, RecursionError) as error:
+        raise NotAState(type(error).__name__) from None
+
+
+def _snapshot(tree: Tree) -> Snapshot:
+    return Snapshot(
+        written=_moment(tree["written"]) if tree["written"] is not None else None,
+        hours=_each(tree["hours"], str, lambda window: {int(minute): _count(n) for minute, n in window.items()}),
+        cursors=_each(tree["cursors"], Provider, _text),
+        cooldowns={cooldown.scope: cooldown for cooldown in map(_read_cooldown, tree["cooldowns"])},
+        disabled=_each(tree["disabled"], str, _read_disabled),
+        streaks={_read_scope(streak): _count(streak["count"]) for streak in tree["streaks"]},
+        accounts=_each(tree["accounts"], str, lambda pair: Account(_text(pair[0]), _text(pair[1]))),
+        holds={id_: _read_hold(id_, hold) for id_, hold in tree["holds"].items()},
+        waiters=_each(tree["waiters"], str, _read_waiter),
+        days=_each(tree["days"], date.fromisoformat, read_day),
+        closed=_each(tree["closed"], date.fromisoformat, _read_sums),
+        months=_each(tree["months"], str, _read_sums),
+        notices=frozenset(map(_text, tree["notices"])),
+    )
+
+
+def _each(tree: Tree, key: Callable[[str], K], value: Callable[[Any], V]) -> dict[K, V]:
+    return {key(name): value(content) for name, content in tree.items()}
+
+
+# --- single values ---
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise NotAState("a time without a zone")
+    return moment
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise NotAState("expected text")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int:
+        raise NotAState("expected a whole number")
+    return value
+
+
+def _amount(value: object) -> Decimal:
+    amount = Decimal(_text(value))
+    if not amount.is_finite():
+        raise NotAState("expected an amount")
+    return amount
+
+
+# --- nouns, each beside its reader ---
+
+
+def _scope(scope: Scope) -> Tree:
+    return {name: value for name, value in scope._asdict().items() if value}
+
+
+def _read_scope(tree: Tree) -> Scope:
+    return Scope(
+        Reach(tree["reach"]),
+        Provider(tree["provider"]),
+        _text(tree.get("key", "")),
+        _text(tree.get("fingerprint", "")),
+        _text(tree.get("account", "")),
+        _text(tree.get("model", "")),
+    )
+
+
+def _cooldown(cooldown: Cooldown) -> Tree:
+    return {
+        **_scope(cooldown.scope),
+        "reason": cooldown.reason,
+        "since": _time(cooldown.since),
+        "until": _time(cooldown.until),
+        "source": cooldown.source,
+        "evidence": cooldown.evidence,
+    }
+
+
+def _read_cooldown(tree: Tree) -> Cooldown:
+    return Cooldown(
+        _read_scope(tree),
+        Reason(tree["reason"]),
+        _moment(tree["since"]),
+        _moment(tree["until"]),
+        _text(tree["source"]),
+        _text(tree["evidence"]),
+    )
+
+
+def _disabled(disabled: Disabled) -> Tree:
+    return {
+        "fingerprint": disabled.fingerprint,
+        "since": _time(disabled.since),
+        "source": disabled.source,
+        "evidence": disabled.evidence,
+    }
+
+
+def _read_disabled(tree: Tree) -> Disabled:
+    return Disabled(
+        _text(tree["fingerprint"]), _moment(tree["since"]), _text(tree["source"]), _text(tree["evidence"])
+    )
+
+
+def _read_owner(tree: list[Any]) -> Owner:
+    pid, boot, started = tree
+    return Owner(_count(pid), _text(boot), _text(started))
+
+
+def _hold(hold: Hold) -> Tree:
+    return {
+        "owner": list(hold.owner),
+        "claimed": _time(hold.claimed),
+        "expires": _time(hold.expires),
+        "day": str(hold.day),
+        "key": hold.key,
+        "provider": hold.provider,
+        "model": hold.model,
+        "pillar": hold.pillar,
+        "amount_usd": str(hold.amount_usd),
+        "lapsed": hold.lapsed,
+    }
+
+
+def _read_hold(id_: str, tree: Tree) -> Hold:
+    return Hold(
+        id=id_,
+        owner=_read_owner(tree["owner"]),
+        claimed=_moment(tree["claimed"]),
+        expires=_moment(tree["expires"]),
+        day=date.fromisoformat(tree["day"]),
+        key=_text(tree["key"]),
+        provider=Provider(tree["provider"]),
+        model=_text(tree["model"]),
+        pillar=_text(tree["pillar"]),
+        amount_usd=_amount(tree["amount_usd"]),
+        lapsed=tree["lapsed"] is True,
+    )
+
+
+def _waiter(waiter: Waiter) -> Tree:
+    return {
+        "owner": list(waiter.owner),
+        "since": _time(waiter.since),
+        "until": _time(waiter.until),
+        "priority": waiter.priority,
+        "keys": list(waiter.keys),
+    }
+
+
+def _read_waiter(tree: Tree) -> Waiter:
+    return Waiter(
+        _read_owner(tree["owner"]),
+        _moment(tree["since"]),
+        _moment(tree["until"]),
+        Priority(tree["priority"]),
+        tuple(map(_text, tree["keys"])),
+    )
+
+
+def _sums(sums: Mapping[Spender, Decimal]) -> list[list[str]]:
+    return [[spender.provider, spender.key, str(amount)] for spender, amount in sums.items()]
+
+
+def _read_sums(tree: list[Any]) -> dict[Spender, Decimal]:
+    return {Spender(Provider(provider), _text(key)): _amount(amount) for provider, key, amount in tree}
+
+
+_COUNTS = ("calls", "errors", "failovers", "prompt_tokens", "completion_tokens", "latency_ms")
+_AMOUNTS = ("cost_usd", "estimated_usd", "unconfirmed_usd", "unknown_usd")
+
+
+def cells_tree(day: Day) -> list[Tree]:
+    """One day's cells. What is zero is left out."""
+    return [_cell(place, cell) for place, cell in day.cells.items()]
+
+
+def _cell(place: CellKey, cell: Cell) -> Tree:
+    tree: Tree = place._asdict()
+    for name in _COUNTS:
+        if count := getattr(cell, name):
+            tree[name] = count
+    for name in _AMOUNTS:
+        amount = getattr(cell, name)
+        if amount or amount.as_tuple().exponent:
+            tree[name] = str(amount)
+    if any(cell.latencies):
+        tree["latencies"] = list(cell.latencies)
+    return tree
+
+
+def read_day(tree: Tree) -> Day:
+    """The reverse of `cells_tree`, with the sums by spender worked out again.
+
+    Raises:
+        ValueError, KeyError, TypeError: the tree is not a day.
+    """
+    return Day.of(_text(tree["part"]), dict(map(_read_cell, tree["cells"])))
+
+
+def _read_cell(tree: Tree) -> tuple[CellKey, Cell]:
+    place = CellKey(Provider(tree["provider"]), _text(tree["key"]), _text(tree["model"]), _text(tree["pillar"]))
+    latencies = tuple(map(_count, tree.get("latencies", (0,) * (len(LATENCY_BOUNDS_MS) + 1))))
+    if len(latencies) != len(LATENCY_BOUNDS_MS) + 1:
+        raise NotAState("expected another histogram")
+    calls, errors, failovers, prompt, completion, latency = (_count(tree.get(name, 0)) for name in _COUNTS)
+    total, estimated, unconfirmed, unknown = (_amount(tree.get(name, "0")) for name in _AMOUNTS)
+    cell = Cell(
+        calls, errors, failovers, prompt, completion, total, estimated, unconfirmed, unknown, latency, latencies
+    )
+    return place, cell

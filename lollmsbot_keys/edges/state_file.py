@@ -1,0 +1,197 @@
+"""The shared state on disk: the only thing that processes of one pool have in common.
+
+Reading takes no lock, because the file is only ever replaced whole. Every change is made under the lock, onto what the
+file says at that moment, and is on the disk before anyone acts on it. Beside the file lie its lock, the copy of the
+last good one, and `history/`. A file that is no state of ours is never taken for an empty one: that would be a fresh
+budget.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from lollmsbot_keys.core.state import ClosedDay, Owner, Snapshot
+from lollmsbot_keys.edges.state_codec import NewerState, NotAState, decode, encode
+from lollmsbot_keys.errors import StateError
+
+T = TypeVar("T")
+Change = Callable[[Snapshot, datetime], tuple[Snapshot, T]]
+"""A pure step: the snapshot as it is now, and the time, into the next snapshot and an answer."""
+
+
+class Keeper(Protocol):
+    """What is done to a snapshot around every reading and writing; pure (`core.upkeep.Housekeeping`)."""
+
+    def before(self, snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Set[Owner]) -> Snapshot: ...
+
+    def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]: ...
+
+
+class StateFile:
+    """The state at `path`. `clock` gives the time in UTC; warnings that a person should see are handed to `warn`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keeper: Keeper,
+        clock: Callable[[], datetime],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.path = path
+        self._keeper, self._clock, self._warn = keeper, clock, warn
+        self._real: Path | None = None
+
+    @property
+    def copy(self) -> Path:
+        """The last good copy."""
+        return self.path.with_name(f"{self.path.name}.last-good")
+
+    @property
+    def lock(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
+
+    @property
+    def history(self) -> Path:
+        return self.path.with_name("history")
+
+    def read(self, now: datetime | None = None) -> Snapshot:
+        """The state as of `now` (by default, the clock's). Changes nothing, creates nothing, takes no lock.
+
+        Raises:
+            StateError: the file cannot be read, is newer than this lbk, or is damaged beyond its copy.
+        """
+        with _explained(self.path, "read"):
+            snapshot = self._decoded_or_copy(self._bytes(self.path), restore=False)
+        return self._kept(snapshot, now or self._clock())
+
+    def update(self, change: Change[T]) -> T:
+        """Apply one change under the lock and put the result on the disk. Returns what the change answers.
+
+        Raises:
+            StateError: the state cannot be read or written here. The file is then as it was.
+        """
+        return self.update_all([change])[0]
+
+    def update_all(self, changes: Sequence[Change[T]]) -> list[T]:
+        """Apply several changes, in order, with one write for all. See `update`."""
+        from lollmsbot_keys.edges.lock import locked
+
+        with _explained(self.path, "write"):
+            self._prepare()
+            with locked(self.lock):
+                return self._apply(changes)
+
+    def _apply(self, changes: Sequence[Change[T]]) -> list[T]:
+        now = self._clock()
+        before = self._decoded_or_copy(self._bytes(self.path), restore=True)
+        snapshot = self._kept(before, now)
+        answers = []
+        for change in changes:
+            snapshot, answer = change(snapshot, now)
+            answers.append(answer)
+        if snapshot != before:
+            self._store(snapshot, now)
+        return answers
+
+    def _store(self, snapshot: Snapshot, now: datetime) -> None:
+        """Closed days first, then the copy, then the state: after a crash anywhere, nothing is lost or there twice."""
+        from lollmsbot_keys.edges.atomic_file import replace_file
+
+        snapshot, closed = self._keeper.after(snapshot, now)
+        if closed:
+            from lollmsbot_keys.edges.history import History
+
+            History(self.history, self._warn).store(closed)
+        content = encode(replace(snapshot, written=now))
+        replace_file(self.copy, content, durable=False)
+        replace_file(self.path, content, durable=True)
+
+    def _kept(self, snapshot: Snapshot, now: datetime) -> Snapshot:
+        owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed}
+        owners |= {waiter.owner for waiter in snapshot.waiters.values()}
+        if not owners:
+            return self._keeper.before(snapshot, now, frozenset(), frozenset())
+        from lollmsbot_keys.edges.processes import is_alive, is_dead
+
+        dead = frozenset(filter(is_dead, owners))
+        return self._keeper.before(snapshot, now, dead, frozenset(filter(is_alive, owners - dead)))
+
+    def _prepare(self) -> None:
+        """Make the folder, and refuse one that a network is between."""
+        if self._real is not None:
+            return
+        from lollmsbot_keys.edges.filesystem import network_kind
+
+        self.path = self._real = self.path.resolve()
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kind = network_kind(self.path)
+        if kind is not None:
+            raise StateError(
+                f"{self.path} is on a network file system ({kind}), where locks cannot be relied on and budgets would "
+                "not hold. Choose a local folder with --state or LBK_STATE."
+            )
+
+    @staticmethod
+    def _bytes(path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _decoded_or_copy(self, content: bytes | None, *, restore: bool) -> Snapshot:
+        """The snapshot in `content`, or in the last good copy where `content` is none of ours."""
+        copy = None
+        if content is not None:
+            try:
+                return decode(content)
+            except NewerState as newer:
+                raise StateError(
+                    f"{self.path} was written by a newer lbk (version {newer.args[0]}). Update this one, or use another "
+                    "file with --state."
+                ) from None
+            except NotAState:
+                copy = self._bytes(self.copy)
+        else:
+            copy = self._bytes(self.copy)
+            if copy is None:
+                return Snapshot()
+        return self._from_copy(copy, missing=content is None, restore=restore)
+
+    def _from_copy(self, copy: bytes | None, *, missing: bool, restore: bool) -> Snapshot:
+        try:
+            snapshot = decode(copy or b"")
+        except NotAState:
+            raise StateError(
+                f"{self.path} is damaged and there is no good copy of it. An empty one would be a fresh budget, so lbk "
+                f"does not make it: restore the file, or move it and {self.copy.name} away to begin at zero."
+            ) from None
+        except NewerState as newer:
+            raise StateError(f"{self.copy} was written by a newer lbk (version {newer.args[0]}). Update this one.") from None
+        if restore and not missing:
+            aside = self.path.with_name(f"{self.path.name}.damaged-{self._clock():%Y%m%dT%H%M%SZ}")
+            os.replace(self.path, aside)
+            self._warn(f"{self.path} was damaged: kept as {aside.name}, restored from the last good copy")
+        else:
+            state = "is missing" if missing else "is damaged"
+            self._warn(f"{self.path} {state}: going on from the last good copy, {self.copy.name}")
+        return snapshot
+
+
+@contextmanager
+def _explained(path: Path, doing: str) -> Iterator[None]:
+    """Turn what the system says into what a person can do about it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StateError(
+            f"Cannot {doing} the state {path}: {reason}. Free some space or mend the permissions, or "
+            "choose another file with --state or LBK_STATE."
+        ) from error

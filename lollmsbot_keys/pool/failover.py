@@ -1,0 +1,346 @@
+"""One question, from the first claim to the report: the only loop that fails over.
+
+Each turn claims a candidate under the lock, sends once, settles, and stops at an answer, at the first piece of text,
+at a failure that no other key would mend, or when nothing is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Coroutine, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from time import monotonic
+
+from lollmsbot_keys.core.catalogue import Privacy, Provider
+from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
+from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of
+from lollmsbot_keys.core.ledger import milliseconds
+from lollmsbot_keys.core.money import Charge
+from lollmsbot_keys.core.record import Cooled, Event, KeyProved, KeyRefused, Released, record
+from lollmsbot_keys.core.report import (
+    Answer,
+    Attempt,
+    Billing,
+    Failure,
+    NoAnswer,
+    NoAnswerCode,
+    Outcome,
+    OutcomeKind,
+    Report,
+    Usage,
+)
+from lollmsbot_keys.core.request import Candidate, Plan, Reach, Reason, Tried
+from lollmsbot_keys.core.state import Cooldown, Disabled, Owner, Scope, Snapshot
+from lollmsbot_keys.core.trust import is_on_loopback
+from lollmsbot_keys.core.wording import why_not
+from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
+from lollmsbot_keys.edges.state_queue import StateQueue
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import ConfigError, SecretError, StateError
+from lollmsbot_keys.pool.question import Listener, Question
+from lollmsbot_keys.pool.waiting import Queueing, Wait
+
+_INTERRUPTED = Failure(OutcomeKind.INTERRUPTED, Reach.REQUEST, final=True, billing=Billing.POSSIBLY)
+
+
+def new_id() -> str:
+    """A name that no other hold has."""
+    return os.urandom(8).hex()
+
+
+class Failover:
+    """One question on its way."""
+
+    def __init__(  # noqa: PLR0913 - the pool's parts, each needed
+        self, engine: Engine, queue: StateQueue, wire: Wire, owner: Owner, question: Question, listener: Listener
+    ) -> None:
+        self._engine, self._queue, self._wire = engine, queue, wire
+        self._question, self._listener, self._owner = question, listener, owner
+        self._tried: list[Tried] = []
+        self._attempts: list[Attempt] = []
+        self._text: list[str] = []
+        self._asked_local = False
+        self._queueing = Queueing(engine, queue, owner, question, listener)
+
+    async def run(self) -> Report:
+        """Follow the plan to its end.
+
+        Raises:
+            UsageError, ConfigError, StateError, SecretError: see there. What the providers do is in the report.
+        """
+        began = monotonic()
+        try:
+            while True:
+                claiming = await self._claim()
+                if isinstance(claiming, Claim):
+                    report = await self._attempt(claiming, began)
+                elif await self._local_may_help(claiming.plan):
+                    continue
+                else:
+                    report = await self._wait(claiming)
+                if report is not None:
+                    return report
+        finally:
+            await self._queueing.leave()
+
+    async def _wait(self, nothing: Nothing) -> Report | None:
+        match await self._queueing.wait(nothing):
+            case Wait.NO_USE:
+                return self._exhausted(nothing.plan)
+            case Wait.CAME_FREE:
+                self._tried.clear()
+            case Wait.NOT_YET:
+                pass
+        return None
+
+    async def _local_may_help(self, plan: Plan) -> bool:
+        """Before giving up, look once whether a daemon on this machine has the model: it may have been started since.
+
+        At `critical` local is in the plan already, whatever it is known to have.
+        """
+        endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
+        if self._asked_local or plan.privacy is Privacy.CRITICAL or not all(map(is_on_loopback, endpoints)):
+            return False
+        self._asked_local = True
+        listed = await self._wire.list_models(Provider.LOCAL, endpoints)
+        if listed.problem:
+            return False
+        await asyncio.to_thread(self._engine.keep_list, Provider.LOCAL, listed.names)
+        return any(c.provider is Provider.LOCAL and c.eligible for c in self._engine.plan(self._question.request).candidates)
+
+    # --- claim ---
+
+    async def _claim(self) -> Claim | Nothing:
+        """The next candidate with its bound held, or what stands in the way."""
+        while True:
+            claiming = await self._try_claim()
+            match claiming:
+                case Locked(key):
+                    await self._open(key)
+                case Nothing(plan) if plan.untrusted is not None:
+                    raise _untrusted(plan.untrusted)
+                case _:
+                    return claiming
+
+    async def _try_claim(self) -> Claiming:
+        engine, question = self._engine, self._question
+        facts = engine.facts()
+        opened = {name for name, fingerprint in facts.secrets.items() if fingerprint}
+        claimant = Claimant(self._owner, new_id(), opened, self._queueing.ticket)
+
+        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Claiming]:
+            return claim(question.request, engine.config, snapshot, facts, now, self._tried, claimant)
+
+        claiming = asyncio.ensure_future(self._queue.update(change))
+        try:
+            answer = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await _to_the_end(self._give_back(claiming))
+            raise
+        if isinstance(answer, Claim):
+            self._queueing.ticket = None
+        return answer
+
+    async def _give_back(self, claiming: Awaitable[Claiming]) -> None:
+        """The hold may be on the disk already. Nothing was sent, so it goes again."""
+        if isinstance(claimed := await claiming, Claim):
+            await self._record(Released(claimed.hold.id))
+
+    async def _open(self, key: str) -> None:
+        try:
+            await asyncio.to_thread(self._engine.secrets.open, key)
+        except SecretError as error:
+            self._listener.notice(str(error))
+
+    # --- send ---
+
+    async def _attempt(self, claimed: Claim, began: float) -> Report | None:
+        """Send once, settle, and say whether that was the end."""
+        for notice in claimed.notices:
+            self._listener.notice(notice)
+        candidate, sent_at = claimed.candidate, monotonic()
+        try:
+            outcome = await self._wire.send(self._call(claimed), self._hear)
+        except BaseException:
+            # Interrupted, or a bug, or the reader went away: it may have been billed.
+            outcome = Outcome(OutcomeKind.INTERRUPTED, failure=_INTERRUPTED, started=bool(self._text))
+            await _to_the_end(self._settle(claimed, outcome, monotonic() - sent_at))
+            raise
+        charge = await self._settle(claimed, outcome, monotonic() - sent_at)
+        failure = outcome.failure
+        if failure is None:
+            return self._answered(claimed, outcome, charge, monotonic() - began)
+        if outcome.started:
+            return self._failed("cut", f"The answer was cut: {_words(failure)}. It is not asked again.")
+        if failure.final:
+            return self._failed("failed", f"{candidate.label} would not take the request: {_words(failure)}")
+        if failure.kind is OutcomeKind.UNAUTHORIZED:
+            await self._confirm(candidate)
+        if not self._question.failover:
+            return self._failed("failed", f"{candidate.label}: {_words(failure)}. No failover was asked for.")
+        self._tried.append(Tried(candidate, failure.reach))
+        return None
+
+    def _hear(self, piece: str) -> None:
+        self._text.append(piece)
+        self._listener.text(piece)
+
+    def _call(self, claimed: Claim) -> Call:
+        candidate, question = claimed.candidate, self._question
+        return Call(
+            provider=candidate.provider,
+            model=candidate.model,
+            endpoints=candidate.endpoints,
+            secret=self._engine.secrets.open(candidate.key) if candidate.key else None,
+            messages=question.messages,
+            max_output_tokens=claimed.plan.max_output_tokens,
+            temperature=question.temperature,
+            privacy=claimed.plan.privacy,
+            free=candidate.free,
+            price=candidate.price or self._engine.config.routing.unknown_price,
+            stream=question.stream,
+            timeout=question.timeout,
+            prove_local=claimed.plan.privacy is Privacy.CRITICAL,
+        )
+
+    # --- settle ---
+
+    async def _settle(self, claimed: Claim, outcome: Outcome, seconds: float) -> Charge:
+        """Write down what became of the attempt. The answer is worth more than its entry: if the state cannot be
+        written any more, the hold stays in it and lapses to the full charge.
+        """
+        finished = Finished(
+            claimed.candidate, claimed.hold, outcome, timedelta(seconds=seconds), failover=bool(self._tried)
+        )
+        charge = charge_for(finished)
+        cooldowns = self._engine.config.cooldowns
+
+        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, datetime | None]:
+            events: Sequence[Event] = (Released(claimed.hold.id),)
+            if outcome.kind is not OutcomeKind.UNPROVEN:
+                events = events_of(finished, charge, cooldowns, now)
+            for event in events:
+                snapshot = record(snapshot, event, now)
+            return snapshot, cools_until(snapshot, claimed.candidate, now) if outcome.failure else None
+
+        until = None
+        try:
+            until = await self._queue.update(change)
+        except StateError as error:
+            self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
+        self._tell(finished, until, charge)
+        return charge
+
+    def _tell(self, finished: Finished, until: datetime | None, charge: Charge) -> None:
+        candidate, outcome = finished.candidate, finished.outcome
+        attempt = Attempt(
+            key=candidate.key,
+            provider=candidate.provider,
+            model=candidate.model,
+            outcome=outcome.kind,
+            status=outcome.status,
+            latency_ms=milliseconds(finished.latency),
+            cooldown_until=until,
+            detail=outcome.failure.evidence if outcome.failure else "",
+        )
+        self._attempts.append(attempt)
+        self._listener.attempt(attempt)
+        if charge.amount_usd > finished.hold.amount_usd:
+            self._listener.notice(
+                f"{candidate.label} cost {charge.amount_usd} USD, more than the most that {candidate.model} could cost "
+                f"by its known price ({finished.hold.amount_usd} USD): check the price in [models.\"{candidate.model}\"]."
+            )
+
+    async def _confirm(self, candidate: Candidate) -> None:
+        """A 401 disables a key only if the provider's key check agrees: some have been seen for other reasons."""
+        if candidate.key is None:
+            return
+        check = await self._wire.check_key(
+            candidate.provider, candidate.endpoints, self._engine.secrets.open(candidate.key)
+        )
+        now, unavailable = self._engine.clock(), self._engine.config.cooldowns.unavailable
+        match check.verdict:
+            case KeyVerdict.INVALID:
+                disabled = Disabled(candidate.fingerprint, now, "refused by the provider's key check", check.detail)
+                await self._record(KeyRefused(candidate.key, disabled))
+                self._listener.notice(
+                    f"{candidate.key} was refused by {candidate.provider} and is disabled. "
+                    f"Replace its secret, or try it again with: lbk reset-limits {candidate.key}"
+                )
+            case KeyVerdict.VALID:
+                scope = Scope.of(Reach.KEY_AND_MODEL, candidate)
+                source = "401, though the key check found the key good"
+                await self._record(
+                    KeyProved(candidate.key, candidate.fingerprint),
+                    Cooled(Cooldown(scope, Reason.COOLING_DOWN, now, now + unavailable, source)),
+                )
+            case KeyVerdict.UNKNOWN:
+                scope = Scope.of(Reach.KEY, candidate)
+                source = "401, and the key check could not be made"
+                await self._record(
+                    Cooled(Cooldown(scope, Reason.COOLING_DOWN, now, now + unavailable, source, check.detail))
+                )
+
+    async def _record(self, *events: Event) -> None:
+        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+            for event in events:
+                snapshot = record(snapshot, event, now)
+            return snapshot, None
+
+        await self._queue.update(change)
+
+    # --- report ---
+
+    def _answered(self, claimed: Claim, outcome: Outcome, charge: Charge, seconds: float) -> Answer:
+        return Answer(
+            text="".join(self._text),
+            key=claimed.candidate.key,
+            provider=claimed.candidate.provider,
+            model=claimed.candidate.model,
+            pillar=claimed.plan.pillar,
+            role=claimed.plan.role,
+            finish_reason=outcome.finish_reason,
+            usage=outcome.usage or Usage(),
+            cost_usd=charge.cost_usd,
+            cost_source=charge.source,
+            charged_usd=charge.amount_usd,
+            latency_ms=milliseconds(timedelta(seconds=seconds)),
+            attempts=tuple(self._attempts),
+        )
+
+    def _failed(self, code: NoAnswerCode, message: str, retry_at: datetime | None = None) -> NoAnswer:
+        return NoAnswer(code, message, retry_at, tuple(self._attempts), "".join(self._text))
+
+    def _exhausted(self, plan: Plan) -> NoAnswer:
+        sent = [attempt for attempt in self._attempts if attempt.outcome is not OutcomeKind.UNPROVEN]
+        if sent:
+            tries = "; ".join(f"{attempt.key or 'local'}: {_told(attempt)}" for attempt in sent)
+            return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
+        unproven = [f"{attempt.model}: {attempt.detail}" for attempt in self._attempts]
+        return self._failed("refused", f"Nothing may take this now. {'; '.join(unproven) or why_not(plan)}.", plan.retry_at)
+
+
+def _told(attempt: Attempt) -> str:
+    status = f" ({attempt.status})" if attempt.status else ""
+    return f"{attempt.outcome}{status}"
+
+
+def _untrusted(candidate: Candidate) -> ConfigError:
+    detail = candidate.set_aside.detail if candidate.set_aside else ""
+    return ConfigError(f"{candidate.label} would be used now, but {detail}. Nothing was sent to it.")
+
+
+def _words(failure: Failure) -> str:
+    return f"{failure.kind.value}: {failure.evidence}" if failure.evidence else failure.kind.value
+
+
+async def _to_the_end(work: Coroutine[object, object, object]) -> None:
+    """Finish `work` although this task is being cancelled. What goes wrong in it must not hide why it is."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,84 @@
+"""`--wait`: a place in the queue for the first key that comes free, fair between all processes that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from lollmsbot_keys.core.claim import Nothing, passing
+from lollmsbot_keys.core.record import Event, Waiting, WaitOver, record
+from lollmsbot_keys.core.state import Owner, Snapshot, Waiter
+from lollmsbot_keys.edges.state_queue import StateQueue
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import StateError
+from lollmsbot_keys.pool.question import Listener, Question
+
+_LOOK_AGAIN = timedelta(seconds=1)
+"""Keys also come free otherwise than by time: a reset, a settled hold, a mended secret."""
+_NEXT = timedelta(milliseconds=50)
+_MARGIN = timedelta(milliseconds=5)
+
+
+class Wait(Enum):
+    """How a wait ended."""
+
+    NO_USE = auto()  # not asked for, nothing comes back by itself, or not in time
+    NOT_YET = auto()
+    CAME_FREE = auto()
+
+
+class Queueing:
+    """The waiting of one question. `ticket` names its place in the queue while it has one."""
+
+    def __init__(
+        self, engine: Engine, queue: StateQueue, owner: Owner, question: Question, listener: Listener
+    ) -> None:
+        self._engine, self._queue, self._owner = engine, queue, owner
+        self._question, self._listener = question, listener
+        self._deadline: datetime | None = None
+        self._keys: tuple[str, ...] = ()
+        self.ticket: str | None = None
+
+    async def wait(self, nothing: Nothing) -> Wait:
+        """Wait a little for the first key of the plan to come free."""
+        if self._question.wait is None:
+            return Wait.NO_USE
+        now = self._engine.clock()
+        self._deadline = self._deadline or now + self._question.wait
+        back = passing(nothing.plan)
+        keys = tuple(dict.fromkeys(key for _, key in back)) or self._keys
+        free_at = now if nothing.queued else back[0][0] if back else None
+        if free_at is None or now >= self._deadline or free_at > self._deadline:
+            return Wait.NO_USE
+        await self._queue_up(keys, now)
+        self._listener.waiting(free_at)
+        pause = _NEXT if nothing.queued else min(_LOOK_AGAIN, free_at - now + _MARGIN, self._deadline - now)
+        await asyncio.sleep(max(pause, timedelta()).total_seconds())
+        return Wait.CAME_FREE if free_at <= self._engine.clock() else Wait.NOT_YET
+
+    async def leave(self) -> None:
+        """Give the place in the queue back. A place that cannot be given back ends with the process."""
+        if self._deadline is not None:
+            self._listener.done_waiting()
+        if self.ticket is not None:
+            ticket, self.ticket = self.ticket, None
+            with suppress(StateError):
+                await self._record(WaitOver(frozenset({ticket})))
+
+    async def _queue_up(self, keys: tuple[str, ...], now: datetime) -> None:
+        self._keys = keys
+        if self.ticket is not None or self._deadline is None:
+            return
+        ticket = os.urandom(8).hex()
+        waiter = Waiter(self._owner, now, self._deadline + _LOOK_AGAIN, self._question.request.priority, keys)
+        await self._record(Waiting(ticket, waiter))
+        self.ticket = ticket
+
+    async def _record(self, event: Event) -> None:
+        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+            return record(snapshot, event, now), None
+
+        await self._queue.update(change)

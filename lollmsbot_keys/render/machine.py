@@ -1,0 +1,199 @@
+"""What `--json` prints: one document a command, with ISO 8601 times in UTC and amounts as numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from lollmsbot_keys.core.report import Answer, Attempt, NoAnswer, Report
+from lollmsbot_keys.core.request import Candidate, Plan
+from lollmsbot_keys.core.state import Cell, Cooldown, Disabled
+from lollmsbot_keys.core.summary import KeyDay, ProviderDay, Summary
+
+
+def document(tree: object) -> str:
+    """`tree` as text. Pure ASCII, so that nothing in it can be terminal control."""
+    return json.dumps(tree, indent=2, ensure_ascii=True, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a document")
+
+
+def instant(moment: datetime) -> str:
+    """`2026-11-23T18:30:00Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# --- route ---
+
+
+def plan_tree(plan: Plan) -> dict[str, object]:
+    """The document of `lbk route`."""
+    return {
+        "decision": None if plan.choice is None else _decision(plan.choice),
+        "retry_at": plan.retry_at,
+        "privacy": plan.privacy,
+        "pillar": plan.pillar,
+        "role": plan.role,
+        "notices": list(plan.notices),
+        "candidates": [_candidate(candidate) for candidate in plan.candidates],
+    }
+
+
+def _decision(choice: Candidate) -> dict[str, object]:
+    return {
+        "key": choice.key,
+        "provider": choice.provider,
+        "model": choice.model,
+        "endpoint": choice.endpoints[0],
+        "rule": choice.rule,
+        "estimated_cost_usd": choice.bound_usd,
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    aside = candidate.set_aside
+    return {
+        "key": candidate.key,
+        "provider": candidate.provider,
+        "model": candidate.model,
+        "eligible": candidate.eligible,
+        "reason": aside.reason if aside is not None else "unproven" if candidate.unproven else None,
+        "until": aside.until if aside is not None else None,
+        "detail": aside.detail if aside is not None else "",
+        "rule": candidate.rule,
+        "endpoint": candidate.endpoints[0],
+        "estimated_cost_usd": candidate.bound_usd,
+    }
+
+
+# --- ask ---
+
+
+def report_tree(report: Report) -> dict[str, object]:
+    """The document of `lbk ask`."""
+    attempts = [_attempt(attempt) for attempt in report.attempts]
+    match report:
+        case Answer():
+            return {
+                "text": report.text,
+                "key": report.key,
+                "provider": report.provider,
+                "model": report.model,
+                "pillar": report.pillar,
+                "role": report.role,
+                "finish_reason": report.finish_reason,
+                "usage": {
+                    "prompt_tokens": report.usage.prompt_tokens,
+                    "completion_tokens": report.usage.completion_tokens,
+                },
+                "cost_usd": report.cost_usd,
+                "cost_source": report.cost_source,
+                "latency_ms": report.latency_ms,
+                "attempts": attempts,
+            }
+        case NoAnswer():
+            return {
+                "error": {"code": report.code, "message": report.message},
+                "retry_at": report.retry_at,
+                "attempts": attempts,
+                **({"text": report.text} if report.text else {}),
+            }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    return {
+        "key": attempt.key,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "latency_ms": attempt.latency_ms,
+        "cooldown_until": attempt.cooldown_until,
+        "detail": attempt.detail,
+    }
+
+
+# --- reset-limits ---
+
+
+def cleared_tree(
+    cooldowns: Iterable[Cooldown], disabled: Mapping[str, Disabled], *, dry_run: bool
+) -> dict[str, object]:
+    """The document of `lbk reset-limits`."""
+    return {
+        "dry_run": dry_run,
+        "cooldowns": [
+            {
+                "scope": cooldown.scope.reach,
+                "provider": cooldown.scope.provider,
+                "key": cooldown.scope.key or None,
+                "model": cooldown.scope.model or None,
+                "reason": cooldown.reason,
+                "until": cooldown.until,
+                "source": cooldown.source,
+            }
+            for cooldown in cooldowns
+        ],
+        "disabled": [{"key": key, "since": mark.since, "source": mark.source} for key, mark in disabled.items()],
+    }
+
+
+# --- costs ---
+
+
+def summary_tree(summary: Summary) -> dict[str, object]:
+    """The document of `lbk costs`."""
+    return {
+        "day": summary.day,
+        "timezone": summary.zone,
+        "keys": [_key_day(key) for key in summary.keys],
+        "providers": [_provider_day(provider) for provider in summary.providers],
+        "total": {**_sums(summary.total), "reserved_usd": summary.reserved_usd, "month_usd": summary.month_usd},
+        "alerts": [],
+    }
+
+
+def _key_day(key: KeyDay) -> dict[str, object]:
+    return {
+        "key": key.key,
+        "provider": key.provider,
+        "status": key.set_aside.reason if key.set_aside is not None else "ready",
+        "until": key.set_aside.until if key.set_aside is not None else None,
+        **_sums(key.sums),
+    }
+
+
+def _sums(cell: Cell) -> dict[str, object]:
+    return {
+        "calls": cell.calls,
+        "prompt_tokens": cell.prompt_tokens,
+        "completion_tokens": cell.completion_tokens,
+        "cost_usd": cell.cost_usd,
+        "errors": cell.errors,
+        "failovers": cell.failovers,
+        "estimated_usd": cell.estimated_usd,
+        "unconfirmed_usd": cell.unconfirmed_usd,
+        "unknown_usd": cell.unknown_usd,
+    }
+
+
+def _provider_day(provider: ProviderDay) -> dict[str, object]:
+    return {
+        "provider": provider.provider,
+        "today_usd": provider.today_usd,
+        "month_usd": provider.month_usd,
+        "reserved_usd": provider.reserved_usd,
+        "daily_budget_usd": provider.daily_budget_usd,
+        "used_percent": provider.used_percent,
+        "alert": provider.alert,
+    }

@@ -1,0 +1,91 @@
+"""How `lbk route` looks: which one, why this one, why not the others, until when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule
+from lollmsbot_keys.render.terminal import console, grid, usd
+from lollmsbot_keys.render.times import until
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_WHY = {
+    Rule.PINNED_KEY: "the key this role begins with",
+    Rule.NAMED_MODEL: "next Ollama key in order",
+    Rule.SUCCESSOR: "named as successor by the provider",
+    Rule.EQUIVALENT: "the same model on OpenRouter",
+    Rule.FALLBACK: "the pillar's fallback",
+    Rule.OPENROUTER_MODEL: "an OpenRouter id",
+    Rule.FREE: "a free model",
+    Rule.GENERAL: "its turn",
+    Rule.LOCAL: "this machine",
+}
+_STYLE = {
+    Reason.COOLING_DOWN: "yellow",
+    Reason.HOURLY_LIMIT: "yellow",
+    Reason.RESERVED: "cyan",
+    Reason.NO_SECRET: "dim",
+    Reason.PRIVACY: "dim",
+    Reason.PROVIDER_OFF: "dim",
+}
+
+
+def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
+    """Print `plan` as a table that explains itself."""
+    from rich.text import Text
+
+    out = console(plain=plain)
+    out.print(Text(_asked_for(plan)))
+    choice = plan.choice
+    if choice is not None:
+        line = Text(f"→ {choice.label}", style="bold green")
+        line.append(f"  {clean_line(choice.model)}, at most {usd(choice.bound_usd)}", style="default")
+        out.print(line)
+    else:
+        out.print(Text(_nothing(plan, now), style="bold red"))
+    out.print()
+    table = grid(["", "KEY", "MODEL", "STATE"], wraps=["MODEL", "STATE"])
+    for candidate in plan.candidates:
+        chosen = candidate is choice
+        table.add_row(
+            Text("→" if chosen else " ", style="green"),
+            Text(candidate.label, style="bold" if chosen else ""),
+            Text(clean_line(candidate.model)),
+            _state(candidate, now),
+        )
+    out.print(table)
+    for notice in plan.notices:
+        out.print(Text(f"Note: {clean_line(notice)}"))
+
+
+def _asked_for(plan: Plan) -> str:
+    who = f"{plan.pillar} / {plan.role}" if plan.pillar else "general or named model"
+    return f"{who} · privacy {plan.privacy} · up to {plan.max_output_tokens} tokens out"
+
+
+def _nothing(plan: Plan, now: datetime) -> str:
+    if plan.untrusted is not None:
+        return f"{plan.untrusted.label} is next, but its endpoint is not trusted with a secret"
+    if plan.retry_at is not None:
+        return f"nothing may take this now; the first comes free {until(plan.retry_at, now)}"
+    return "nothing may take this, and no time will change that"
+
+
+def _state(candidate: Candidate, now: datetime) -> Text:
+    from rich.text import Text
+
+    aside = candidate.set_aside
+    if aside is None:
+        why = _WHY[candidate.rule]
+        if candidate.unproven:
+            why += "; unproven until asked"
+        return Text("ready", style="green").append(f" · {why}", style="dim")
+    when = f" {until(aside.until, now)}" if aside.until is not None else ""
+    text = Text(aside.reason.value + (f", back{when}" if when else ""), style=_STYLE.get(aside.reason, "red"))
+    if aside.detail:
+        text.append(f" · {clean_line(aside.detail)}", style="dim")
+    return text

@@ -1,0 +1,57 @@
+"""The surface that is drawn on: colour and lines for a terminal, plain aligned text for everything else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PIPE_WIDTH = 240
+"""Characters a line may have where no terminal sets the width: nothing should be wrapped for a pipe."""
+
+
+def console(*, plain: bool) -> Console:
+    """A console on stdout. `plain` forbids colour and drawing even on a terminal."""
+    from rich.console import Console
+
+    on_terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        no_color=plain or not on_terminal,
+        color_system="auto" if on_terminal and not plain else None,
+        force_terminal=on_terminal and not plain,
+        width=None if on_terminal else PIPE_WIDTH,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        safe_box=True,
+    )
+
+
+def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:
+    """An aligned table without lines. Columns in `wraps` give way when the terminal is narrow; the others never do."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    for heading in headings:
+        table.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            no_wrap=heading not in wraps,
+            overflow="fold",
+        )
+    return table
+
+
+def usd(amount: object) -> str:
+    """An amount for people: four places, more only where it would read as nothing."""
+    from decimal import Decimal
+
+    value = Decimal(str(amount))
+    if value and abs(value) < Decimal("0.0001"):
+        return f"{value:.2g} USD" if value.as_tuple().exponent == 0 else f"{value.normalize():.6f} USD"
+    return f"{value:.4f} USD"

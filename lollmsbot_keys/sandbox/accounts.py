@@ -1,0 +1,157 @@
+"""Who calls: made-up keys, the accounts behind them, and what each has used."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from time import gmtime, strftime
+
+from lollmsbot_keys.core.catalogue import Provider
+
+# Like a real one in form, and plainly not one: 5a4db0 is as near to "sandbo(x)" as hexadecimal comes.
+_OPENROUTER_PREFIX = "sk-or-v1-5a4db0"
+_OLLAMA_PREFIX = "sandbox-ollama-"
+MANAGEMENT_KEY = "OPENROUTER_MANAGEMENT_KEY"
+_OLLAMA_KEYS = ("OLLAMA_API_KEY", "OLLAMA_API_KEY_2")
+_OPENROUTER_KEYS = ("OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3")
+
+
+class SlidingWindow:
+    """At most `limit` events within `seconds`."""
+
+    __slots__ = ("_events", "_limit", "_seconds")
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self._limit, self._seconds = limit, seconds
+        self._events: deque[float] = deque()
+
+    def wait_s(self, now_s: float) -> float:
+        """Count one event; or say after how many seconds there is room for it, and do not count it."""
+        while self._events and self._events[0] <= now_s - self._seconds:
+            self._events.popleft()
+        if len(self._events) >= self._limit:
+            return self._events[0] + self._seconds - now_s
+        self._events.append(now_s)
+        return 0.0
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was used so far."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+    def add(self, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal) -> None:
+        self.calls += 1
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
+        self.cost_usd += cost_usd
+
+
+@dataclass(slots=True)
+class Account:
+    """Who is billed and limited."""
+
+    id: str
+    usage: Usage = field(default_factory=Usage)
+    checks: SlidingWindow = field(default_factory=lambda: SlidingWindow(10, 60))
+    free_minute: SlidingWindow = field(default_factory=lambda: SlidingWindow(20, 60))
+    free_per_day: int = 50
+    _free_day: str = ""
+    _free_used: int = 0
+
+    def free_left(self, now_s: float) -> int:
+        """How many `:free` calls the account may still make on this UTC day."""
+        today = strftime("%Y-%m-%d", gmtime(now_s))
+        if today != self._free_day:
+            self._free_day, self._free_used = today, 0
+        return self.free_per_day - self._free_used
+
+    def use_free(self) -> None:
+        self._free_used += 1
+
+
+@dataclass(slots=True)
+class SandboxKey:
+    """A credential of the sandbox. `name` is what logs and faults call it; `title` is what its owner called it."""
+
+    name: str
+    provider: Provider
+    account: Account
+    secret: str = field(repr=False)
+    hash: str
+    title: str
+    created_at: str
+    management: bool = False
+    disabled: bool = False
+    limit_usd: Decimal | None = None
+    limit_reset: str | None = None
+    expires_at: str | None = None
+    updated_at: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def label(self) -> str:
+        """The masked form that OpenRouter shows."""
+        return f"{self.secret[:12]}...{self.secret[-3:]}"
+
+    @property
+    def limit_remaining_usd(self) -> Decimal | None:
+        return None if self.limit_usd is None else max(Decimal(0), self.limit_usd - self.usage.cost_usd)
+
+
+class KeyRing:
+    """The keys that exist right now."""
+
+    def __init__(self, now_s: float, *, one_ollama_account: bool = False, free_per_day: int = 50) -> None:
+        self._keys: list[SandboxKey] = []
+        self._named_secrets: dict[str, str] = {}  # of removed keys too: a log shows none of them
+        shared = Account("user_sandbox", free_per_day=free_per_day)
+        ollama = [Account(f"sandbox-user-{number}") for number, _ in enumerate(_OLLAMA_KEYS, start=1)]
+        for place, name in enumerate(_OLLAMA_KEYS):
+            self._add(Provider.OLLAMA, name, ollama[0 if one_ollama_account else place], now_s)
+        for name in _OPENROUTER_KEYS:
+            self._add(Provider.OPENROUTER, name, shared, now_s)
+        self._add(Provider.OPENROUTER, MANAGEMENT_KEY, shared, now_s).management = True
+
+    def __iter__(self) -> Iterator[SandboxKey]:
+        return iter(tuple(self._keys))
+
+    def find(self, secret: str | None, provider: Provider) -> SandboxKey | None:
+        """Whose secret this is; `None` where it is nobody's at that provider."""
+        return next((key for key in self._keys if key.secret == secret and key.provider is provider), None)
+
+    def by_hash(self, hash_: str) -> SandboxKey | None:
+        return next((key for key in self._keys if key.hash == hash_ and not key.management), None)
+
+    def create(self, title: str, account: Account, now_s: float) -> SandboxKey:
+        """A further OpenRouter key, good for inference at once."""
+        taken = any(key.name == title for key in self._keys)
+        key = self._add(Provider.OPENROUTER, title, account, now_s)
+        if taken:
+            key.name = f"{title} ({key.hash[:8]})"
+        return key
+
+    def remove(self, key: SandboxKey) -> None:
+        self._keys.remove(key)
+
+    def masked(self, text: str) -> str:
+        """`text` with every secret of the sandbox replaced by its key's name."""
+        for secret, name in self._named_secrets.items():
+            text = text.replace(secret, f"<{name}>")
+        return text
+
+    def _add(self, provider: Provider, name: str, account: Account, now_s: float) -> SandboxKey:
+        ollama = provider is Provider.OLLAMA
+        secret = _OLLAMA_PREFIX + secrets.token_hex(16) if ollama else _OPENROUTER_PREFIX + secrets.token_hex(29)
+        created_at = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(now_s))
+        key = SandboxKey(name, provider, account, secret, secrets.token_hex(32), name, created_at)
+        self._keys.append(key)
+        self._named_secrets[secret] = name
+        return key

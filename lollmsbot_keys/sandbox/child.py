@@ -1,0 +1,130 @@
+"""Run one command as a shell would: its signals, its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALLED = 128
+_GRACE_S = 5.0
+_ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Signals:
+    """While this is entered, signals come to `received` instead of ending the process. Main thread only.
+
+    Whoever started us with SIGINT ignored (a shell's background job, nohup) keeps it ignored.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+        self.first: int | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, *_ENDINGS):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        self.first = self.first or number
+        self.received(number)
+
+    def received(self, number: int) -> None:
+        """Act on a signal, between two instructions of the main thread."""
+
+
+class Patience(Signals):
+    """Wait until a signal says that it is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enough = threading.Event()
+
+    def received(self, _number: int) -> None:
+        self._enough.set()
+
+    def wait(self) -> int:
+        """The signal that ended the waiting."""
+        self._enough.wait()
+        return self.first or signal.SIGTERM
+
+
+class Child(Signals):
+    """Passes signals on to the one command that it runs.
+
+    At a terminal the command shares our process group: Ctrl-C reaches both from there, and we leave it to the command.
+    Without one it gets a group of its own, so that a signal sent to us ends all that it has started.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._own_group = os.name == "posix" and not _has_terminal()
+        self._impatience: threading.Timer | None = None
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """The command's exit code; 128 + n after signal n.
+
+        Raises:
+            OSError: it cannot be started; a FileNotFoundError where there is no such command.
+        """
+        program = shutil.which(command[0], path=environment.get("PATH"))
+        if program is None:
+            raise PermissionError(command[0]) if Path(command[0]).exists() else FileNotFoundError(command[0])
+        if self.first in _ENDINGS:
+            return _SIGNALLED + int(self.first or 0)
+        self._process = subprocess.Popen(  # noqa: S603  running the user's command is what this is for
+            list(command),
+            executable=program,
+            env=dict(environment),
+            process_group=0 if self._own_group else None,
+        )
+        try:
+            code = self._process.wait()
+        finally:
+            if self._impatience is not None:
+                self._impatience.cancel()
+        return _SIGNALLED - code if code < 0 else code
+
+    def received(self, number: int) -> None:
+        ending = number in _ENDINGS
+        if ending and self._impatience is None:
+            self._impatience = threading.Timer(_GRACE_S, self._send, (getattr(signal, "SIGKILL", signal.SIGTERM),))
+            self._impatience.daemon = True
+            self._impatience.start()
+        if ending or self._own_group:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if self._own_group:
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
+
+
+def _has_terminal() -> bool:
+    """Whether a terminal controls this process: its Ctrl-C then reaches the whole process group."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

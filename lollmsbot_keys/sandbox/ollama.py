@@ -1,0 +1,204 @@
+"""Ollama: the cloud (ollama.com) and the daemon on the own machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+from math import ceil
+from time import gmtime, strftime
+from urllib.parse import parse_qsl
+
+from lollmsbot_keys.core.catalogue import is_cloud_name, strip_cloud
+from lollmsbot_keys.sandbox.answer import compose
+from lollmsbot_keys.sandbox.chat import Call, deliver, output_limit, text_of, troubled
+from lollmsbot_keys.sandbox.dialects import Dialect, Json
+from lollmsbot_keys.sandbox.offers import LOCAL_MODELS, OLLAMA_RETIRED, OLLAMA_SERVED, REMOTE_HOST, LocalModel, Rate
+from lollmsbot_keys.sandbox.trouble import ollama_failure
+from lollmsbot_keys.sandbox.wire import Reply, json_reply
+
+_RELEASED_S = 1_754_352_000
+_ALLOWANCE_USD = Decimal(100)
+_RANGES_H = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+_MAY_BE_ASKED = {"range": set(_RANGES_H), "scope": {"self", "team"}, "group_by": {"model"}}
+
+
+class OllamaCloud:
+    """What ollama.com answers under /api and /v1."""
+
+    def __init__(self, *, serve_retired: bool = False) -> None:
+        self.models: Mapping[str, Rate] = {**OLLAMA_SERVED, **(OLLAMA_RETIRED if serve_retired else {})}
+
+    def chat(self, call: Call) -> Reply:
+        if call.key is None:
+            return unauthorized(call)
+        model = text_of(call.body, "model")
+        if call.body is None or not model:
+            return ollama_failure(400, "invalid request body: model is required")
+        rate = self.models.get(model)
+        if rate is None:
+            return not_found(model)
+        composed = compose(_identity(call), model, "ollama", call.body, int(call.now_s), output_limit(call.body))
+        answer = troubled(call, composed)
+        tokens = answer.prompt_tokens, max(answer.completion_tokens, composed.completion_tokens)
+        for usage in (call.key.usage, call.key.account.usage):
+            usage.add(*tokens, rate.cost_usd(*tokens))
+        return deliver(call, dialect_of(call), answer)
+
+    def tags(self, _call: Call) -> Reply:
+        return json_reply(200, {"models": [_tag(name) for name in self.models]})
+
+    def list_models(self, _call: Call) -> Reply:
+        return json_reply(200, _openai_models(self.models))
+
+    def show(self, call: Call) -> Reply:
+        model = text_of(call.body, "model")
+        if model not in self.models:
+            return not_found(model)
+        return json_reply(200, _shown(model, LocalModel("unknown", "cloud")))
+
+    def balance(self, call: Call) -> Reply:
+        refusal = self._checked(call)
+        if refusal is not None or call.key is None:
+            return refusal or unauthorized(call)
+        if call.request.query:
+            return ollama_failure(400, "unexpected query parameter")
+        left = float(max(Decimal(0), _ALLOWANCE_USD - call.key.account.usage.cost_usd))
+        period = {"from": _iso(call.now_s - 8 * 86_400), "until": _iso(call.now_s + 22 * 86_400)}
+        included: Json = {"balance_usd": left, "allowance_usd": float(_ALLOWANCE_USD), "period": period}
+        return json_reply(200, {"included": included, "purchased": {"balance_usd": 25}})
+
+    def usage(self, call: Call) -> Reply:
+        refusal = self._checked(call)
+        if refusal is not None or call.key is None:
+            return refusal or unauthorized(call)
+        asked = parse_qsl(call.request.query, keep_blank_values=True)
+        wanted = dict(asked)
+        if len(wanted) != len(asked) or any(value not in _MAY_BE_ASKED.get(name, ()) for name, value in asked):
+            return ollama_failure(400, "unknown, repeated or invalid query parameter")
+        if wanted.get("scope") == "team":
+            return ollama_failure(403, "scope=team is for the team's administrators")
+        return json_reply(200, _usage_report(call, wanted.get("range", "24h")))
+
+    def me(self, call: Call) -> Reply:
+        if call.key is None:
+            return unauthorized(call)
+        account = call.key.account.id
+        who: Json = {"id": account, "email": f"{account}@example.invalid", "name": account, "plan": "pro"}
+        return json_reply(200, who)
+
+    def _checked(self, call: Call) -> Reply | None:
+        """Balance and usage: ten a minute for each account, all its keys together."""
+        if call.key is None:
+            return unauthorized(call)
+        wait_s = call.key.account.checks.wait_s(call.now_s)
+        return ollama_failure(429, "too many requests", ("Retry-After", str(ceil(wait_s)))) if wait_s > 0 else None
+
+
+class LocalOllama:
+    """The daemon: no secret asked, native and /v1 at the root; `-cloud` models are run by ollama.com."""
+
+    def chat(self, call: Call) -> Reply:
+        asked = text_of(call.body, "model")
+        openai_shape = dialect_of(call) is Dialect.OPENAI
+        if call.body is None or not asked:
+            return ollama_failure(400, "model is required", openai_shape=openai_shape)
+        model = find_local(asked)
+        if model is None:
+            return not_found(asked, openai_shape=openai_shape)
+        if not model.chats:
+            return ollama_failure(400, f'"{asked}" does not support chat', openai_shape=openai_shape)
+        runs_at = "local" if model.remote_model is None else "ollama by way of local"
+        composed = compose(_identity(call), asked, runs_at, call.body, int(call.now_s), output_limit(call.body))
+        return deliver(call, dialect_of(call), troubled(call, composed))
+
+    def tags(self, _call: Call) -> Reply:
+        return json_reply(200, {"models": [{**_tag(name), **_remote(model)} for name, model in LOCAL_MODELS.items()]})
+
+    def list_models(self, _call: Call) -> Reply:
+        return json_reply(200, _openai_models(LOCAL_MODELS))
+
+    def show(self, call: Call) -> Reply:
+        asked = text_of(call.body, "model") or text_of(call.body, "name")
+        model = find_local(asked)
+        return not_found(asked) if model is None else json_reply(200, _shown(asked, model))
+
+    def version(self, _call: Call) -> Reply:
+        return json_reply(200, {"version": "0.40.1"})
+
+
+def find_local(name: str) -> LocalModel | None:
+    """A model of the daemon by its name, `:latest` understood; every served cloud model under its `-cloud` name."""
+    known = LOCAL_MODELS.get(name) or LOCAL_MODELS.get(f"{name}:latest")
+    if known is None and is_cloud_name(name) and strip_cloud(name) in OLLAMA_SERVED:
+        return LocalModel("unknown", "cloud", remote_model=strip_cloud(name))
+    return known
+
+
+def dialect_of(call: Call) -> Dialect:
+    return Dialect.NATIVE if call.request.path.endswith("/api/chat") else Dialect.OPENAI
+
+
+def unauthorized(call: Call) -> Reply:
+    return ollama_failure(401, "Unauthorized" if "/v1/" in call.request.path else "unauthorized")
+
+
+def not_found(model: str, *, openai_shape: bool = False) -> Reply:
+    return ollama_failure(404, f'model "{model}" not found', openai_shape=openai_shape)
+
+
+def _identity(call: Call) -> str:
+    return f"chatcmpl-{call.number}"
+
+
+def _iso(seconds: float) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(seconds))
+
+
+def _tag(name: str) -> Json:
+    digest = sha256(name.encode()).hexdigest()
+    details: Json = {"format": "gguf", "family": name.partition(":")[0], "quantization_level": "Q4_K_M"}
+    known: Json = {"modified_at": _iso(_RELEASED_S), "size": 1_000_000_000, "digest": digest, "details": details}
+    return {"name": name, "model": name, **known}
+
+
+def _openai_models(names: Mapping[str, object]) -> Json:
+    about: Json = {"object": "model", "created": _RELEASED_S, "owned_by": "ollama"}
+    return {"object": "list", "data": [{"id": name, **about} for name in names]}
+
+
+def _remote(model: LocalModel) -> Json:
+    return {} if model.remote_model is None else {"remote_model": model.remote_model, "remote_host": REMOTE_HOST}
+
+
+def _shown(name: str, model: LocalModel) -> Json:
+    details: Json = {"parent_model": "", "format": "gguf", "family": model.family, "families": [model.family]}
+    return {
+        "modelfile": f"# sandbox\nFROM {name}\n",
+        "template": "{{ .Prompt }}",
+        "details": {**details, "parameter_size": model.parameters, "quantization_level": "Q4_K_M"},
+        "model_info": {"general.architecture": model.family},
+        "capabilities": ["completion"] if model.chats else ["embedding"],
+        "modified_at": _iso(_RELEASED_S),
+        **_remote(model),
+    }
+
+
+def _usage_report(call: Call, range_: str) -> Json:
+    used = call.key.account.usage if call.key is not None else None
+    totals: Json = (
+        {}
+        if used is None
+        else {
+            "request_count": used.calls,
+            "usage_usd": float(used.cost_usd),
+            "input_tokens": used.prompt_tokens,
+            "cached_input_tokens": 0,
+            "output_tokens": used.completion_tokens,
+        }
+    )
+    since_s = call.now_s - _RANGES_H[range_] * 3600
+    bucket: Json = {"from": _iso(call.now_s // 3600 * 3600), "until": _iso(call.now_s), **totals, "partial": True}
+    span: Json = {"from": _iso(since_s), "until": _iso(call.now_s)}
+    granularity = "hour" if range_ == "24h" else "day"
+    return {"range": range_, "scope": "self", "granularity": granularity, **span, "totals": totals, "buckets": [bucket]}

@@ -1,0 +1,379 @@
+"""Every row of the failure table, with the statuses and bodies that providers were seen to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lollmsbot_keys.core.catalogue import Cooldowns, Provider
+from lollmsbot_keys.core.classify import TABLE, classifier, classify
+from lollmsbot_keys.core.reply import Reply, Trouble
+from lollmsbot_keys.core.report import Billing, Failure
+from lollmsbot_keys.core.symptoms import symptoms
+
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8))
+HOUR, SHORT, DAY = timedelta(hours=1), timedelta(minutes=5), timedelta(days=1)
+MIDNIGHT = "1795478400000"  # 2026-11-24T00:00:00Z
+
+
+class Want(NamedTuple):
+    kind: str
+    reach: str
+    wait: timedelta | None = None
+    source: str = ""
+    flags: frozenset[str] = frozenset()
+
+
+def want(kind: str, reach: str, wait: timedelta | None = None, source: str = "", *flags: str) -> Want:
+    return Want(kind, reach, wait, source or ("default" if wait else ""), frozenset(flags))
+
+
+def got(failure: Failure) -> Want:
+    flags = {name for name in ("final", "stumble") if getattr(failure, name)}
+    if failure.billing is Billing.POSSIBLY:
+        flags.add("billed")
+    wait = None if failure.until is None else failure.until - NOW
+    return Want(failure.kind, failure.reach, wait, failure.source, frozenset(flags))
+
+
+def judged(what: Reply | Trouble, provider: str = "openrouter", *, free: bool = False, detail: str = "") -> Failure:
+    return classify(what, Provider(provider), free=free, cooldowns=COOLDOWNS, now=NOW, detail=detail)
+
+
+def reply(status: int, body: object = "", html: bool = False, **headers: str) -> Reply:  # noqa: FBT001, FBT002
+    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, html)
+
+
+def said(message: str, **metadata: object) -> dict[str, object]:
+    return {"error": {"message": message, "metadata": metadata}}
+
+
+OLLAMA: list[tuple[int, str, Want]] = [
+    (401, "unauthorized", want("unauthorized", "key")),
+    (402, "this model is not included in your free usage; add credits", want("no_credit", "key_and_model", HOUR)),
+    (403, "this model requires a subscription, upgrade for access", want("forbidden", "key_and_model", HOUR)),
+    (404, 'model "nope" not found', want("no_such_model", "model", DAY)),
+    (410, "this model was retired", want("no_such_model", "model", DAY)),
+    (429, "you (someuser) have reached your weekly usage limit", want("rate_limited", "account", HOUR)),
+    (429, "you've reached your hourly usage limit, please wait", want("rate_limited", "account", HOUR)),
+    (429, "timed out waiting for a concurrent request slot", want("rate_limited", "account", SHORT)),
+    (429, "too many concurrent requests", want("rate_limited", "account", SHORT)),
+    (500, "Internal Server Error (ref: 1)", want("server_error", "key_and_model", None, "", "stumble")),
+    (502, "cannot be reached", want("server_error", "key_and_model", None, "", "stumble")),
+    (503, "Server overloaded, please retry shortly (ref: 1)", want("unavailable", "key", SHORT)),
+    (504, "timeout", want("timeout", "key_and_model", None, "", "stumble", "billed")),
+    (400, "invalid temperature", want("bad_request", "request", None, "", "final")),
+    (400, '"x" is not a valid model ID', want("no_such_model", "model", DAY)),
+    (418, "teapot", want("junk", "key_and_model", None, "", "stumble")),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "expected"), OLLAMA)
+@pytest.mark.parametrize("shape", ["string", "object"])
+def test_ollama(status: int, text: str, expected: Want, shape: str) -> None:
+    error: object = text if shape == "string" else {"message": text, "type": "api_error", "param": None, "code": None}
+    assert got(judged(reply(status, {"error": error}), "ollama")) == expected
+
+
+AFFORD = "This request requires more credits, or fewer max_tokens. You requested up to 9, but can only afford 7."
+AVAILABLE = {"code": "capacity_exhausted", "retryable": True, "retry_after": 40}
+OPENROUTER: list[tuple[Reply, Want]] = [
+    (reply(401, said("User not found.")), want("unauthorized", "key")),
+    (
+        reply(402, said("Insufficient credits.", limit_source="openrouter_credits")),
+        want("no_credit", "account", HOUR),
+    ),
+    (reply(402, said("Insufficient credits.")), want("no_credit", "account", HOUR)),
+    (reply(402, said("Spent.", limit_source="openrouter_key_limit")), want("no_credit", "key", HOUR)),
+    (
+        reply(402, said("Wait.", limit_source="openrouter_in_flight_budget"), retry_after="9"),
+        want("rate_limited", "account", timedelta(seconds=9), "Retry-After"),
+    ),
+    (
+        reply(402, said("Wait.", limit_source="openrouter_credits", reason="in_flight_budget_exhausted")),
+        want("rate_limited", "account", SHORT),
+    ),
+    (reply(402, said(AFFORD)), want("no_credit", "request")),
+    (
+        reply(402, said("Too dear.", limit_source="openrouter_credits", reason="weight_exceeds_budget")),
+        want("no_credit", "request"),
+    ),
+    (
+        reply(403, said("It requires moderation", reasons=["violence"], flagged_input="…")),
+        want("moderated", "request", None, "", "final"),
+    ),
+    (
+        reply(403, said("Request blocked: prompt injection patterns detected", patterns=["ignore all"])),
+        want("moderated", "request", None, "", "final"),
+    ),
+    (
+        reply(400, said("No.", error_type="content_policy_violation")),
+        want("moderated", "request", None, "", "final"),
+    ),
+    (reply(403, said("Key limit exceeded (total limit).")), want("no_credit", "key", HOUR)),
+    (
+        reply(403, said("Budget.", limit_source="openrouter_workspace_budget", resets_at="2026-11-24T00:00:00Z")),
+        want("no_credit", "key", timedelta(hours=18), "resets_at in the body"),
+    ),
+    (reply(403, said("Not for you.")), want("forbidden", "key_and_model", HOUR)),
+    (
+        reply(403, {"error": {"message": "No.", "availability": {"code": "region_restricted"}}}),
+        want("forbidden", "key_and_model", HOUR),
+    ),
+    (reply(404, said("No endpoints found for x:free.")), want("no_such_model", "model", DAY)),
+    (
+        reply(404, said("No endpoints found matching your data policy (Free model publication).")),
+        want("unavailable", "request"),
+    ),
+    (
+        reply(404, {"error": {"message": "No.", "availability": {"code": "constraint_filtered"}}}),
+        want("unavailable", "request"),
+    ),
+    (
+        reply(404, {"error": {"message": "No.", "availability": {"code": "privacy_restricted"}}}),
+        want("unavailable", "request"),
+    ),
+    (
+        reply(400, {"error": {"message": "No.", "availability": {"code": "wrong_endpoint"}}}),
+        want("unavailable", "request"),
+    ),
+    (
+        reply(404, {"error": {"message": "No.", "availability": {"code": "free_variant_ended"}}}),
+        want("no_such_model", "model", DAY),
+    ),
+    (
+        reply(400, {"error": {"message": "No.", "availability": {"code": "model_not_found"}}}),
+        want("no_such_model", "model", DAY),
+    ),
+    (reply(400, said("a/b is not a valid model ID")), want("no_such_model", "model", DAY)),
+    (
+        reply(400, said("Too long", error_type="context_length_exceeded")),
+        want("bad_request", "request", None, "", "final"),
+    ),
+    (reply(412, said("No.")), want("bad_request", "request", None, "", "final")),
+    (reply(413, said("No.")), want("bad_request", "request", None, "", "final")),
+    (reply(422, said("No.")), want("bad_request", "request", None, "", "final")),
+    (
+        reply(429, said("Rate limit exceeded: free-models-per-day.", headers={"X-RateLimit-Reset": MIDNIGHT})),
+        want("rate_limited", "free_models", timedelta(hours=18), "X-RateLimit-Reset in the body"),
+    ),
+    (
+        reply(429, said("No.", limit_source="openrouter_free_tier_daily")),
+        want("rate_limited", "free_models", HOUR),
+    ),
+    (reply(429, said("Rate limit exceeded: free-models-per-min")), want("rate_limited", "free_models", SHORT)),
+    (
+        reply(429, said("Provider returned error", provider_name="X", retry_after_seconds=17), retry_after="17"),
+        want("rate_limited", "model", timedelta(seconds=17), "Retry-After"),
+    ),
+    (
+        reply(429, said("No.", limit_source="upstream_provider_shared_pool", retry_after_seconds=17)),
+        want("rate_limited", "model", timedelta(seconds=17), "retry_after_seconds in the body"),
+    ),
+    (reply(429, said("High demand", limit_source="openrouter_shared_capacity")), want("rate_limited", "model", HOUR)),
+    (
+        reply(429, {"error": {"message": "Full.", "http_status": 429, "availability": AVAILABLE}}),
+        want("rate_limited", "model", timedelta(seconds=40), "retry_after in the body"),
+    ),
+    (
+        reply(429, said("Rate limit exceeded"), x_ratelimit_reset=MIDNIGHT),
+        want("rate_limited", "account", timedelta(hours=18), "X-RateLimit-Reset"),
+    ),
+    (reply(429), want("rate_limited", "account", HOUR)),
+    (
+        reply(503, said("Service temporarily unavailable"), retry_after="30"),
+        want("unavailable", "model", timedelta(seconds=30), "Retry-After"),
+    ),
+    (reply(503, said("No provider meets your routing requirements")), want("unavailable", "model", SHORT)),
+    (reply(500, said("No.")), want("server_error", "key_and_model", None, "", "stumble")),
+    (reply(502, said("Provider returned error")), want("server_error", "key_and_model", None, "", "stumble")),
+    # One of these cools nothing, even where it names a time.
+    (reply(529, said("No."), retry_after="30"), want("server_error", "key_and_model", None, "", "stumble")),
+    (reply(408, said("No.")), want("timeout", "key_and_model", None, "", "stumble", "billed")),
+    (reply(524, said("No.")), want("timeout", "key_and_model", None, "", "stumble", "billed")),
+]
+
+
+@pytest.mark.parametrize(("what", "expected"), OPENROUTER)
+def test_openrouter(what: Reply, expected: Want) -> None:
+    assert got(judged(what)) == expected
+
+
+def test_a_free_model_over_an_unnamed_limit_takes_only_free_models_out() -> None:
+    assert got(judged(reply(429, said("Rate limit exceeded")), free=True)) == want("rate_limited", "free_models", HOUR)
+
+
+JUNK = want("junk", "key_and_model", None, "", "stumble")
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        (reply(403, html=True), JUNK),
+        (reply(401, html=True), JUNK),
+        (reply(429, html=True), JUNK),
+        (reply(503, html=True), JUNK),
+        (reply(524, html=True), want("timeout", "key_and_model", None, "", "stumble", "billed")),
+        (reply(200, html=True), want("junk", "key_and_model", None, "", "stumble", "billed")),
+        (reply(301), want("redirected", "key_and_model", None, "", "stumble")),
+        (reply(307, html=True), want("redirected", "key_and_model", None, "", "stumble")),
+        (reply(404, "404 page not found"), JUNK),
+        (reply(405, {"error": "method not allowed"}), JUNK),
+        (reply(599, [1, 2]), JUNK),
+    ],
+)
+def test_what_says_nothing_about_a_key_cools_nothing(provider: str, what: Reply, expected: Want) -> None:
+    assert got(judged(what, provider)) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            {"code": 502, "message": "Provider returned error"},
+            want("server_error", "key_and_model", None, "", "stumble"),
+        ),
+        ({"code": "429", "message": "x"}, want("rate_limited", "account", HOUR)),
+        ({"code": "server_error", "message": "x"}, want("server_error", "key_and_model", None, "", "stumble")),
+        ({"message": "x", "metadata": {"error_type": "rate_limit_exceeded"}}, want("rate_limited", "account", HOUR)),
+        ({"message": "x", "http_status": 503}, want("unavailable", "model", SHORT)),
+        (
+            {"message": "x", "metadata": {"error_type": "timeout"}},
+            want("timeout", "key_and_model", None, "", "stumble", "billed"),
+        ),
+        (
+            {"code": 403, "message": "x", "metadata": {"reasons": ["y"]}},
+            want("moderated", "request", None, "", "final"),
+        ),
+        ({"message": "x"}, want("server_error", "key_and_model", None, "", "stumble", "billed")),
+        ("an error was encountered", want("server_error", "key_and_model", None, "", "stumble", "billed")),
+        ({"code": 200, "message": "x"}, want("server_error", "key_and_model", None, "", "stumble", "billed")),
+        ({"code": 418, "message": "x"}, want("junk", "key_and_model", None, "", "stumble", "billed")),
+    ],
+)
+def test_an_error_inside_a_200_counts_as_its_own_code(error: object, expected: Want) -> None:
+    assert got(judged(reply(200, {"error": error}))) == expected
+
+
+def test_an_error_chunk_that_names_the_upstream_is_about_the_model() -> None:
+    chunk = {"provider": "OpenAI", "error": {"code": 429, "message": "Rate limit exceeded"}}
+    assert got(judged(reply(200, chunk))) == want("rate_limited", "model", HOUR)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (Trouble.UNREACHABLE, want("unreachable", "provider")),
+        (Trouble.UNPROVEN, want("unproven", "key_and_model")),
+        (Trouble.TIMEOUT, want("timeout", "key_and_model", None, "", "stumble", "billed")),
+        (Trouble.DROPPED, want("dropped", "key_and_model", None, "", "stumble", "billed")),
+        (Trouble.JUNK, want("junk", "key_and_model", None, "", "stumble", "billed")),
+        (Trouble.CUT, want("cut", "key_and_model", None, "", "stumble", "billed", "final")),
+    ],
+)
+def test_trouble_without_a_reply(trouble: Trouble, expected: Want) -> None:
+    failure = judged(trouble, detail="because")
+    assert got(failure) == expected
+    assert failure.evidence == "because"
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        (
+            reply(401, {"error": "unauthorized", "signin_url": "https://example.test"}),
+            want("forbidden", "key_and_model"),
+        ),
+        (reply(402, {"error": "no"}), want("no_credit", "key_and_model")),
+        (reply(403, {"error": "no"}), want("forbidden", "key_and_model")),
+        (reply(404, {"error": "model not found"}), want("no_such_model", "model")),
+        (reply(429, {"error": "no"}, retry_after="60"), want("rate_limited", "key_and_model")),
+        (reply(500, {"error": "no"}), want("server_error", "key_and_model")),
+        (reply(503, {"error": "server busy"}), want("unavailable", "key_and_model")),
+        (reply(400, {"error": '"x" does not support chat'}), want("forbidden", "key_and_model")),
+        (reply(400, {"error": "bad"}), want("bad_request", "request", None, "", "final")),
+        (Trouble.DROPPED, want("dropped", "key_and_model", None, "", "billed")),
+    ],
+)
+def test_of_a_local_daemon_nothing_is_remembered(what: Reply | Trouble, expected: Want) -> None:
+    assert got(judged(what, "local")) == expected
+
+
+def test_configured_times_are_used() -> None:
+    own = Cooldowns(timedelta(minutes=7), timedelta(seconds=3), timedelta(minutes=2))
+    table = classifier(own, lambda: NOW)
+    limited = table(reply(429, {"error": "x"}), Provider.OLLAMA, free=False)
+    busy = table(reply(503, {"error": "x"}), Provider.OLLAMA, free=False)
+    hinted = table(reply(503, {"error": "x"}, retry_after="600"), Provider.OLLAMA, free=False)
+    assert [failure.until for failure in (limited, busy, hinted)] == [
+        NOW + timedelta(minutes=7),
+        NOW + timedelta(seconds=3),
+        NOW + timedelta(minutes=2),
+    ]
+    assert hinted.source == "Retry-After (shortened from 600)"
+
+
+def test_evidence_is_one_short_line_without_the_account() -> None:
+    text = "you (Some One) have reached\nyour limit " + "x" * 500
+    evidence = judged(reply(429, {"error": text}), "ollama").evidence
+    assert evidence.startswith("you (…) have reached your limit xxx")
+    assert len(evidence) == 200
+    assert "Some One" not in evidence
+
+
+def test_evidence_of_an_upstream_429_is_the_upstreams_word() -> None:
+    failure = judged(reply(429, said("Provider returned error", raw="m is temporarily rate-limited upstream")))
+    assert failure.evidence == "Provider returned error: m is temporarily rate-limited upstream"
+
+
+def test_a_flagged_prompt_is_no_evidence() -> None:
+    failure = judged(reply(403, said("Blocked", reasons=["x"], flagged_input="my secret plan", raw="my secret plan")))
+    assert failure.evidence == "Blocked"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["error", "message", "metadata", "code", "availability", "raw", "headers", "limit_source", "type"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(st.integers(100, 999), JSON, st.sampled_from(Provider), st.booleans(), st.booleans())
+def test_anything_is_judged(status: int, body: object, provider: Provider, html: bool, free: bool) -> None:  # noqa: FBT001
+    headers: Mapping[str, str] = {"retry-after": "17"}
+    failure = classify(Reply(status, headers, body, html), provider, free=free, cooldowns=COOLDOWNS, now=NOW)
+    assert len(failure.evidence) <= 200
+    assert failure.until is None or failure.until > NOW
+    assert not (failure.stumble and failure.until is not None)
+    assert not (failure.final and failure.reach != "request")
+    failure.evidence.encode()
+
+
+def test_every_row_decides_something() -> None:
+    """No row stands in the shade of the ones above it: each is the first to hold for some reply of this file."""
+    bodies = [(status, {"error": text}, Provider.OLLAMA) for status, text, _ in OLLAMA]
+    seen = [symptoms(reply(status, body), provider, free=False) for status, body, provider in bodies]
+    seen += [symptoms(what, Provider.OPENROUTER, free=free) for what, _ in OPENROUTER for free in (False, True)]
+    more = [(401, ""), (400, {"error": '"x" does not support chat'})]
+    seen += [symptoms(reply(status, body), Provider.LOCAL, free=False) for status, body in more]
+    pages = [reply(524, html=True), reply(403, html=True), reply(200, html=True), reply(301)]
+    inside = [reply(200, {"error": "x"}), reply(200, {"error": {"code": 418}})]
+    seen += [symptoms(what, Provider.OLLAMA, free=False) for what in pages + inside]
+    used = {next(i for i, row in enumerate(TABLE) if all(test(one) for test in row.tests)) for one in seen}
+    assert used == set(range(len(TABLE)))

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from lollmsbot_keys.core.settings import ConfigProblems
+from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.errors import ConfigError
+
+
+def test_repr_keeps_what_the_variables_hold() -> None:
+    environment = Environment({"OLLAMA_API_KEY": "hunter2-secret"})
+    assert "hunter2" not in repr(environment)
+    assert "hunter2" not in str(environment)
+    assert "OLLAMA_API_KEY" not in repr(environment)
+
+
+def test_here_is_a_copy_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LBK_TEST_HERE", "then")
+    environment = Environment.here()
+    monkeypatch.setenv("LBK_TEST_HERE", "now")
+    assert environment.get("LBK_TEST_HERE") == "then"
+
+
+def test_an_empty_variable_is_unset() -> None:
+    environment = Environment({"LBK_CONFIG": "", "HOME": "/h", "PREFER_OLLAMA": "", "NO_COLOR": ""})
+    assert environment.get("LBK_CONFIG") is None
+    assert environment.config_path() == (Path("/h/.config/lollmsbot-keys/config.toml"), False)
+    assert environment.overrides() == ()
+    assert not environment.no_color
+
+
+def test_flags() -> None:
+    assert Environment({"NO_COLOR": "0"}).no_color
+    assert Environment({"TERM": "dumb"}).no_color
+    assert not Environment({"TERM": "xterm"}).no_color
+    assert Environment({"GITHUB_ACTIONS": "true"}).github_actions
+    assert not Environment({"GITHUB_ACTIONS": "false"}).github_actions
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the XDG rules are Linux's")
+def test_paths_option_then_variable_then_usual_place() -> None:
+    full = Environment({"LBK_CONFIG": "/v/c.toml", "LBK_STATE": "/v/s.json", "HOME": "/h"})
+    assert full.config_path(Path("/o/c.toml")) == (Path("/o/c.toml"), True)
+    assert full.config_path() == (Path("/v/c.toml"), True)
+    assert full.state_path(Path("/o/s.json")) == Path("/o/s.json")
+    assert full.state_path() == Path("/v/s.json")
+    usual = Environment({"HOME": "/h", "XDG_CONFIG_HOME": "/x", "XDG_STATE_HOME": "relative"})
+    assert usual.config_path() == (Path("/x/lollmsbot-keys/config.toml"), False)
+    assert usual.state_path() == Path("/h/.local/state/lollmsbot-keys/state.json")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere platformdirs is asked itself")
+@pytest.mark.parametrize("extra", [{}, {"XDG_CONFIG_HOME": "/x/c", "XDG_STATE_HOME": "/x/s"}])
+def test_usual_places_are_those_of_platformdirs(extra: dict[str, str]) -> None:
+    script = "import platformdirs as p; print(*(d('lollmsbot-keys') for d in (p.user_config_dir, p.user_state_dir)))"
+    variables = {"HOME": "/somewhere", **extra}
+    result = subprocess.run([sys.executable, "-c", script], env=variables, text=True, capture_output=True, check=True)
+    config, state = map(Path, result.stdout.split())
+    assert Environment(variables).config_path()[0] == config / "config.toml"
+    assert Environment(variables).state_path() == state / "state.json"
+
+
+def test_the_home_of_nobody() -> None:
+    with pytest.raises(ConfigError, match="LBK_CONFIG: no such home folder: ~no-such-user-here"):
+        Environment({"LBK_CONFIG": "~no-such-user-here/c.toml"}).config_path()
+
+
+def test_only_environment_reads_the_process_environment() -> None:
+    package = Path(__file__).parent.parent / "lollmsbot_keys"
+    readers = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "sandbox" not in path.parts
+        and any(word in path.read_text() for word in ("os.environ", "os.getenv", "getenvb"))
+    }
+    assert "edges/environment.py" in readers
+    assert not readers & {str(path.relative_to(package)) for path in package.glob("edges/config_*.py")}
+    assert not readers & {"commands/config.py", "cli/config.py", "render/config.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "path", "value"),
+    [
+        ("PREFER_OLLAMA", "No", ("routing", "prefer_ollama"), False),
+        ("OLLAMA_FAILOVER", "0", ("routing", "ollama_failover"), False),
+        ("OPENROUTER_FALLBACK", "off", ("routing", "openrouter_fallback"), False),
+        ("PREFER_FREE_TIER", " TRUE ", ("routing", "prefer_free_tier"), True),
+        ("ALERT_AT_PERCENT", "62.5%", ("alerts", "at_percent"), Decimal("62.5")),
+        ("OLLAMA_MAX_CALLS_PER_HOUR", "7", ("providers", "ollama", "max_calls_per_hour"), 7),
+        ("OLLAMA_DAILY_BUDGET", "1.10", ("providers", "ollama", "daily_budget_usd"), Decimal("1.10")),
+        ("OPENROUTER_MAX_CALLS_PER_HOUR", "9", ("providers", "openrouter", "max_calls_per_hour"), 9),
+        ("OPENROUTER_DAILY_BUDGET", "0", ("providers", "openrouter", "daily_budget_usd"), Decimal(0)),
+        ("OLLAMA_HOST", "example.org", ("providers", "local", "endpoints"), ["http://example.org:11434"]),
+    ],
+)
+def test_each_variable_sets_its_value(name: str, text: str, path: tuple[str, ...], value: object) -> None:
+    assert Environment({name: text}).overrides() == ((name, path, value),)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("PREFER_OLLAMA", "maybe", 'expected true or false, got "maybe"'),
+        ("ALERT_AT_PERCENT", "101", "from 0 to 100"),
+        ("ALERT_AT_PERCENT", "nan", "from 0 to 100"),
+        ("OLLAMA_DAILY_BUDGET", "-3", "expected an amount of US dollars"),
+        ("OLLAMA_DAILY_BUDGET", "inf", "expected an amount of US dollars"),
+        ("OLLAMA_DAILY_BUDGET", "1_0", "expected an amount of US dollars"),
+        ("OPENROUTER_DAILY_BUDGET", "1e400", "expected an amount of US dollars"),
+        ("OLLAMA_MAX_CALLS_PER_HOUR", "0", "expected a whole number from 1"),
+        ("OLLAMA_MAX_CALLS_PER_HOUR", "1.5", "expected a whole number from 1"),
+        ("OPENROUTER_MAX_CALLS_PER_HOUR", "9" * 5000, "expected a whole number from 1"),
+        ("OLLAMA_HOST", "http://h:99999", "expected an address"),
+        ("OLLAMA_HOST", "ftp://h", "expected an address"),
+    ],
+)
+def test_a_bad_variable_is_named_with_what_was_expected(name: str, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Environment({name: text}).overrides()
+    assert name in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_all_bad_variables_are_told_at_once_and_no_secret_with_them() -> None:
+    secret = "sk-or-v1-0123456789abcdef0123456789abcdef"
+    with pytest.raises(ConfigProblems) as caught:
+        Environment({"PREFER_OLLAMA": secret, "OLLAMA_HOST": f"http://me:{secret}@h"}).overrides()
+    assert [problem.variable for problem in caught.value.problems] == ["PREFER_OLLAMA", "OLLAMA_HOST"]
+    assert "sk-or" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("h:1234", "http://h:1234"),
+        (":1234", "http://127.0.0.1:1234"),
+        ("http://h", "http://h:80"),
+        ("https://h", "https://h:443"),
+        ("https://h:8443/path/", "https://h:8443/path"),
+        ("ollama.com", "https://ollama.com:443"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - that is the point
+        ("http://0.0.0.0:99", "http://127.0.0.1:99"),
+        ("::", "http://[::1]:11434"),
+        ("[::]:99", "http://[::1]:99"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]", "http://[::1]:11434"),
+        ("'h'", "http://h:11434"),
+        ("http://", "http://127.0.0.1:80"),
+    ],
+)
+def test_ollama_host_is_read_as_ollama_reads_it(text: str, url: str) -> None:
+    ((_, _, value),) = Environment({"OLLAMA_HOST": text}).overrides()
+    assert value == [url]
+
+
+PROXIES = {"HTTP_PROXY": "http://p:1", "HTTPS_PROXY": "http://s:2"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "proxy"),
+    [
+        ({}, "https://ollama.com/v1", None),
+        (PROXIES, "https://ollama.com/v1", "http://s:2"),
+        (PROXIES, "http://ollama.com/v1", "http://p:1"),
+        ({**PROXIES, "https_proxy": "lower:3"}, "https://ollama.com", "http://lower:3"),
+        ({"ALL_PROXY": "socks5://a:4"}, "https://ollama.com", "socks5://a:4"),
+        ({**PROXIES, "REQUEST_METHOD": "GET"}, "http://ollama.com", None),
+        (PROXIES, "http://localhost:11434", None),
+        (PROXIES, "http://127.9.9.9", None),
+        (PROXIES, "http://[::1]:11434", None),
+        ({**PROXIES, "NO_PROXY": "*"}, "https://ollama.com", None),
+        ({**PROXIES, "NO_PROXY": "example.org, .ollama.com"}, "https://ollama.com", None),
+        ({**PROXIES, "NO_PROXY": "ollama.com"}, "https://a.OLLAMA.com", None),
+        ({**PROXIES, "NO_PROXY": "ollama.com"}, "https://notollama.com", "http://s:2"),
+        ({**PROXIES, "NO_PROXY": "ollama.com:8443"}, "https://ollama.com", "http://s:2"),
+        ({**PROXIES, "NO_PROXY": "ollama.com:443"}, "https://ollama.com", None),
+        ({**PROXIES, "NO_PROXY": "10.0.0.0/8"}, "http://10.1.2.3", None),
+        ({**PROXIES, "NO_PROXY": "10.0.0.0/8"}, "http://11.1.2.3", "http://p:1"),
+        ({**PROXIES, "NO_PROXY": "fd00::1"}, "http://[fd00::1]:80", None),
+        ({**PROXIES, "NO_PROXY": "[fd00::1]:81"}, "http://[fd00::1]:80", "http://p:1"),
+        ({**PROXIES, "no_proxy": "x", "NO_PROXY": "*"}, "https://ollama.com", "http://s:2"),
+    ],
+)
+def test_proxy(variables: dict[str, str], url: str, proxy: str | None) -> None:
+    assert Environment(variables).proxy_for(url) == proxy
+
+
+def test_without_overrides_keeps_the_rest() -> None:
+    left = Environment({"OLLAMA_HOST": "x", "HOME": "/h"}).without_overrides()
+    assert left == Environment({"HOME": "/h"})
+    assert os.environ is not left.variables

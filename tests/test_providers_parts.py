@@ -1,0 +1,303 @@
+"""The parts of the wire that touch no network: bodies, events, figures."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
+from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.edges.providers.call import Call, Message
+from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of, piece_of
+from lollmsbot_keys.edges.providers.figures import native_usage, openai_usage
+from lollmsbot_keys.edges.providers.lines import END, LONGEST_LINE_BYTES, EventReader, Frame, Malformed, frame_of, parse
+
+
+def call(
+    provider: str = "openrouter",
+    *,
+    model: str = "a/b",
+    privacy: str = "medium",
+    free: bool = False,
+    stream: bool = True,
+    temperature: float | None = None,
+    text: str = "Hi",
+) -> Call:
+    return Call(
+        provider=Provider(provider),
+        model=model,
+        endpoints=(),
+        secret=None,
+        messages=(Message("system", "Be kind."), Message("user", text)),
+        max_output_tokens=99,
+        temperature=temperature,
+        privacy=Privacy(privacy),
+        free=free,
+        price=Price(Decimal("0.375"), Decimal("2.025")),
+        stream=stream,
+        timeout=timedelta(seconds=5),
+    )
+
+
+def sent(dialect: Dialect, what: Call) -> dict[str, object]:
+    body = json.loads(chat_body(dialect, what))
+    assert isinstance(body, dict)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("provider", "endpoint", "dialect", "url"),
+    [
+        ("ollama", "https://ollama.com/v1", Dialect.OPENAI, "https://ollama.com/v1/chat/completions"),
+        ("ollama", "https://ollama.com/v1/", Dialect.OPENAI, "https://ollama.com/v1/chat/completions"),
+        ("ollama", "https://ollama.com/api", Dialect.NATIVE, "https://ollama.com/api/chat"),
+        ("local", "http://127.0.0.1:11434", Dialect.NATIVE, "http://127.0.0.1:11434/api/chat"),
+        ("local", "http://127.0.0.1:11434/", Dialect.NATIVE, "http://127.0.0.1:11434/api/chat"),
+        ("local", "http://[::1]:8080/v1", Dialect.OPENAI, "http://[::1]:8080/v1/chat/completions"),
+        (
+            "openrouter",
+            "https://openrouter.ai/api/v1",
+            Dialect.OPENROUTER,
+            "https://openrouter.ai/api/v1/chat/completions",
+        ),
+    ],
+)
+def test_the_endpoint_names_the_dialect(provider: str, endpoint: str, dialect: Dialect, url: str) -> None:
+    assert dialect_of(Provider(provider), endpoint) is dialect
+    assert chat_url(dialect, endpoint) == url
+
+
+def test_what_openrouter_is_sent() -> None:
+    assert sent(Dialect.OPENROUTER, call(temperature=0.5)) == {
+        "model": "a/b",
+        "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}],
+        "stream": True,
+        "max_tokens": 99,
+        "temperature": 0.5,
+        "provider": {
+            "max_price": {"prompt": 0.375, "completion": 2.025, "request": 0},
+            "data_collection": "deny",
+        },
+    }
+
+
+def test_free_and_low_calls_make_no_promise_of_privacy() -> None:
+    assert sent(Dialect.OPENROUTER, call(free=True))["provider"] == {
+        "max_price": {"prompt": 0, "completion": 0, "request": 0}
+    }
+    terms = sent(Dialect.OPENROUTER, call(privacy="low"))["provider"]
+    assert isinstance(terms, dict)
+    assert "data_collection" not in terms
+
+
+def test_what_ollama_is_sent() -> None:
+    streamed = sent(Dialect.OPENAI, call("ollama", model="gpt-oss:120b-cloud"))
+    assert (streamed["model"], streamed["max_tokens"]) == ("gpt-oss:120b", 99)
+    assert streamed["stream_options"] == {"include_usage": True}
+    assert "provider" not in streamed
+    assert "stream_options" not in sent(Dialect.OPENAI, call("ollama", stream=False))
+    native = sent(Dialect.NATIVE, call("ollama", model="glm-5.2:cloud", temperature=0, stream=False))
+    assert (native["model"], native["stream"]) == ("glm-5.2", False)
+    assert native["options"] == {"num_predict": 99, "temperature": 0}
+
+
+def test_a_local_daemon_knows_its_models_by_their_whole_names() -> None:
+    assert sent(Dialect.NATIVE, call("local", model="gpt-oss:120b-cloud"))["model"] == "gpt-oss:120b-cloud"
+
+
+def test_half_a_character_from_a_shell_does_no_harm() -> None:
+    messages = sent(Dialect.OPENAI, call(text="a\udcffb"))["messages"]
+    assert isinstance(messages, list)
+    assert messages[1]["content"] == "a?b"
+
+
+# Figures
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 1}, Usage(9, 1)),
+        ({"prompt_tokens": "9", "completion_tokens": Decimal("1.0")}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("0.0000012")}, Usage(9, 1, Decimal("0.0000012"))),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": 0}, Usage(9, 1, Decimal(0))),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": None}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("1e7")}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal(-1)}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": "NaN"}, Usage(9, 1)),
+        ({"prompt_tokens": -9, "completion_tokens": 1}, None),
+        ({"prompt_tokens": 9}, None),
+        ({"prompt_tokens": True, "completion_tokens": 1}, None),
+        ({"prompt_tokens": Decimal("1e999999999"), "completion_tokens": 1}, None),
+        ({"cost": Decimal("0.5")}, Usage(0, 0, Decimal("0.5"))),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 1,
+                "cost": Decimal("0.01"),
+                "is_byok": True,
+                "cost_details": {"upstream_inference_cost": Decimal("0.2")},
+            },
+            Usage(9, 1, Decimal("0.21")),
+        ),
+        # The fee alone would understate what one's own key was billed.
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("0.01"), "is_byok": True}, Usage(9, 1)),
+    ],
+)
+def test_openai_usage(usage: dict[str, object], expected: Usage | None) -> None:
+    assert openai_usage(usage) == expected
+
+
+def test_a_count_that_ollama_leaves_out_is_zero_only_where_nothing_is_paid() -> None:
+    assert native_usage({"prompt_eval_count": 11, "eval_count": 2}, local=False) == Usage(11, 2)
+    assert native_usage({"eval_count": 2}, local=False) is None
+    assert native_usage({"eval_count": 2}, local=True) == Usage(0, 2)
+    assert native_usage({}, local=True) is None
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=9) | st.decimals(), lambda x: st.lists(x, max_size=2)))
+def test_no_figure_is_believed_that_cannot_be(value: object) -> None:
+    found = openai_usage({"prompt_tokens": value, "completion_tokens": value, "cost": value})
+    if found is not None:
+        assert 0 <= found.prompt_tokens <= 10**9
+        assert found.cost_usd is None or 0 <= found.cost_usd <= 10**6
+
+
+# Pieces
+
+
+def test_thoughts_are_not_text() -> None:
+    thinking: dict[str, object] = {"choices": [{"delta": {"reasoning": "hm", "content": ""}, "finish_reason": None}]}
+    piece = piece_of(Dialect.OPENROUTER, thinking, local=False)
+    assert (piece.text, piece.begun) == ("", True)
+    native = piece_of(Dialect.NATIVE, {"message": {"thinking": "hm", "content": ""}, "done": False}, local=False)
+    assert (native.text, native.begun, native.finish) == ("", True, None)
+
+
+def test_parts_of_a_message_are_joined() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}, None]
+    assert piece_of(Dialect.OPENAI, {"choices": [{"message": {"content": parts}}]}, local=False).text == "ab"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"error": {"code": 502}},
+        {"error": "x"},
+        {"choices": [{"error": {"code": 502}, "finish_reason": "error"}]},
+        {"choices": [{"delta": {}, "finish_reason": "error"}]},
+    ],
+)
+def test_an_error_is_found_wherever_it_is(event: dict[str, object]) -> None:
+    error = piece_of(Dialect.OPENROUTER, event, local=False).error
+    assert isinstance(error, dict)
+    assert error["error"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "delta", "message", "content", "error", "usage", "finish_reason", "done", "id"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["choices", "message", "error", "usage", "done"]), JSON), st.sampled_from(Dialect)
+)
+def test_any_event_reads(event: dict[str, object], dialect: Dialect) -> None:
+    assert isinstance(piece_of(dialect, event, local=False).text, str)
+
+
+# Lines
+
+
+def events(*chunks: bytes) -> list[object]:
+    reader = EventReader()
+    found: list[object] = [event for chunk in chunks for event in reader.feed(chunk)]
+    return found + list(reader.close())
+
+
+STREAM = (
+    b"\xef\xbb\xbf: OPENROUTER PROCESSING\r\n\r\nid: 7\r\nretry: 10\r\n"
+    + 'data: {"a": "Grüße 👋"}\r\n\r\ndata:{"b":\r\ndata: 2}\r\n\r\n: \r\n'.encode()
+    + b'{"c": 3.10}\r\n\r\ndata: [DONE]\r\n\r\n'
+)
+MEANT = [{"a": "Grüße 👋"}, {"b": 2}, {"c": Decimal("3.10")}, END]
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n", b"\r"])
+def test_every_line_ending_and_every_split_gives_the_same_events(ending: bytes) -> None:
+    stream = STREAM.replace(b"\r\n", ending)
+    assert events(stream) == MEANT
+    assert events(*(bytes([byte]) for byte in stream)) == MEANT
+    for place in range(len(stream)):
+        assert events(stream[:place], stream[place:]) == MEANT
+
+
+def test_a_last_line_needs_no_end() -> None:
+    assert events(b'{"a": 1}\n{"b": 2}') == [{"a": 1}, {"b": 2}]
+
+
+def test_an_error_event_is_an_error_whatever_it_holds() -> None:
+    assert events(b'event: error\ndata: {"message": "no"}\n\ndata: {"a": 1}\n\n') == [
+        {"error": {"message": "no"}},
+        {"a": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"data: nonsense\n\n",
+        b"data: [1]\n\n",
+        b"hello\n",
+        b'data: {"a":\n\n',
+        b'{"a": NaN}\n\n',
+        b'data: {"a": 1',
+        b"data: " + b"[" * 100_000 + b"\n\n",
+        b"x" * (LONGEST_LINE_BYTES + 1),
+        (b"data: " + b"x" * 1_000_000 + b"\n") * 5,
+    ],
+)
+def test_what_makes_no_sense_is_refused(stream: bytes) -> None:
+    with pytest.raises(Malformed):
+        events(stream)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "[" * 100_000, "1" * 5_000, "", "{"])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(Malformed):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "first", "streamed", "frame"),
+    [
+        ("text/event-stream; charset=utf-8", b"", True, Frame.LINES),
+        ("application/x-ndjson", b"{", True, Frame.LINES),
+        ("application/json", b"{", True, Frame.DOCUMENT),
+        ("Application/JSON; charset=utf-8", b"{", False, Frame.DOCUMENT),
+        ("application/json", b"data: {", True, Frame.LINES),
+        ("text/html", b"", True, Frame.PAGE),
+        ("application/json", b" <!doctype html>", True, Frame.PAGE),
+        ("text/event-stream", b"\n<html>", True, Frame.PAGE),
+        ("", b"{", False, Frame.DOCUMENT),
+        ("text/plain", b"{", True, Frame.LINES),
+        ("", b"data: {", False, Frame.LINES),
+    ],
+)
+def test_how_a_body_is_divided(content_type: str, first: bytes, streamed: bool, frame: Frame) -> None:  # noqa: FBT001
+    assert frame_of(content_type, first, streamed=streamed) is frame
