@@ -1,5 +1,72 @@
-"""A pool of LLM keys that keeps itself healthy: failover, limits, privacy and budgets, shared by every process."""
+"""A pool of LLM keys that keeps itself healthy: failover, limits, privacy and budgets, shared by every process.
+
+    async with KeyPool.open() as pool:
+        answer = await pool.ask("Why is the sky blue?", pillar="soul")
+
+Names are loaded when they are first used: the command line must not wait for what it does not need.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.core.catalogue import Privacy, Provider
+    from lollmsbot_keys.core.day import Summary
+    from lollmsbot_keys.core.report import (
+        AllFailed,
+        Answer,
+        AnswerCut,
+        Attempt,
+        NoAnswer,
+        NoAnswerError,
+        Refused,
+        Usage,
+    )
+    from lollmsbot_keys.core.request import Plan, Priority
+    from lollmsbot_keys.errors import ConfigError, LbkError, SecretError, StateError, UsageError
+    from lollmsbot_keys.pool import KeyPool, Listener
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AllFailed",
+    "Answer",
+    "AnswerCut",
+    "Attempt",
+    "ConfigError",
+    "KeyPool",
+    "LbkError",
+    "Listener",
+    "NoAnswer",
+    "NoAnswerError",
+    "Plan",
+    "Priority",
+    "Privacy",
+    "Provider",
+    "Refused",
+    "SecretError",
+    "StateError",
+    "Summary",
+    "Usage",
+    "UsageError",
+    "__version__",
+]
+
+_HOMES = {
+    "core.catalogue": ("Privacy", "Provider"),
+    "core.report": ("AllFailed", "Answer", "AnswerCut", "Attempt", "NoAnswer", "NoAnswerError", "Refused", "Usage"),
+    "core.request": ("Plan", "Priority"),
+    "core.day": ("Summary",),
+    "errors": ("ConfigError", "LbkError", "SecretError", "StateError", "UsageError"),
+    "pool": ("KeyPool", "Listener"),
+}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from lollmsbot_keys.core import judge
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
+from lollmsbot_keys.core.day import Summary
 from lollmsbot_keys.core.record import Reset, record, resettable
 from lollmsbot_keys.core.request import Facts, Plan, Request, SetAside
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.summary import Summary, summarise
+from lollmsbot_keys.core.summary import summarise
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.edges.config_file import compiled_path, load
@@ -24,6 +25,7 @@ from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.secrets import Secrets
 from lollmsbot_keys.edges.state_file import StateFile
 from lollmsbot_keys.errors import UsageError
+
 
 def utc_now() -> datetime:
     """The only clock."""
@@ -82,9 +84,7 @@ class Engine:
         lists = read_lists(self.state.path.with_name("cache"), self.clock())
         return Facts(self.secrets.present(), lists, assumed or {})
 
-    def plan(
-        self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None
-    ) -> Plan:
+    def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.
 
         Raises:

@@ -118,6 +118,7 @@ ERRORS = [
     ("[providers.ollama]\ndaily_budget_usd = true", 2, ["US dollars", "got true"]),
     ("[providers.ollama]\ndaily_budget_usd = '5'", 2, ["US dollars", 'got "5"']),
     ("[providers.ollama]\ndaily_budget_usd = 1e99999", 2, ["US dollars"]),
+    ("[providers.ollama]\ndaily_budget_usd = 1e-99999", 2, ["US dollars"]),
     ("[providers.ollama]\nmax_calls_per_hour = 0", 2, ["whole number from 1"]),
     ("[providers.ollama]\nbalance = 'random'", 2, ['"alternate", "round_robin"']),
     ("[providers.olama]\nbalance = 'alternate'", 1, ['did you mean "ollama"?']),

@@ -99,6 +99,13 @@ def test_trust(provider: Provider, endpoint: str, hosts: tuple[str, ...], good: 
     assert trusted(provider, endpoint, hosts) is good
 
 
+@pytest.mark.parametrize(
+    "host", ["127.1", "0x7f.1", "2130706433", "1.2.3.256", "1.2.3.04", "a..b", "-a", "[::1", "[::1]x"]
+)
+def test_addresses_in_disguise_are_none(host: str) -> None:
+    assert address(f"https://{host}/") is None
+
+
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_address_parser(text: str) -> None:
     for endpoint in (text, f"https://{text}", f"https://{text}/v1", f"http://[{text}]:80"):

@@ -127,6 +127,20 @@ def test_a_bad_variable_is_named_with_what_was_expected(name: str, text: str, wo
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("OLLAMA_HOST", "http://u:pw123@h"),
+        ("PREFER_OLLAMA", "sk-pw123"),
+        ("OLLAMA_DAILY_BUDGET", "pw1234567890abcdef01234567"),
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated_however_short(name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        Environment({name: text}).overrides()
+    assert "pw123" not in str(caught.value)
+
+
 def test_all_bad_variables_are_told_at_once_and_no_secret_with_them() -> None:
     secret = "sk-or-v1-0123456789abcdef0123456789abcdef"
     with pytest.raises(ConfigProblems) as caught:

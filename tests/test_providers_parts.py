@@ -270,6 +270,7 @@ def test_an_error_event_is_an_error_whatever_it_holds() -> None:
         b"data: " + b"[" * 100_000 + b"\n\n",
         b"x" * (LONGEST_LINE_BYTES + 1),
         (b"data: " + b"x" * 1_000_000 + b"\n") * 5,
+        b"data: [\n" * 100_000,
     ],
 )
 def test_what_makes_no_sense_is_refused(stream: bytes) -> None:

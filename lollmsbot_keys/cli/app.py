@@ -50,7 +50,7 @@ def before(
     context: typer.Context,
     config: ConfigOption = None,
     state: StateOption = None,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:

@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 
 from lollmsbot_keys.errors import Exit, LbkError
 
+_WRONG_USAGE: type[Exception] = typer.BadParameter.__mro__[2]
+"""What Typer raises while parsing. It prints itself and exits with 2; Typer exports only this subclass of it."""
+
 
 class Boundary(TyperGroup):
     """The root command group; what its commands raise ends here."""
@@ -29,7 +32,7 @@ class Boundary(TyperGroup):
         except BrokenPipeError:
             forget_stdout()
             raise typer.Exit(Exit.INTERRUPTED) from None
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+        except (typer.Exit, typer.Abort, _WRONG_USAGE):
             raise
         except Exception as error:  # noqa: BLE001 - the last line of defence
             say_error("bug", _bug(error))

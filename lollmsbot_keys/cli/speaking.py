@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from lollmsbot_keys.commands.ask import Listener
 from lollmsbot_keys.core.cleaning import WorkflowCommandGuard, clean_line
-from lollmsbot_keys.core.report import Answer, Attempt, Report
+from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Report
 from lollmsbot_keys.errors import Exit
 
 
-class ReaderGone(Exception):  # noqa: N818 - it is what happened
+class ReaderGone(Exception):
     """Nobody reads stdout any more. Not an OSError, so that no network code takes it for its own."""
 
 
@@ -31,7 +31,7 @@ class Speaker(Listener):
             self._print(self._guard.feed(piece) if self._guard else piece)
 
     def attempt(self, attempt: Attempt) -> None:
-        if not self._verbose:
+        if not self._verbose or attempt.outcome is OutcomeKind.ANSWERED:
             return
         status = f" ({attempt.status})" if attempt.status else ""
         cooled = f", left out until {attempt.cooldown_until:%Y-%m-%d %H:%M:%S} UTC" if attempt.cooldown_until else ""
@@ -53,7 +53,12 @@ class Speaker(Listener):
         from lollmsbot_keys.render.times import until as relative
 
         self._counting = True
-        print(f"\r\x1b[Klbk: all keys are out, the first comes free {relative(until, datetime.now(UTC))}", end="", file=sys.stderr, flush=True)
+        print(
+            f"\r\x1b[Klbk: all keys are out, the first comes free {relative(until, datetime.now(UTC))}",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def done_waiting(self) -> None:
         if self._counting and sys.stderr.isatty():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from lollmsbot_keys.core.summary import Summary
+from lollmsbot_keys.core.day import Summary
 from lollmsbot_keys.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
+class Today(NamedTuple):
     """Today's summary, the time of it, and whether output must stay plain."""
 
     summary: Summary

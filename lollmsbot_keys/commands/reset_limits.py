@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.state import Cooldown, Disabled
@@ -12,8 +12,7 @@ from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(NamedTuple):
     """What was cleared, or with a dry run would be."""
 
     cooldowns: tuple[Cooldown, ...]
@@ -22,7 +21,7 @@ class Cleared:
     warnings: tuple[str, ...]
 
 
-def reset_limits(  # noqa: PLR0913 - the command's options
+def reset_limits(
     config: Path | None,
     state: Path | None,
     keys: Sequence[str],
@@ -44,7 +43,9 @@ def reset_limits(  # noqa: PLR0913 - the command's options
     change = engine.resetting(None if everything else keys, () if provider is None else (provider,))
     before = engine.state.read()
     _, reset = change(before, engine.clock())
-    if not dry_run and (reset.scopes & before.cooldowns.keys() or reset.keys & before.disabled.keys() or before.streaks):
+    if not dry_run and (
+        reset.scopes & before.cooldowns.keys() or reset.keys & before.disabled.keys() or before.streaks
+    ):
         reset = engine.state.update(change)
     return Cleared(
         tuple(cooldown for scope, cooldown in before.cooldowns.items() if scope in reset.scopes),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.money import budget_day, day_end
@@ -17,8 +17,7 @@ from lollmsbot_keys.errors import UsageError
 ASSUMABLE = (Reason.COOLING_DOWN, Reason.DISABLED, Reason.OVER_BUDGET)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """The plan, the time it is for, and whether output must stay plain."""
 
     plan: Plan
@@ -27,9 +26,7 @@ class Decided:
     warnings: tuple[str, ...]
 
 
-def decide(
-    config: Path | None, state: Path | None, request: Request, at: str | None, assume: Sequence[str]
-) -> Decided:
+def decide(config: Path | None, state: Path | None, request: Request, at: str | None, assume: Sequence[str]) -> Decided:
     """Route `request`. `at` is ISO 8601 (without a zone: the budget's) or `+` and a duration; `assume` KEY=STATE.
 
     Raises:

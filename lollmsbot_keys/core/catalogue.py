@@ -7,10 +7,10 @@ Everything here is the merged configuration in typed form. The TOML shape is des
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Provider(StrEnum):
@@ -55,8 +55,7 @@ class Balance(StrEnum):
     ROUND_ROBIN = "round_robin"
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """US dollars for a million tokens, as one seller asked them on `priced_on`."""
 
     input_usd_per_mtok: Decimal
@@ -64,8 +63,7 @@ class Price:
     priced_on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """One seller's model: an Ollama name, or an OpenRouter id (which has a slash)."""
 
     name: str
@@ -75,8 +73,7 @@ class Model:
     price: Price | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One named credential. `secret` says where its characters are; it never holds them."""
 
     name: str
@@ -88,8 +85,7 @@ class Key:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSettings:
+class ProviderSettings(NamedTuple):
     """Where a provider is reached and what it may cost. `None` limits mean: no limit of ours."""
 
     endpoints: tuple[str, ...]
@@ -100,8 +96,7 @@ class ProviderSettings:
     trusted_hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """What a pillar asks for: a model, the key to begin with, and how private its prompts are."""
 
     model: str
@@ -109,16 +104,14 @@ class Role:
     privacy: Privacy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pillar:
+class Pillar(NamedTuple):
     """One of the eight askers of RC2. The first role is the default one."""
 
     roles: Mapping[str, Role]
     fallback: Role | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(NamedTuple):
     prefer_ollama: bool
     ollama_failover: bool
     openrouter_fallback: bool
@@ -131,8 +124,7 @@ class Routing:
     unknown_price: Price
 
 
-@dataclass(frozen=True, slots=True)
-class Cooldowns:
+class Cooldowns(NamedTuple):
     """How long something is left out where the provider names no time; `longest` bounds every hint."""
 
     rate_limited: timedelta
@@ -140,14 +132,12 @@ class Cooldowns:
     longest: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Alerts:
+class Alerts(NamedTuple):
     at_percent: Decimal
     urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The whole merged configuration. `keys` is in order of priority."""
 
     timezone: tzinfo

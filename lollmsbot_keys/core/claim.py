@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Privacy
 from lollmsbot_keys.core.money import budget_day
@@ -21,8 +22,7 @@ HOLD_LIFETIME = timedelta(hours=1)
 _FREE_AT_MEDIUM = "free_at_medium"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A candidate, and the money held for it. `notices` are what a person should be told about the choice."""
 
     candidate: Candidate
@@ -31,17 +31,17 @@ class Claim:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(NamedTuple):
     """The next candidate's secret must be opened before it can be claimed: that may take a while, or ask a person."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """Nothing may take the request now. `plan` is the whole one, with what was tried already. `queued`: something may
-    take it, but others have waited longer for that.
+class Nothing(NamedTuple):
+    """Nothing may take the request now.
+
+    `plan` is the whole one, with what was tried already. `queued`: something may take it, but others have waited
+    longer for that.
     """
 
     plan: Plan
@@ -51,19 +51,20 @@ class Nothing:
 Claiming = Claim | Locked | Nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """Who claims: the process, the name its hold will have, the keys whose secrets it has in memory, and its place in
-    the queue where it waits.
+class Claimant(NamedTuple):
+    """Who claims.
+
+    The process, the name its hold will have, the keys whose secrets it has in memory, and its place in the queue where
+    it waits.
     """
 
     owner: Owner
     hold_id: str
-    opened: Set[str]
+    opened: AbstractSet[str]
     ticket: str | None = None
 
 
-def claim(  # noqa: PLR0913 - what a decision depends on
+def claim(
     request: Request,
     config: Config,
     snapshot: Snapshot,
@@ -128,7 +129,7 @@ def _place(ticket: str, waiter: Waiter) -> tuple[bool, datetime, str]:
     return waiter.priority is not Priority.CRITICAL, waiter.since, ticket
 
 
-def _first_not_queued_for(plan: Plan, wanted: Set[str]) -> Candidate | None:
+def _first_not_queued_for(plan: Plan, wanted: AbstractSet[str]) -> Candidate | None:
     for candidate in plan.candidates:
         if candidate.eligible and (candidate.key or "") not in wanted:
             return candidate

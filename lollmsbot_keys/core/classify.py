@@ -9,7 +9,6 @@ A local daemon is its user's own: mended at any moment, so of its failures nothi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple, assert_never
@@ -184,7 +183,7 @@ def classify(
     `free` says whether the model was one that the provider gives away. Never raises, whatever the reply holds.
     """
     if isinstance(what, Trouble):
-        failure = replace(_trouble(what), evidence=evidence(detail))
+        failure = _trouble(what)._replace(evidence=evidence(detail))
     else:
         failure = _judge(what, symptoms(what, provider, free=free), cooldowns, now, detail)
     return _forgotten(failure) if provider is Provider.LOCAL else failure
@@ -246,4 +245,4 @@ def _word(hint: Hint) -> str:
 
 def _forgotten(failure: Failure) -> Failure:
     reach = Reach.KEY_AND_MODEL if failure.reach in {Reach.KEY, Reach.ACCOUNT} else failure.reach
-    return replace(failure, reach=reach, until=None, source="", stumble=False)
+    return failure._replace(reach=reach, until=None, source="", stumble=False)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from lollmsbot_keys.core.catalogue import Cooldowns
 from lollmsbot_keys.core.money import UNBILLED, Charge, charge, unconfirmed
@@ -14,8 +13,7 @@ from lollmsbot_keys.core.request import Candidate, Reach, Reason
 from lollmsbot_keys.core.state import Cooldown, Hold, Scope, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """One attempt that is over. `failover` is true when it stood in for a failed one."""
 
     candidate: Candidate

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -23,7 +22,7 @@ CLOSED_DAYS_KEPT = 8
 MONTHS_KEPT = 3
 
 
-def book(  # noqa: PLR0913 - what there is to say of a finished call
+def book(
     snapshot: Snapshot,
     hold: Hold,
     charge: Charge,
@@ -80,7 +79,7 @@ def _post(snapshot: Snapshot, hold: Hold, entry: Cell) -> Snapshot:
     cells = {**day.cells, place: added(day.cells.get(place), entry)}
     spender = Spender(hold.provider, hold.key)
     spent = {**day.spent, spender: day.spent.get(spender, NOTHING) + entry.cost_usd}
-    return replace(snapshot, days={**snapshot.days, hold.day: Day(day.part, cells, spent)})
+    return snapshot._replace(days={**snapshot.days, hold.day: Day(day.part, cells, spent)})
 
 
 def added(one: Cell | None, other: Cell) -> Cell:
@@ -120,7 +119,7 @@ def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedD
         months[month] = _sums(months.pop(month, {}), spent)
     gone = tuple(ClosedDay(day, snapshot.days[day]) for day in sorted(over))
     kept = {day: content for day, content in snapshot.days.items() if day not in over}
-    return replace(snapshot, days=kept, closed=_last(closed, CLOSED_DAYS_KEPT), months=_last(months, MONTHS_KEPT)), gone
+    return snapshot._replace(days=kept, closed=_last(closed, CLOSED_DAYS_KEPT), months=_last(months, MONTHS_KEPT)), gone
 
 
 def _sums(one: Mapping[Spender, Decimal], other: Mapping[Spender, Decimal]) -> dict[Spender, Decimal]:

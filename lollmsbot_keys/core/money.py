@@ -6,9 +6,9 @@ bound its tokens, and the output cap bounds the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Price, Provider
 from lollmsbot_keys.core.report import CostSource, Usage
@@ -39,8 +39,7 @@ def bound(price: Price, prompt_bytes: int, max_output_tokens: int) -> Decimal:
     return cost(price, prompt_bytes + TEMPLATE_TOKENS, max_output_tokens)
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a finished call is booked at.
 
     `amount_usd` goes into the ledger. `cost_usd` is what people are told: `None` where only the bound is known.

@@ -6,10 +6,10 @@ that the hold was claimed in, whenever it comes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import TypeVar, assert_never
+from typing import NamedTuple, TypeVar, assert_never
 
 from lollmsbot_keys.core import ledger
 from lollmsbot_keys.core.catalogue import Provider
@@ -35,16 +35,14 @@ MOST_COOLDOWNS = 256
 """More scopes than this do not cool at once: whoever names endless models must not grow the state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A call is about to be sent: its bound is held, its key's window grows, the turn is taken."""
 
     hold: Hold
     takes_turn: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A call ended: what it is booked at, and whether it failed or stood in for another."""
 
     hold_id: str
@@ -55,42 +53,36 @@ class Settled:
     failover: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(NamedTuple):
     """A hold whose call was never made: nothing was sent, so nothing is booked."""
 
     hold_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cooled:
+class Cooled(NamedTuple):
     cooldown: Cooldown
 
 
-@dataclass(frozen=True, slots=True)
-class Stumbled:
+class Stumbled(NamedTuple):
     """Junk, a dropped line, a timeout: harmless alone, a cooldown when it is the third in a row."""
 
     cooldown: Cooldown
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A key and model answered: the row of stumbles is over. Cooldowns stay."""
 
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRefused:
+class KeyRefused(NamedTuple):
     """The provider refused this secret, and the key check agreed."""
 
     key: str
     disabled: Disabled
 
 
-@dataclass(frozen=True, slots=True)
-class KeyProved:
+class KeyProved(NamedTuple):
     """A key check found this secret good; perhaps it also told whose it is."""
 
     key: str
@@ -98,41 +90,48 @@ class KeyProved:
     account: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(NamedTuple):
     """A person wants these tried again: see `resettable`. Money and hourly windows stay as they are."""
 
     scopes: frozenset[Scope]
     keys: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Lapsed:
+class Lapsed(NamedTuple):
     """The owners of these holds are gone: each may have been billed, so each is charged in full."""
 
     hold_ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     id: str
     waiter: Waiter
 
 
-@dataclass(frozen=True, slots=True)
-class WaitOver:
+class WaitOver(NamedTuple):
     ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(NamedTuple):
     """A notice that is given only once was given."""
 
     notice: str
 
 
 Event = (
-    Claimed | Settled | Released | Cooled | Stumbled | Answered | KeyRefused | KeyProved | Reset | Lapsed | Waiting | WaitOver | Noticed
+    Claimed
+    | Settled
+    | Released
+    | Cooled
+    | Stumbled
+    | Answered
+    | KeyRefused
+    | KeyProved
+    | Reset
+    | Lapsed
+    | Waiting
+    | WaitOver
+    | Noticed
 )
 
 
@@ -144,15 +143,19 @@ def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa
         case Settled():
             return _settled(snapshot, event)
         case Released(hold_id):
-            return replace(snapshot, holds=_without(snapshot.holds, {hold_id}))
+            return snapshot._replace(holds=_without(snapshot.holds, {hold_id}))
         case Cooled(cooldown):
             return _cooled(snapshot, cooldown)
         case Stumbled(cooldown):
             return _stumbled(snapshot, cooldown)
         case Answered(scope):
-            return replace(snapshot, streaks=_without(snapshot.streaks, {scope})) if scope in snapshot.streaks else snapshot
+            return (
+                snapshot._replace(streaks=_without(snapshot.streaks, {scope}))
+                if scope in snapshot.streaks
+                else snapshot
+            )
         case KeyRefused(key, disabled):
-            return replace(snapshot, disabled={**snapshot.disabled, key: disabled})
+            return snapshot._replace(disabled={**snapshot.disabled, key: disabled})
         case KeyProved():
             return _proved(snapshot, event)
         case Reset():
@@ -160,11 +163,11 @@ def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa
         case Lapsed(ids):
             return _lapsed(snapshot, ids, now)
         case Waiting(id_, waiter):
-            return replace(snapshot, waiters={**snapshot.waiters, id_: waiter})
+            return snapshot._replace(waiters={**snapshot.waiters, id_: waiter})
         case WaitOver(ids):
-            return replace(snapshot, waiters=_without(snapshot.waiters, ids)) if ids else snapshot
+            return snapshot._replace(waiters=_without(snapshot.waiters, ids)) if ids else snapshot
         case Noticed(notice):
-            return replace(snapshot, notices=snapshot.notices | {notice})
+            return snapshot._replace(notices=snapshot.notices | {notice})
         case _:
             assert_never(event)
 
@@ -173,7 +176,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def _without(mapping: Mapping[K, V], gone: Set[K]) -> dict[K, V]:
+def _without(mapping: Mapping[K, V], gone: AbstractSet[K]) -> dict[K, V]:
     return {key: value for key, value in mapping.items() if key not in gone}
 
 
@@ -186,7 +189,7 @@ def _claimed(snapshot: Snapshot, event: Claimed, now: datetime) -> Snapshot:
         hours = {**hours, hold.key: counted(hours.get(hold.key, {}), now)}
         if event.takes_turn:
             cursors = {**cursors, hold.provider: hold.key}
-    return replace(snapshot, holds={**snapshot.holds, hold.id: hold}, hours=hours, cursors=cursors)
+    return snapshot._replace(holds={**snapshot.holds, hold.id: hold}, hours=hours, cursors=cursors)
 
 
 def _settled(snapshot: Snapshot, event: Settled) -> Snapshot:
@@ -204,7 +207,7 @@ def _settled(snapshot: Snapshot, event: Settled) -> Snapshot:
         failed=event.failed,
         failover=event.failover,
     )
-    return replace(snapshot, holds=_without(snapshot.holds, {hold.id}))
+    return snapshot._replace(holds=_without(snapshot.holds, {hold.id}))
 
 
 def _lapsed(snapshot: Snapshot, ids: frozenset[str], now: datetime) -> Snapshot:
@@ -215,8 +218,8 @@ def _lapsed(snapshot: Snapshot, ids: frozenset[str], now: datetime) -> Snapshot:
             continue
         charge = unconfirmed(hold.amount_usd, hold.provider)
         snapshot = ledger.book(snapshot, hold, charge, Usage(), latency=None, failed=True, failover=False)
-        holds[hold_id] = replace(hold, lapsed=True, expires=now + KEPT_AFTER_LAPSE)
-    return replace(snapshot, holds=holds)
+        holds[hold_id] = hold._replace(lapsed=True, expires=now + KEPT_AFTER_LAPSE)
+    return snapshot._replace(holds=holds)
 
 
 def _cooled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
@@ -226,37 +229,36 @@ def _cooled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
         return snapshot
     if known is None and len(snapshot.cooldowns) >= MOST_COOLDOWNS:
         return snapshot
-    return replace(snapshot, cooldowns={**snapshot.cooldowns, cooldown.scope: cooldown})
+    return snapshot._replace(cooldowns={**snapshot.cooldowns, cooldown.scope: cooldown})
 
 
 def _stumbled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
     row = snapshot.streaks.get(cooldown.scope, 0) + 1
     if row < STUMBLES:
-        return replace(snapshot, streaks={**snapshot.streaks, cooldown.scope: row})
-    return _cooled(replace(snapshot, streaks=_without(snapshot.streaks, {cooldown.scope})), cooldown)
+        return snapshot._replace(streaks={**snapshot.streaks, cooldown.scope: row})
+    return _cooled(snapshot._replace(streaks=_without(snapshot.streaks, {cooldown.scope})), cooldown)
 
 
 def _proved(snapshot: Snapshot, event: KeyProved) -> Snapshot:
     disabled = snapshot.disabled.get(event.key)
     if disabled is not None and same_secret(disabled.fingerprint, event.fingerprint):
-        snapshot = replace(snapshot, disabled=_without(snapshot.disabled, {event.key}))
+        snapshot = snapshot._replace(disabled=_without(snapshot.disabled, {event.key}))
     if event.account is not None:
         account = Account(event.fingerprint, event.account)
-        snapshot = replace(snapshot, accounts={**snapshot.accounts, event.key: account})
+        snapshot = snapshot._replace(accounts={**snapshot.accounts, event.key: account})
     return snapshot
 
 
 def _reset(snapshot: Snapshot, event: Reset) -> Snapshot:
     streaks = {scope for scope in snapshot.streaks if scope.key in event.keys}
-    return replace(
-        snapshot,
+    return snapshot._replace(
         cooldowns=_without(snapshot.cooldowns, event.scopes),
         streaks=_without(snapshot.streaks, streaks),
         disabled=_without(snapshot.disabled, event.keys),
     )
 
 
-def resettable(snapshot: Snapshot, accounts: Mapping[str, str], providers: Set[Provider]) -> Reset:
+def resettable(snapshot: Snapshot, accounts: Mapping[str, str], providers: AbstractSet[Provider]) -> Reset:
     """Everything that keeps some keys out. `accounts` maps their names to their accounts.
 
     A key's reset clears what is said of it and of its account; what is said of a model or of a whole provider is

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.request import Reach
@@ -43,8 +42,7 @@ class Billing(StrEnum):
     POSSIBLY = "possibly"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What the provider says was used. `cost_usd` is its own figure (`None`: it named none)."""
 
     prompt_tokens: int = 0
@@ -52,8 +50,7 @@ class Usage:
     cost_usd: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The verdict of the failure table on one failed attempt.
 
     `reach` says what is left out until `until`; with `until` of `None` nothing is, and `reach` only says what it is
@@ -72,8 +69,7 @@ class Failure:
     billing: Billing = Billing.NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one HTTP attempt gave. A failure is a value, never an exception.
 
     `started` is true from the first piece of text on: nothing may be sent again after it. `failure` is `None` exactly
@@ -89,8 +85,7 @@ class Outcome:
     generation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One finished HTTP attempt, as reports show it."""
 
     key: str | None
@@ -107,8 +102,7 @@ NoAnswerCode = Literal["refused", "failed", "cut"]
 CostSource = Literal["provider", "estimate", "unknown", "local"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A complete answer, and what it took.
 
     `charged_usd` is what the ledger holds for it, also where `cost_usd` is `None` because nobody knows the price.
@@ -129,8 +123,7 @@ class Answer:
     attempts: tuple[Attempt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(NamedTuple):
     """No complete answer. `text` is what came before a cut, `retry_at` when a key may come free by itself."""
 
     code: NoAnswerCode

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
+
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+"""No entries; a default that nobody can change."""
 
 
 class Priority(StrEnum):
@@ -62,8 +65,7 @@ class Rule(StrEnum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One question, as far as routing cares: everything but its words.
 
     `prompt_bytes` is the size of all messages in UTF-8, which bounds their tokens. `max_output_tokens` of `None`
@@ -81,8 +83,7 @@ class Request:
     max_output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class SetAside(NamedTuple):
     """Why, until when (`None`: nobody knows), and in whose words."""
 
     reason: Reason
@@ -90,8 +91,7 @@ class SetAside:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One key × provider × model that was considered for one request.
 
     `key` is `None` for the local provider. `price` is `None` where nobody knows it; `bound_usd` is then computed from
@@ -123,14 +123,16 @@ class Candidate:
         return self.key or "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The ordered candidates for one request, and what the request turned out to mean.
+
+    `model` is the one that was named, by the request or by its role; `None` for general inference.
 
     `retry_at` is when the first candidate may come free by itself: `None` while one is eligible, or if none ever will.
     """
 
     candidates: tuple[Candidate, ...]
+    model: str | None
     privacy: Privacy
     pillar: str | None
     role: str | None
@@ -166,8 +168,7 @@ class Tried(NamedTuple):
     reach: Reach
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What routing must know beyond configuration and state.
 
     `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet). `lists` holds
@@ -175,5 +176,5 @@ class Facts:
     """
 
     secrets: Mapping[str, str]
-    lists: Mapping[Provider, frozenset[str]] = field(default_factory=dict)
-    assumed: Mapping[str, SetAside] = field(default_factory=dict)
+    lists: Mapping[Provider, frozenset[str]] = EMPTY
+    assumed: Mapping[str, SetAside] = EMPTY

@@ -7,7 +7,6 @@ prints that plan and `KeyPool` follows it, so the two cannot differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,8 +24,8 @@ from lollmsbot_keys.core.request import (
     Tried,
 )
 from lollmsbot_keys.core.state import Scope, Snapshot
-from lollmsbot_keys.core.wish import Wish, understand
 from lollmsbot_keys.core.windows import calls_within_an_hour
+from lollmsbot_keys.core.wish import Wish, understand
 
 
 class Option(NamedTuple):
@@ -68,6 +67,7 @@ def route(
     remaining = _keep_reserved_back(_not_tried(candidates, tried), config, wish)
     return Plan(
         candidates=tuple(remaining),
+        model=None if wish.general else wish.model,
         privacy=wish.privacy,
         pillar=wish.pillar,
         role=wish.role,
@@ -147,7 +147,12 @@ class _Order:
                 rule = Rule.GENERAL if self.wish.general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
                 off = "" if only is None or key is only else "routing.ollama_failover is off"
                 yield Option(
-                    key, Provider.OLLAMA, model, Rule.SUCCESSOR if depth else rule, takes_turn=self.wish.general, off=off
+                    key,
+                    Provider.OLLAMA,
+                    model,
+                    Rule.SUCCESSOR if depth else rule,
+                    takes_turn=self.wish.general,
+                    off=off,
                 )
 
     def _only_ollama_key(self, keys: Sequence[Key]) -> Key | None:
@@ -237,7 +242,7 @@ def _candidate(option: Option, bench: judge.Bench) -> Candidate:
         unproven=bench.wish.privacy is Privacy.CRITICAL and key is None,
     )
     verdict = bench.verdict(candidate, key, option.off)
-    return candidate if verdict is None else replace(candidate, set_aside=verdict)
+    return candidate if verdict is None else candidate._replace(set_aside=verdict)
 
 
 def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Candidate]:
@@ -260,7 +265,7 @@ def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: Wish)
     kept = [candidate for candidate in candidates if candidate.key in reserved]
     if any(candidate.eligible for candidate in others):
         aside = SetAside(Reason.RESERVED, detail="kept for when nothing else is left, or for --priority critical")
-        kept = [replace(candidate, set_aside=aside) if candidate.eligible else candidate for candidate in kept]
+        kept = [candidate._replace(set_aside=aside) if candidate.eligible else candidate for candidate in kept]
     return others + kept
 
 
@@ -279,5 +284,3 @@ def _notices(candidates: Sequence[Candidate], wish: Wish) -> tuple[str, ...]:
     if wish.or_paid and choice.provider is not Provider.LOCAL and not choice.free:
         return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
     return ()
-
-

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lollmsbot_keys.errors import ConfigError
 
@@ -19,8 +19,7 @@ class Origin(StrEnum):
     ENVIRONMENT = "environment"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One value in force. `key` is its TOML key path; `place` is `file:line` or the variable's name."""
 
     key: str
@@ -54,8 +53,7 @@ class Setting:
                 return f"environment {self.variable}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with the configuration. `message` never holds a secret."""
 
     message: str

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.request import Candidate, Priority, Reach, Reason
+from lollmsbot_keys.core.request import EMPTY, Candidate, Priority, Reach, Reason
 
 VERSION = 1
 
@@ -67,8 +66,7 @@ def same_secret(one: str, other: str) -> bool:
     return one == other or not one or not other
 
 
-@dataclass(frozen=True, slots=True)
-class Cooldown:
+class Cooldown(NamedTuple):
     """Until when a scope is left out, why, and by whose word.
 
     `reason` is `cooling_down`, `no_credit` or `no_such_model`. `source` names where `until` came from, `evidence`
@@ -83,8 +81,7 @@ class Cooldown:
     evidence: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Disabled:
+class Disabled(NamedTuple):
     """A key whose secret was refused. It stays out until the secret changes, proves good, or a person resets it."""
 
     fingerprint: str
@@ -101,8 +98,7 @@ class Owner(NamedTuple):
     started: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Money set aside for one call that is on its way, booked on `day` (the budget day it was claimed in).
 
     A `lapsed` one was charged in full because its owner is gone; it is kept a while so that a late settlement can
@@ -138,8 +134,7 @@ class CellKey(NamedTuple):
     pillar: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One day's sums for one key, model and pillar.
 
     `cost_usd` is everything charged; the three after it say how much of that is estimated from a dated price, charged
@@ -166,16 +161,15 @@ class Spender(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """One budget day that is still in the state. `part` names this opening of the day in the history file.
 
     `spent` is the cost of `cells` by spender: kept beside them so that a budget is checked without adding up.
     """
 
     part: str
-    cells: Mapping[CellKey, Cell] = field(default_factory=dict)
-    spent: Mapping[Spender, Decimal] = field(default_factory=dict)
+    cells: Mapping[CellKey, Cell] = EMPTY
+    spent: Mapping[Spender, Decimal] = EMPTY
 
     @staticmethod
     def of(part: str, cells: Mapping[CellKey, Cell]) -> Day:
@@ -194,8 +188,7 @@ class ClosedDay(NamedTuple):
     day: Day
 
 
-@dataclass(frozen=True, slots=True)
-class Waiter:
+class Waiter(NamedTuple):
     """A process that waits for one of `keys` ("" is local) to come free, until `until`."""
 
     owner: Owner
@@ -205,8 +198,7 @@ class Waiter:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One reading of the state. `days` holds the open day and any that still has a hold; the rest is history.
 
     `hours` counts calls by key and by minute since the epoch. `cursors` names the key that took the last turn of each
@@ -215,15 +207,15 @@ class Snapshot:
     """
 
     written: datetime | None = None
-    hours: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    cursors: Mapping[Provider, str] = field(default_factory=dict)
-    cooldowns: Mapping[Scope, Cooldown] = field(default_factory=dict)
-    disabled: Mapping[str, Disabled] = field(default_factory=dict)
-    streaks: Mapping[Scope, int] = field(default_factory=dict)
-    accounts: Mapping[str, Account] = field(default_factory=dict)
-    holds: Mapping[str, Hold] = field(default_factory=dict)
-    waiters: Mapping[str, Waiter] = field(default_factory=dict)
-    days: Mapping[date, Day] = field(default_factory=dict)
-    closed: Mapping[date, Mapping[Spender, Decimal]] = field(default_factory=dict)
-    months: Mapping[str, Mapping[Spender, Decimal]] = field(default_factory=dict)
+    hours: Mapping[str, Mapping[int, int]] = EMPTY
+    cursors: Mapping[Provider, str] = EMPTY
+    cooldowns: Mapping[Scope, Cooldown] = EMPTY
+    disabled: Mapping[str, Disabled] = EMPTY
+    streaks: Mapping[Scope, int] = EMPTY
+    accounts: Mapping[str, Account] = EMPTY
+    holds: Mapping[str, Hold] = EMPTY
+    waiters: Mapping[str, Waiter] = EMPTY
+    days: Mapping[date, Day] = EMPTY
+    closed: Mapping[date, Mapping[Spender, Decimal]] = EMPTY
+    months: Mapping[str, Mapping[Spender, Decimal]] = EMPTY
     notices: frozenset[str] = frozenset()

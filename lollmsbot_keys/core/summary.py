@@ -1,67 +1,17 @@
-"""One budget day at a glance: what each key and provider spent, what is held, and which keys are ready."""
+"""How one budget day is summed up from the state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from lollmsbot_keys.core import judge, money
 from lollmsbot_keys.core.catalogue import Config, Provider
+from lollmsbot_keys.core.day import KeyDay, ProviderDay, Summary
 from lollmsbot_keys.core.ledger import added
-from lollmsbot_keys.core.request import Facts, SetAside
+from lollmsbot_keys.core.request import Facts
 from lollmsbot_keys.core.state import Cell, CellKey, Snapshot, Spender
-
-
-@dataclass(frozen=True, slots=True)
-class KeyDay:
-    """One key's day. `key` is `None` for local; `set_aside` says why it is out, `None` that it is ready."""
-
-    key: str | None
-    provider: Provider
-    sums: Cell
-    set_aside: SetAside | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderDay:
-    """One provider's day and month in US dollars; `reserved_usd` is held for calls on their way."""
-
-    provider: Provider
-    today_usd: Decimal
-    month_usd: Decimal
-    reserved_usd: Decimal
-    daily_budget_usd: Decimal | None
-    alert_at_percent: Decimal
-
-    @property
-    def alert(self) -> bool:
-        """Whether spend and holds have reached the share of the budget at which people want to know."""
-        return self.used_percent is not None and self.used_percent >= self.alert_at_percent
-
-    @property
-    def used_percent(self) -> Decimal | None:
-        """Spent and held, as a share of the budget; `None` without one."""
-        if self.daily_budget_usd is None:
-            return None
-        committed = self.today_usd + self.reserved_usd
-        if not self.daily_budget_usd:
-            return Decimal(100)
-        return (100 * committed / self.daily_budget_usd).quantize(Decimal("0.1"))
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One day. `zone` is the name of the zone whose midnight ends it."""
-
-    day: date
-    zone: str
-    keys: tuple[KeyDay, ...]
-    providers: tuple[ProviderDay, ...]
-    total: Cell
-    reserved_usd: Decimal
-    month_usd: Decimal
 
 
 def summarise(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Summary:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from lollmsbot_keys.core.ledger import close_days
 from lollmsbot_keys.core.money import budget_day
@@ -17,13 +17,17 @@ SKEW = timedelta(minutes=2)
 
 
 def upkeep(
-    snapshot: Snapshot, now: datetime, longest: timedelta, dead: Set[Owner] = frozenset(), alive: Set[Owner] = frozenset()
+    snapshot: Snapshot,
+    now: datetime,
+    longest: timedelta,
+    dead: AbstractSet[Owner] = frozenset(),
+    alive: AbstractSet[Owner] = frozenset(),
 ) -> Snapshot:
     """The snapshot without what is over at `now`.
 
     A hold lapses when its owner is among the `dead`, or when it has expired and its owner is not among those known to
-    be `alive`. A cooldown that began in the future was recorded by a clock that has since stepped back: it keeps its length and
-    begins now. None lasts longer than `longest` from now.
+    be `alive`. A cooldown that began in the future was recorded by a clock that has since stepped back: it keeps its
+    length and begins now. None lasts longer than `longest` from now.
     """
     snapshot = _without_dead(snapshot, now, dead, alive)
     hours = {key: window for key, buckets in snapshot.hours.items() if (window := tidied(buckets, now))}
@@ -32,11 +36,8 @@ def upkeep(
         for scope, cooldown in snapshot.cooldowns.items()
         if cooldown.until > now
     }
-    holds = {
-        id_: _hold(hold, now) for id_, hold in snapshot.holds.items() if not (hold.lapsed and hold.expires <= now)
-    }
-    return replace(
-        snapshot,
+    holds = {id_: _hold(hold, now) for id_, hold in snapshot.holds.items() if not (hold.lapsed and hold.expires <= now)}
+    return snapshot._replace(
         hours=hours,
         cooldowns=cooldowns,
         holds=holds,
@@ -44,7 +45,7 @@ def upkeep(
     )
 
 
-def _without_dead(snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Set[Owner]) -> Snapshot:
+def _without_dead(snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]) -> Snapshot:
     """Charge the holds of ended processes, and forget their places in the queue."""
     lapsed = frozenset(
         id_
@@ -58,16 +59,16 @@ def _without_dead(snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Se
 def _rebased(cooldown: Cooldown, now: datetime, longest: timedelta) -> Cooldown:
     if cooldown.since > now + SKEW:
         length = min(cooldown.until - cooldown.since, longest)
-        return replace(cooldown, since=now, until=now + length)
+        return cooldown._replace(since=now, until=now + length)
     if cooldown.until > now + longest:
-        return replace(cooldown, until=now + longest)
+        return cooldown._replace(until=now + longest)
     return cooldown
 
 
 def _hold(hold: Hold, now: datetime) -> Hold:
     """A hold from the future must not outlive its call by as long as the clock was wrong."""
     if hold.claimed > now + SKEW:
-        return replace(hold, claimed=now, expires=now + (hold.expires - hold.claimed))
+        return hold._replace(claimed=now, expires=now + (hold.expires - hold.claimed))
     return hold
 
 
@@ -75,14 +76,15 @@ def _still_waiting(waiter: Waiter, now: datetime) -> bool:
     return waiter.until > now and waiter.since <= now + SKEW
 
 
-@dataclass(frozen=True, slots=True)
-class Housekeeping:
+class Housekeeping(NamedTuple):
     """Upkeep with the configuration's settings filled in: what a state store does around every change."""
 
     timezone: tzinfo
     longest: timedelta
 
-    def before(self, snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Set[Owner]) -> Snapshot:
+    def before(
+        self, snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]
+    ) -> Snapshot:
         """What a reading of the state means at `now`."""
         return upkeep(snapshot, now, self.longest, dead, alive)
 

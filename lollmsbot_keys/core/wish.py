@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Key, Pillar, Privacy, Role, strictest
 from lollmsbot_keys.core.request import Priority, Request
@@ -13,8 +13,7 @@ LOCAL_NAME = "local"
 """What people write for the keyless local candidate, where a key's name stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A request with everything looked up. `general` is true when it named neither a model nor a pillar."""
 
     model: str

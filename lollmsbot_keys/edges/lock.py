@@ -57,8 +57,10 @@ def _flock(descriptor: int, path: Path, patience: timedelta) -> None:
 
 
 def _flock_in_a_thread(descriptor: int, path: Path, patience: timedelta) -> None:
-    """Wait in a thread. The lock belongs to the open file, so when both descriptors are closed it is free again:
-    whoever gave up cannot leave it behind, however late the thread gets it.
+    """Wait in a thread.
+
+    The lock belongs to the open file, so when both descriptors are closed it is free again: whoever gave up cannot
+    leave it behind, however late the thread gets it.
     """
     import fcntl
     import threading

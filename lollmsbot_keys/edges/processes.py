@@ -41,13 +41,13 @@ def _boot() -> str:
     """This boot and this process namespace; "" where the system does not tell."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+        return f"{boot}/{(_PROC / 'self/ns/pid').readlink()}"
     except OSError:
         return ""
 
 
 def _started(pid: int) -> str:
-    """When `pid` started, in clock ticks since the boot; "" if there is no such process, or it only waits to be reaped."""
+    """When `pid` started, in clock ticks since the boot; "" if there is none, or it only waits to be reaped."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

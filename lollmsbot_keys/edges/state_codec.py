@@ -1,7 +1,7 @@
 """The state as JSON and back. What is read equals what was written; anything else is refused, never guessed.
 
 Amounts are decimal strings, times ISO 8601 in UTC. A file of an older version is upgraded on reading, one of a newer
-version is refused. Kept free of validation libraries: every command reads the state, and start-up is part of the design.
+version is refused. Kept free of validation libraries: every command reads the state and starts up with that.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def encode(snapshot: Snapshot) -> bytes:
         "accounts": {key: list(account) for key, account in snapshot.accounts.items()},
         "holds": {id_: _hold(hold) for id_, hold in snapshot.holds.items()},
         "waiters": {id_: _waiter(waiter) for id_, waiter in snapshot.waiters.items()},
-        "days": {str(day): {"part": content.part, "cells": cells_tree(content)} for day, content in snapshot.days.items()},
+        "days": {
+            str(day): {"part": content.part, "cells": cells_tree(content)} for day, content in snapshot.days.items()
+        },
         "closed": {str(day): _sums(sums) for day, sums in snapshot.closed.items()},
         "months": {month: _sums(sums) for month, sums in snapshot.months.items()},
         "notices": sorted(snapshot.notices),
@@ -78,13 +80,22 @@ def decode(content: bytes) -> Snapshot:
         tree = json.loads(content)
         version = tree["version"]
         if type(version) is int and version > VERSION:
-            raise NewerState(version)
+            raise NewerState(version)  # noqa: TRY301 - the reading and its judgement belong together
         if version != VERSION:
             raise NotAState(f"version {version!r}")
         return _snapshot(tree)
     except NewerState:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, InvalidOperation, OverflowError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        InvalidOperation,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise NotAState(type(error).__name__) from None
 
 
@@ -193,9 +204,7 @@ def _disabled(disabled: Disabled) -> Tree:
 
 
 def _read_disabled(tree: Tree) -> Disabled:
-    return Disabled(
-        _text(tree["fingerprint"]), _moment(tree["since"]), _text(tree["source"]), _text(tree["evidence"])
-    )
+    return Disabled(_text(tree["fingerprint"]), _moment(tree["since"]), _text(tree["source"]), _text(tree["evidence"]))
 
 
 def _read_owner(tree: list[Any]) -> Owner:

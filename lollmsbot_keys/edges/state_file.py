@@ -8,10 +8,9 @@ budget.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -28,7 +27,9 @@ Change = Callable[[Snapshot, datetime], tuple[Snapshot, T]]
 class Keeper(Protocol):
     """What is done to a snapshot around every reading and writing; pure (`core.upkeep.Housekeeping`)."""
 
-    def before(self, snapshot: Snapshot, now: datetime, dead: Set[Owner], alive: Set[Owner]) -> Snapshot: ...
+    def before(
+        self, snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]
+    ) -> Snapshot: ...
 
     def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]: ...
 
@@ -109,7 +110,7 @@ class StateFile:
             from lollmsbot_keys.edges.history import History
 
             History(self.history, self._warn).store(closed)
-        content = encode(replace(snapshot, written=now))
+        content = encode(snapshot._replace(written=now))
         replace_file(self.copy, content, durable=False)
         replace_file(self.path, content, durable=True)
 
@@ -153,8 +154,8 @@ class StateFile:
                 return decode(content)
             except NewerState as newer:
                 raise StateError(
-                    f"{self.path} was written by a newer lbk (version {newer.args[0]}). Update this one, or use another "
-                    "file with --state."
+                    f"{self.path} was written by a newer lbk (version {newer.args[0]}). Update this one, or use "
+                    "another file with --state."
                 ) from None
             except NotAState:
                 copy = self._bytes(self.copy)
@@ -173,10 +174,12 @@ class StateFile:
                 f"does not make it: restore the file, or move it and {self.copy.name} away to begin at zero."
             ) from None
         except NewerState as newer:
-            raise StateError(f"{self.copy} was written by a newer lbk (version {newer.args[0]}). Update this one.") from None
+            raise StateError(
+                f"{self.copy} was written by a newer lbk (version {newer.args[0]}). Update this one."
+            ) from None
         if restore and not missing:
             aside = self.path.with_name(f"{self.path.name}.damaged-{self._clock():%Y%m%dT%H%M%SZ}")
-            os.replace(self.path, aside)
+            self.path.replace(aside)
             self._warn(f"{self.path} was damaged: kept as {aside.name}, restored from the last good copy")
         else:
             state = "is missing" if missing else "is damaged"

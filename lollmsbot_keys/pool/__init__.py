@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Self, Unpack
 
 from lollmsbot_keys.core.classify import classifier
+from lollmsbot_keys.core.day import Summary
 from lollmsbot_keys.core.record import Reset
 from lollmsbot_keys.core.report import Answer, Report, delivered
 from lollmsbot_keys.core.request import Plan
-from lollmsbot_keys.core.summary import Summary
 from lollmsbot_keys.edges.processes import this_process
 from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state_queue import StateQueue

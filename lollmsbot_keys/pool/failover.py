@@ -53,7 +53,7 @@ def new_id() -> str:
 class Failover:
     """One question on its way."""
 
-    def __init__(  # noqa: PLR0913 - the pool's parts, each needed
+    def __init__(
         self, engine: Engine, queue: StateQueue, wire: Wire, owner: Owner, question: Question, listener: Listener
     ) -> None:
         self._engine, self._queue, self._wire = engine, queue, wire
@@ -108,7 +108,9 @@ class Failover:
         if listed.problem:
             return False
         await asyncio.to_thread(self._engine.keep_list, Provider.LOCAL, listed.names)
-        return any(c.provider is Provider.LOCAL and c.eligible for c in self._engine.plan(self._question.request).candidates)
+        return any(
+            c.provider is Provider.LOCAL and c.eligible for c in self._engine.plan(self._question.request).candidates
+        )
 
     # --- claim ---
 
@@ -208,8 +210,10 @@ class Failover:
     # --- settle ---
 
     async def _settle(self, claimed: Claim, outcome: Outcome, seconds: float) -> Charge:
-        """Write down what became of the attempt. The answer is worth more than its entry: if the state cannot be
-        written any more, the hold stays in it and lapses to the full charge.
+        """Write down what became of the attempt.
+
+        The answer is worth more than its entry: if the state cannot be written any more, the hold stays in it and
+        lapses to the full charge.
         """
         finished = Finished(
             claimed.candidate, claimed.hold, outcome, timedelta(seconds=seconds), failover=bool(self._tried)
@@ -250,7 +254,7 @@ class Failover:
         if charge.amount_usd > finished.hold.amount_usd:
             self._listener.notice(
                 f"{candidate.label} cost {charge.amount_usd} USD, more than the most that {candidate.model} could cost "
-                f"by its known price ({finished.hold.amount_usd} USD): check the price in [models.\"{candidate.model}\"]."
+                f'by its known price ({finished.hold.amount_usd} USD): check the price in [models."{candidate.model}"].'
             )
 
     async def _confirm(self, candidate: Candidate) -> None:
@@ -314,12 +318,18 @@ class Failover:
         return NoAnswer(code, message, retry_at, tuple(self._attempts), "".join(self._text))
 
     def _exhausted(self, plan: Plan) -> NoAnswer:
-        sent = [attempt for attempt in self._attempts if attempt.outcome is not OutcomeKind.UNPROVEN]
+        sent = {
+            attempt.key or "local": _told(attempt)
+            for attempt in self._attempts
+            if attempt.outcome is not OutcomeKind.UNPROVEN
+        }
         if sent:
-            tries = "; ".join(f"{attempt.key or 'local'}: {_told(attempt)}" for attempt in sent)
+            tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
             return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
         unproven = [f"{attempt.model}: {attempt.detail}" for attempt in self._attempts]
-        return self._failed("refused", f"Nothing may take this now. {'; '.join(unproven) or why_not(plan)}.", plan.retry_at)
+        return self._failed(
+            "refused", f"Nothing may take this now. {'; '.join(unproven) or why_not(plan)}.", plan.retry_at
+        )
 
 
 def _told(attempt: Attempt) -> str:

@@ -33,9 +33,7 @@ class Wait(Enum):
 class Queueing:
     """The waiting of one question. `ticket` names its place in the queue while it has one."""
 
-    def __init__(
-        self, engine: Engine, queue: StateQueue, owner: Owner, question: Question, listener: Listener
-    ) -> None:
+    def __init__(self, engine: Engine, queue: StateQueue, owner: Owner, question: Question, listener: Listener) -> None:
         self._engine, self._queue, self._owner = engine, queue, owner
         self._question, self._listener = question, listener
         self._deadline: datetime | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.day import KeyDay, Summary
 from lollmsbot_keys.core.state import Cell
-from lollmsbot_keys.core.summary import KeyDay, Summary
 from lollmsbot_keys.render.terminal import console, grid
 from lollmsbot_keys.render.times import until
 
@@ -26,16 +26,18 @@ def draw_summary(summary: Summary, now: datetime, *, plain: bool) -> None:
     table.add_row("total", *_numbers(summary.total), "", style="bold")
     out.print(table)
     out.print()
-    budgets = grid(["PROVIDER", "TODAY", "HELD", "BUDGET", "USED", "MONTH"], right=["TODAY", "HELD", "BUDGET", "USED", "MONTH"])
+    budgets = grid(
+        ["PROVIDER", "TODAY", "HELD", "BUDGET", "USED", "MONTH"], right=["TODAY", "HELD", "BUDGET", "USED", "MONTH"]
+    )
     for provider in summary.providers:
         budget, used = provider.daily_budget_usd, provider.used_percent
         budgets.add_row(
             provider.provider.value,
-            f"{provider.today_usd:.4f}",
-            f"{provider.reserved_usd:.4f}",
+            f"{provider.today_usd:.6f}",
+            f"{provider.reserved_usd:.6f}",
             "–" if budget is None else f"{budget:.2f}",
             "–" if used is None else f"{used} %",
-            f"{provider.month_usd:.4f}",
+            f"{provider.month_usd:.6f}",
         )
     out.print(budgets)
     for line in _remarks(summary.total):
@@ -49,7 +51,7 @@ def _numbers(cell: Cell) -> tuple[str, ...]:
         str(cell.errors),
         str(cell.prompt_tokens),
         str(cell.completion_tokens),
-        f"{marks}{cell.cost_usd:.4f}",
+        f"{marks}{cell.cost_usd:.6f}",
     )
 
 
@@ -64,9 +66,9 @@ def _state(key: KeyDay, now: datetime) -> str:
 def _remarks(total: Cell) -> list[str]:
     remarks = []
     if total.estimated_usd:
-        remarks.append(f"~ {total.estimated_usd:.4f} USD of the total is estimated: tokens at a dated price.")
+        remarks.append(f"~ {total.estimated_usd:.6f} USD of the total is estimated: tokens at a dated price.")
     if total.unknown_usd:
-        remarks.append(f"~ {total.unknown_usd:.4f} USD is booked at the bound: nobody knows the price.")
+        remarks.append(f"~ {total.unknown_usd:.6f} USD is booked at the bound: nobody knows the price.")
     if total.unconfirmed_usd:
-        remarks.append(f"? {total.unconfirmed_usd:.4f} USD is unconfirmed: calls whose end nobody saw, at their bound.")
+        remarks.append(f"? {total.unconfirmed_usd:.6f} USD is unconfirmed: calls whose end nobody saw, at their bound.")
     return remarks

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from lollmsbot_keys.core.day import KeyDay, ProviderDay, Summary
 from lollmsbot_keys.core.report import Answer, Attempt, NoAnswer, Report
 from lollmsbot_keys.core.request import Candidate, Plan
 from lollmsbot_keys.core.state import Cell, Cooldown, Disabled
-from lollmsbot_keys.core.summary import KeyDay, ProviderDay, Summary
 
 
 def document(tree: object) -> str:
@@ -41,6 +41,7 @@ def plan_tree(plan: Plan) -> dict[str, object]:
     return {
         "decision": None if plan.choice is None else _decision(plan.choice),
         "retry_at": plan.retry_at,
+        "model": plan.model,
         "privacy": plan.privacy,
         "pillar": plan.pillar,
         "role": plan.role,

@@ -33,6 +33,8 @@ _STYLE = {
     Reason.PROVIDER_OFF: "dim",
 }
 
+DETAIL = 96
+
 
 def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
     """Print `plan` as a table that explains itself."""
@@ -63,8 +65,9 @@ def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
 
 
 def _asked_for(plan: Plan) -> str:
-    who = f"{plan.pillar} / {plan.role}" if plan.pillar else "general or named model"
-    return f"{who} · privacy {plan.privacy} · up to {plan.max_output_tokens} tokens out"
+    who = [f"{plan.pillar} / {plan.role}"] if plan.pillar else []
+    what = [clean_line(plan.model)] if plan.model else ["general inference"] if not plan.pillar else []
+    return " · ".join([*who, *what, f"privacy {plan.privacy}", f"up to {plan.max_output_tokens} tokens out"])
 
 
 def _nothing(plan: Plan, now: datetime) -> str:
@@ -87,5 +90,10 @@ def _state(candidate: Candidate, now: datetime) -> Text:
     when = f" {until(aside.until, now)}" if aside.until is not None else ""
     text = Text(aside.reason.value + (f", back{when}" if when else ""), style=_STYLE.get(aside.reason, "red"))
     if aside.detail:
-        text.append(f" · {clean_line(aside.detail)}", style="dim")
+        text.append(f" · {_shortened(clean_line(aside.detail))}", style="dim")
     return text
+
+
+def _shortened(detail: str) -> str:
+    """The beginning of a provider's sentence says enough here; `--json` has all of it."""
+    return detail if len(detail) <= DETAIL else f"{detail[: DETAIL - 1]}…"

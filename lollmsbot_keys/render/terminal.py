@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,11 +48,6 @@ def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[
     return table
 
 
-def usd(amount: object) -> str:
-    """An amount for people: four places, more only where it would read as nothing."""
-    from decimal import Decimal
-
-    value = Decimal(str(amount))
-    if value and abs(value) < Decimal("0.0001"):
-        return f"{value:.2g} USD" if value.as_tuple().exponent == 0 else f"{value.normalize():.6f} USD"
-    return f"{value:.4f} USD"
+def usd(amount: Decimal) -> str:
+    """An amount for people, to a millionth: calls cost fractions of a cent."""
+    return f"{amount:.6f}".rstrip("0").rstrip(".") + " USD"

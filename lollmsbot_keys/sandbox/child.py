@@ -77,6 +77,7 @@ class Child(Signals):
         self._process: subprocess.Popen[bytes] | None = None
         self._own_group = os.name == "posix" and not _has_terminal()
         self._impatience: threading.Timer | None = None
+        self._missed: list[int] = []  # what came while the command was being started
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """The command's exit code; 128 + n after signal n.
@@ -95,6 +96,9 @@ class Child(Signals):
             env=dict(environment),
             process_group=0 if self._own_group else None,
         )
+        missed, self._missed = self._missed, []
+        for number in missed:
+            self._send(number)
         try:
             code = self._process.wait()
         finally:
@@ -113,6 +117,7 @@ class Child(Signals):
 
     def _send(self, number: int) -> None:
         if self._process is None:
+            self._missed.append(number)
             return
         with contextlib.suppress(ProcessLookupError):
             if self._own_group:

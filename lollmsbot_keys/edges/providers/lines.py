@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Final, NoReturn
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
+_MOST_DATA_LINES = 64
 _LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")
 _BOM = b"\xef\xbb\xbf"
 
@@ -129,7 +130,7 @@ class EventReader:
             return
         # An event may have several data lines. Most senders use one: it is whole as soon as it reads as JSON.
         self._data.append(text)
-        if sum(map(len, self._data)) > LONGEST_LINE_BYTES:
+        if len(self._data) > _MOST_DATA_LINES or sum(map(len, self._data)) > LONGEST_LINE_BYTES:
             raise Malformed("an event without an end")
         try:
             value = parse("\n".join(self._data))

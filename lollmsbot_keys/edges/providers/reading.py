@@ -12,7 +12,8 @@ from lollmsbot_keys.edges.providers.lines import END, End, Event, EventReader, F
 from lollmsbot_keys.edges.secrets.scrubber import StreamScrubber
 
 MOST_TEXT_CHARACTERS = 64 * 1024 * 1024
-_MOST_BYTES = 2 * MOST_TEXT_CHARACTERS
+_MOST_BYTES = 64 * 1024 * 1024
+_MOST_BLANKS = 64 * 1024
 
 
 class Stage(Enum):
@@ -72,8 +73,7 @@ class Reading:
         piece = piece_of(self._dialect, document, local=self._local)
         if piece.error is None and not piece.whole:
             raise Malformed("no answer in it")
-        self._add(piece)
-        self.begun = True
+        self._add(piece._replace(begun=piece.whole))
         self._end()
 
     @property
@@ -139,8 +139,10 @@ async def _first_bytes(chunks: AsyncIterator[bytes]) -> bytes:
     first = b""
     async for chunk in chunks:
         first += chunk
-        if first.strip() or len(first) > _MOST_BYTES:
+        if first.strip():
             break
+        if len(first) > _MOST_BLANKS:
+            raise Malformed("nothing but blanks")
     return first
 
 

@@ -6,7 +6,6 @@ Nothing is sent twice. Only where not a byte of the request left this machine is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Self
 
@@ -155,7 +154,7 @@ class Wire:
         if reading.stage is Stage.ENDED:
             await response.drain()
         outcome = self._concluded(call, response, reading, trouble, detail)
-        return replace(outcome, generation_id=self._id(response, reading))
+        return outcome._replace(generation_id=self._id(response, reading))
 
     def _concluded(self, call: Call, response: Response, reading: Reading, trouble: Trouble, detail: str) -> Outcome:
         if reading.whole:
@@ -198,8 +197,8 @@ def _silence(call: Call) -> str:
 def _failed(status: int, failure: Failure, reading: Reading) -> Outcome:
     """The outcome of an answer that began and failed. Who has seen text is told of a cut, whatever the reason was."""
     if reading.begun:
-        failure = replace(failure, billing=Billing.POSSIBLY)
+        failure = failure._replace(billing=Billing.POSSIBLY)
     if not reading.started:
         return Outcome(failure.kind, status, failure, reading.usage)
-    failure = replace(failure, final=True)
+    failure = failure._replace(final=True)
     return Outcome(OutcomeKind.CUT, status, failure, reading.usage, started=True)

@@ -1,0 +1,321 @@
+"""Key checks, lists of models, and the proof that a model is run on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from lollmsbot_keys.core.catalogue import Privacy, Provider
+from lollmsbot_keys.edges.providers import KeyCheck, Locality, ModelList, Proof
+from lollmsbot_keys.edges.secrets import Secret
+from lollmsbot_keys.errors import SecretError
+from lollmsbot_keys.sandbox import Fault, Sandbox, Where
+from lollmsbot_keys.sandbox.wire import Reply, bytes_reply, json_reply
+from tests.test_providers_wire import KEYS, call_to, closed_endpoint, secret_of, send, using, wire_for
+
+SHORT = timedelta(seconds=0.5)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+# Key checks
+
+
+def check(sandbox: Sandbox, provider: str, *faults: str | Fault, endpoints: tuple[str, ...] = ()) -> KeyCheck:
+    sandbox.add(*faults)
+    secret = secret_of(sandbox, provider)
+    assert secret is not None
+    where = endpoints or sandbox.endpoints[provider]
+    return using(sandbox, lambda wire: wire.check_key(Provider(provider), where, secret, SHORT))
+
+
+def on_check(provider: str, reply: Reply) -> Fault:
+    return Fault.raw(KEYS[provider], reply, where=Where.CHECK)
+
+
+@pytest.mark.parametrize(("provider", "path"), [("ollama", "/api/balance"), ("openrouter", "/key")])
+def test_a_good_key_is_valid(sandbox: Sandbox, provider: str, path: str) -> None:
+    found = check(sandbox, provider)
+    assert (found.verdict, found.status, found.endpoint) == ("valid", 200, sandbox.endpoints[provider][0])
+    assert found.facts
+    (seen,) = sandbox.requests
+    assert seen.path.endswith(path)
+    assert (seen.where, seen.key) == ("check", KEYS[provider])
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+def test_a_refused_key_is_invalid(sandbox: Sandbox, provider: str) -> None:
+    found = check(sandbox, provider, f"{KEYS[provider]}@check=401")
+    assert (found.verdict, found.status) == ("invalid", 401)
+    assert found.detail.casefold().startswith("refused (401): u")
+
+
+def test_an_unknown_secret_is_invalid(sandbox: Sandbox) -> None:
+    stranger = Secret("sk-or-v1-" + "0" * 64, Provider.OPENROUTER)
+    endpoints = sandbox.endpoints["openrouter"]
+    found = using(sandbox, lambda wire: wire.check_key(Provider.OPENROUTER, endpoints, stranger))
+    assert found.verdict == "invalid"
+
+
+def test_a_suspended_account_still_has_a_good_key(sandbox: Sandbox) -> None:
+    found = check(sandbox, "ollama", on_check("ollama", json_reply(403, {"error": "account suspended"})))
+    assert (found.verdict, found.detail) == (
+        "valid",
+        "accepted, but its account may not do this (403): account suspended",
+    )
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        bytes_reply(401, b"<html>Access denied</html>", "text/html"),
+        bytes_reply(403, b"<!DOCTYPE html>", "text/plain"),
+        bytes_reply(401, b"Unauthorized", "text/plain"),
+        bytes_reply(200, b"<html>Sign in to the hotel</html>", "text/html"),
+        json_reply(200, {"hello": "world"}),
+        json_reply(200, [1]),
+        json_reply(200, {"error": {"code": 401}}),
+        json_reply(404, {"error": "not found"}),
+        json_reply(429, {"error": "too many requests"}, ("Retry-After", "60")),
+        json_reply(500, {"error": "x"}),
+        json_reply(302, {}, ("Location", "http://127.0.0.1:9/")),
+    ],
+)
+def test_what_is_no_clear_word_counts_neither_way(sandbox: Sandbox, provider: str, reply: Reply) -> None:
+    found = check(sandbox, provider, on_check(provider, reply))
+    assert (found.verdict, found.status) == ("unknown", reply.status)
+    assert found.detail
+
+
+@pytest.mark.parametrize("fault", ["drop", "slow=2"])
+def test_a_check_without_an_answer_counts_neither_way(sandbox: Sandbox, fault: str) -> None:
+    assert check(sandbox, "ollama", f"OLLAMA_API_KEY@check={fault}").verdict == "unknown"
+
+
+def test_the_next_endpoint_is_asked_when_one_is_away(sandbox: Sandbox) -> None:
+    away = closed_endpoint()
+    assert check(sandbox, "ollama", endpoints=(f"{away}/v1", *sandbox.endpoints["ollama"])).verdict == "valid"
+    alone = check(sandbox, "ollama", endpoints=(f"{away}/v1",))
+    assert (alone.verdict, alone.status) == ("unknown", None)
+    assert "cannot be reached" in alone.detail
+
+
+def test_an_echoed_secret_does_not_come_back(sandbox: Sandbox) -> None:
+    secret = sandbox.keys["OLLAMA_API_KEY"]
+    body = {"included": {"balance_usd": 1, secret: f"Bearer {secret}"}}
+    found = check(sandbox, "ollama", on_check("ollama", json_reply(200, body)))
+    assert found.verdict == "valid"
+    assert secret not in repr(found)
+
+
+def test_a_check_sends_the_secret_to_no_foreign_host(sandbox: Sandbox) -> None:
+    with pytest.raises(SecretError):
+        check(sandbox, "ollama", endpoints=("https://ollama.cloud/api",))
+
+
+# Lists of models
+
+
+def models(sandbox: Sandbox, provider: str, *endpoints: str) -> ModelList:
+    where = endpoints or sandbox.endpoints[provider]
+    return using(sandbox, lambda wire: wire.list_models(Provider(provider), where, SHORT))
+
+
+def test_lists_are_read_without_a_secret(sandbox: Sandbox) -> None:
+    openai, native = (models(sandbox, "ollama", endpoint) for endpoint in sandbox.endpoints["ollama"])
+    assert openai == native
+    assert "gpt-oss:120b" in openai.names
+    assert "openai/gpt-oss-120b" in models(sandbox, "openrouter").names
+    assert not any(request.with_authorization for request in sandbox.requests)
+
+
+@pytest.mark.parametrize("suffix", ["", "/api", "/v1"])
+def test_a_local_list_has_only_what_runs_here(sandbox: Sandbox, suffix: str) -> None:
+    found = models(sandbox, "local", sandbox.local_endpoint + suffix)
+    assert found.problem == ""
+    assert "gemma3:27b" in found.names
+    assert not {name for name in found.names if "cloud" in name or "diary" in name}
+
+
+def test_a_local_server_without_tags_has_a_plain_list(sandbox: Sandbox) -> None:
+    sandbox.add(Fault.raw("local", json_reply(404, {"error": "x"}), where=Where.LIST))
+    assert "gemma3:27b" in models(sandbox, "local", f"{sandbox.local_endpoint}/v1").names
+
+
+def test_no_list_is_not_an_empty_list(sandbox: Sandbox) -> None:
+    assert "cannot be asked" in models(sandbox, "local", closed_endpoint()).problem
+    sandbox.add(Fault.raw("local", bytes_reply(200, b"<html>", "text/html"), where=Where.LIST))
+    assert "gave no list (200)" in models(sandbox, "local").problem
+
+
+# Proof
+
+
+def proof(sandbox: Sandbox, model: str, endpoint: str = "") -> Proof:
+    return using(sandbox, lambda wire: wire.prove_local(endpoint or sandbox.local_endpoint, model, SHORT))
+
+
+@pytest.mark.parametrize("suffix", ["", "/api", "/v1"])
+def test_a_model_of_this_machine_is_proven(sandbox: Sandbox, suffix: str) -> None:
+    found = proof(sandbox, "gemma3:27b", sandbox.local_endpoint + suffix)
+    assert (found.locality, found.pinned) == (Locality.PROVEN, sandbox.local_endpoint + suffix)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("gpt-oss:120b-cloud", "cloud model"),
+        ("glm-5.2:cloud", "cloud model"),
+        ("GLM-5.2:CLOUD", "cloud model"),
+        ("diary", "run elsewhere"),
+        ("nope", "does not know"),
+    ],
+)
+def test_what_runs_elsewhere_is_refused(sandbox: Sandbox, model: str, why: str) -> None:
+    found = proof(sandbox, model)
+    assert found.locality is Locality.REFUSED
+    assert why in found.detail
+
+
+OWN = {"details": {"family": "x"}, "model_info": {}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**OWN, "remote_host": "https://ollama.com:443"},
+        {**OWN, "remote_model": "kimi-k3"},
+        {**OWN, "Remote_Host": "x"},
+        {**OWN, "details": {"remoteHost": "x"}},
+        {**OWN, "model_info": {"general": [{"remote_model": {"name": "x"}}]}},
+        {"details": {"parent_model": "kimi-k3:cloud"}},
+        {**OWN, "error": "x"},
+        {"hello": "world"},
+        {},
+        [],
+        "details",
+    ],
+)
+def test_a_daemon_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, body: object) -> None:
+    sandbox.add(Fault.raw("local", json_reply(200, body), where=Where.SHOW))
+    assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+
+
+@pytest.mark.parametrize("fault", ["500", "404", "drop", "slow=2", "html403", "html200", "junk", "redirect", "401"])
+def test_trouble_is_no_proof(sandbox: Sandbox, fault: str) -> None:
+    sandbox.add(f"local@show={fault}")
+    assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+
+
+def test_empty_remote_fields_do_no_harm(sandbox: Sandbox) -> None:
+    body = {**OWN, "remote_host": "", "remote_model": None}
+    sandbox.add(Fault.raw("local", json_reply(200, body), where=Where.SHOW))
+    assert proof(sandbox, "gemma3:27b").locality is Locality.PROVEN
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://192.0.2.1:11434", "http://0.0.0.0:11434", "http://[2001:db8::1]:11434", "http://[::ffff:192.0.2.1]"],
+)
+def test_another_machine_is_refused_without_a_word(sandbox: Sandbox, endpoint: str) -> None:
+    found = proof(sandbox, "gemma3:27b", endpoint)
+    assert found.locality is Locality.REFUSED
+    assert "not only this machine" in found.detail
+    assert sandbox.requests == ()
+
+
+@pytest.mark.parametrize("endpoint", ["", "nonsense", "http://me@127.0.0.1:11434", "ftp://127.0.0.1"])
+def test_what_is_no_address_is_refused(sandbox: Sandbox, endpoint: str) -> None:
+    found = proof(sandbox, "gemma3:27b", endpoint or "http://")
+    assert found.locality is Locality.REFUSED
+
+
+def test_no_daemon_is_unreachable(sandbox: Sandbox) -> None:
+    assert proof(sandbox, "gemma3:27b", closed_endpoint()).locality is Locality.UNREACHABLE
+    assert proof(sandbox, "gemma3:27b", "http://no-such-host.invalid:9").locality is Locality.UNREACHABLE
+
+
+def test_a_name_is_pinned_to_the_address_that_answered(sandbox: Sandbox) -> None:
+    named = sandbox.local_endpoint.replace("127.0.0.1", "localhost")
+    found = proof(sandbox, "gemma3:27b", named)
+    assert (found.pinned, found.host) == (sandbox.local_endpoint, named.removeprefix("http://"))
+
+
+def test_a_critical_prompt_leaves_only_after_the_proof(sandbox: Sandbox) -> None:
+    heard = send(sandbox, "local", privacy=Privacy.CRITICAL)
+    assert heard.outcome.kind == "answered"
+    assert [request.where for request in sandbox.requests] == ["show", "chat"]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_critical_prompt_stays_when_the_proof_fails(sandbox: Sandbox, asked: bool) -> None:  # noqa: FBT001
+    privacy = Privacy.MEDIUM if asked else Privacy.CRITICAL
+    heard = send(sandbox, "local", model="diary", privacy=privacy, prove_local=asked)
+    assert (heard.outcome.kind, heard.billed, heard.outcome.status) == ("unproven", False, None)
+    assert "run elsewhere" in heard.evidence
+    assert sandbox.chats() == ()
+
+
+def test_one_unproven_endpoint_does_not_spoil_a_proven_one(sandbox: Sandbox) -> None:
+    endpoints = ("http://192.0.2.1:11434", sandbox.local_endpoint)
+    assert send(sandbox, "local", privacy=Privacy.CRITICAL, endpoints=endpoints).outcome.kind == "answered"
+    away = ("http://192.0.2.1:11434", closed_endpoint())
+    assert send(sandbox, "local", privacy=Privacy.CRITICAL, endpoints=away).outcome.kind == "unproven"
+
+
+def test_both_requests_go_to_the_pinned_address_under_the_name(sandbox: Sandbox) -> None:
+    """The daemon sees its own name in Host, although the connection was made to the address."""
+
+    async def main() -> tuple[list[str], str]:
+        hosts: list[str] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            hosts.extend(line for line in head.decode().split("\r\n") if line.lower().startswith("host:"))
+            body: object = OWN if b"/api/show" in head else {"message": {"content": "hi"}, "done": True}
+            data = json.dumps(body).encode()
+            head = (
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            )
+            writer.write(head % len(data) + data)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port: int = server.sockets[0].getsockname()[1]
+        async with server:
+            call = call_to(sandbox, "local", privacy=Privacy.CRITICAL, endpoints=(f"http://localhost:{port}",))
+            pieces: list[str] = []
+            async with wire_for(sandbox) as wire:
+                outcome = await wire.send(call, pieces.append)
+            assert outcome.kind == "answered"
+        return hosts, f"localhost:{port}"
+
+    hosts, expected = asyncio.run(main())
+    assert [host.split(": ")[1] for host in hosts] == [expected, expected]
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="no IPv6 loopback here")
+def test_ipv6_loopback_is_this_machine_too(sandbox: Sandbox) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as silent:
+        port = silent.getsockname()[1]
+        found = proof(sandbox, "gemma3:27b", f"http://[::1]:{port}")
+    assert (found.locality, "gave no answer" in found.detail) == (Locality.REFUSED, True)
