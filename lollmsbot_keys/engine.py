@@ -82,7 +82,10 @@ class Engine:
         from lollmsbot_keys.edges.model_lists import read_lists
 
         lists = read_lists(self.state.path.with_name("cache"), self.clock())
-        return Facts(self.secrets.present(), lists, assumed or {})
+        present = self.secrets.present()
+        lacking = (key.name for key in self.config.keys if key.name not in present)
+        problems = {name: problem for name in lacking if (problem := self.secrets.problem(name)) is not None}
+        return Facts(present, lists, assumed or {}, problems)
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.

@@ -72,6 +72,10 @@ def test_the_contracts_values() -> None:
     ]
 
 
+def test_a_key_is_in_use_and_not_reserved_unless_said() -> None:
+    assert all(key.enabled and not key.reserved for key in defaults().keys)
+
+
 def test_the_rc2_models_and_the_pillars() -> None:
     config = defaults()
     assert [name for name, model in config.models.items() if model.rc2] == RC2

@@ -16,7 +16,7 @@ from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.errors import SecretError
 from lollmsbot_keys.sandbox import Fault, Sandbox, Where
 from lollmsbot_keys.sandbox.wire import Reply, bytes_reply, json_reply
-from tests.test_providers_wire import KEYS, call_to, closed_endpoint, secret_of, send, using, wire_for
+from tests.test_providers_wire import KEYS, call_to, closed_endpoint, hang_up, secret_of, send, using, wire_for
 
 SHORT = timedelta(seconds=0.5)
 
@@ -278,28 +278,31 @@ def test_both_requests_go_to_the_pinned_address_under_the_name(sandbox: Sandbox)
 
     async def main() -> tuple[list[str], str]:
         hosts: list[str] = []
+        over = asyncio.Event()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             head = await reader.readuntil(b"\r\n\r\n")
             hosts.extend(line for line in head.decode().split("\r\n") if line.lower().startswith("host:"))
-            body: object = OWN if b"/api/show" in head else {"message": {"content": "hi"}, "done": True}
-            data = json.dumps(body).encode()
+            is_show = b"/api/show" in head
+            data = json.dumps(OWN if is_show else {"message": {"content": "hi"}, "done": True}).encode()
             head = (
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
             )
             writer.write(head % len(data) + data)
             await writer.drain()
-            writer.close()
+            await hang_up(writer)
+            if not is_show:
+                over.set()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port: int = server.sockets[0].getsockname()[1]
+        host = f"localhost:{server.sockets[0].getsockname()[1]}"
+        call = call_to(sandbox, "local", privacy=Privacy.CRITICAL, endpoints=(f"http://{host}",))
         async with server:
-            call = call_to(sandbox, "local", privacy=Privacy.CRITICAL, endpoints=(f"http://localhost:{port}",))
-            pieces: list[str] = []
             async with wire_for(sandbox) as wire:
-                outcome = await wire.send(call, pieces.append)
-            assert outcome.kind == "answered"
-        return hosts, f"localhost:{port}"
+                outcome = await wire.send(call, lambda _: None)
+            await asyncio.wait_for(over.wait(), 3)
+        assert outcome.kind == "answered"
+        return hosts, host
 
     hosts, expected = asyncio.run(main())
     assert [host.split(": ")[1] for host in hosts] == [expected, expected]

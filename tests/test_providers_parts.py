@@ -278,6 +278,13 @@ def test_what_makes_no_sense_is_refused(stream: bytes) -> None:
         events(stream)
 
 
+def test_a_line_without_an_end_is_not_awaited() -> None:
+    reader = EventReader()
+    assert list(reader.feed(b"x" * LONGEST_LINE_BYTES)) == []
+    with pytest.raises(Malformed):
+        list(reader.feed(b"x"))
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "[" * 100_000, "1" * 5_000, "", "{"])
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(Malformed):

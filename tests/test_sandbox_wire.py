@@ -91,6 +91,7 @@ def test_bodies_in_chunks_in_pieces_and_after_100_continue(sandbox: Sandbox) -> 
         b"POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
         b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
     ],
     ids=lambda value: value[:24].decode(),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lollmsbot_keys.commands import config as commands
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.errors import Exit
-from lollmsbot_keys.render import config as render
 
 app = typer.Typer(
     name="config",
@@ -20,16 +18,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="PATH", help="The config file, instead of $LBK_CONFIG or the usual place."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
 
 @app.command()
 def path(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the path of the config file, whether it is there or not."""
+    from lollmsbot_keys.commands import config as commands
+    from lollmsbot_keys.render import config as render
+
     where = commands.where(config)
     print(render.document({"path": str(where.path), "found": where.found}) if json else clean_line(str(where.path)))
 
@@ -44,6 +39,9 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Print every setting in force, and whether it is a default or comes from the file or the environment."""
+    from lollmsbot_keys.commands import config as commands
+    from lollmsbot_keys.render import config as render
+
     shown = commands.show(config, key)
     if json:
         print(render.settings_json(str(shown.path), shown.settings, found=shown.found))
@@ -56,6 +54,9 @@ def show(
 @app.command()
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say everything that is wrong with the configuration: exit code 3 if anything is."""
+    from lollmsbot_keys.commands import config as commands
+    from lollmsbot_keys.render import config as render
+
     checked = commands.check(config)
     draw = render.check_json if json else render.check_lines
     text = draw(str(checked.path), checked.problems, checked.warnings, found=checked.found)
@@ -67,6 +68,9 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 @app.command()
 def init(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Write a config file in which every setting is explained and commented out; never over an existing one."""
+    from lollmsbot_keys.commands import config as commands
+    from lollmsbot_keys.render import config as render
+
     where = commands.init(config)
     path, there = str(where.path), where.found
     message = f"{clean_line(path)} is there already, and stays as it is."

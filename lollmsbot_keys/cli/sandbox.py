@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json as json_format
 import shlex
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lollmsbot_keys.commands import sandbox as commands
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.errors import UsageError
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.commands import sandbox as commands
 
 # The first word that is no option begins CMD, and everything after it is CMD's own, as with env and sudo.
 CONTEXT_SETTINGS = {"allow_interspersed_args": False}
@@ -66,6 +67,8 @@ def sandbox(
       $ lbk sandbox -f ollama=503 -f OPENROUTER_API_KEY_1=429retry=20 -- sh -c 'lbk ask Hi; lbk route'
       $ lbk sandbox --shell fish
     """  # noqa: D301  the \\b is what keeps the examples from being re-flowed
+    from lollmsbot_keys.commands import sandbox as commands
+
     if list_faults:
         print(commands.fault_kinds())
         return
@@ -101,7 +104,9 @@ def _faults(serving: commands.Serving) -> str:
 
 
 def _print_json(serving: commands.Serving, _shell: Shell) -> None:
-    document = {
+    from lollmsbot_keys.render.machine import document
+
+    tree = {
         "environment": dict(serving.exports),
         "unset": list(serving.unset),
         "path_prefix": str(serving.launchers),
@@ -109,7 +114,7 @@ def _print_json(serving: commands.Serving, _shell: Shell) -> None:
         "control": serving.control,
         "faults": list(serving.faults),
     }
-    print(json_format.dumps(document, indent=2, ensure_ascii=False), flush=True)
+    print(document(tree), flush=True)
 
 
 def _print_exports(serving: commands.Serving, shell: Shell) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
+from lollmsbot_keys.cli.boundary import OutputLost, say
 from lollmsbot_keys.commands.ask import Listener
 from lollmsbot_keys.core.cleaning import WorkflowCommandGuard, clean_line
 from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Report
 from lollmsbot_keys.errors import Exit
-
-
-class ReaderGone(Exception):
-    """Nobody reads stdout any more. Not an OSError, so that no network code takes it for its own."""
 
 
 class Speaker(Listener):
@@ -106,15 +103,17 @@ class Speaker(Listener):
     def _print(self, text: str) -> None:
         if not text:
             return
+        self.done_waiting()  # its line must not be wiped later, with the answer on it
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
-        except BrokenPipeError:
-            raise ReaderGone from None
+        except OSError as error:
+            raise OutputLost(error) from None
         self._last = text[-1]
 
     def _say(self, message: str) -> None:
+        self.done_waiting()
         if self._last != "\n" and sys.stdout.isatty() and sys.stderr.isatty():
             print(file=sys.stderr)
             self._last = "\n"
-        print(f"lbk: {clean_line(message)}", file=sys.stderr)
+        say(clean_line(message))

@@ -157,6 +157,8 @@ class Config(NamedTuple):
 
     def model(self, name: str) -> Model:
         """The catalogue's entry for `name`; a bare one, without price or equivalent, where it has none."""
+        if name in self.models:
+            return self.models[name]
         found = match_name(name, self.models)
         return self.models[found] if found is not None else Model(strip_cloud(name))
 

@@ -56,8 +56,11 @@ def clean(text: str) -> str:
 
 
 def clean_line(text: str) -> str:
-    """`text` as one harmless line: cleaned, every run of white space one blank, none at the ends."""
-    return " ".join(clean(text).split())
+    """`text` as one harmless line: cleaned, every run of white space one blank, none at the ends.
+
+    GitHub's runner takes `##[` for a command anywhere in a line, of stderr too, so that is broken up.
+    """
+    return " ".join(clean(text).split()).replace("##[", "##\\[")
 
 
 class Cleaner:

@@ -52,7 +52,7 @@ def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAs
     if not key.enabled:
         return SetAside(Reason.DISABLED, detail="enabled = false in the configuration")
     if key.name not in facts.secrets:
-        return SetAside(Reason.NO_SECRET, detail=f"nothing at {key.secret.partition(':')[0]}:")
+        return SetAside(Reason.NO_SECRET, detail=facts.problems.get(key.name, ""))
     fingerprint = facts.secrets[key.name]
     disabled = snapshot.disabled.get(key.name)
     if disabled is not None and same_secret(disabled.fingerprint, fingerprint):

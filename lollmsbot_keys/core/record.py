@@ -234,6 +234,8 @@ def _cooled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
 
 def _stumbled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
     row = snapshot.streaks.get(cooldown.scope, 0) + 1
+    if row == 1 and len(snapshot.streaks) >= MOST_COOLDOWNS:
+        return snapshot
     if row < STUMBLES:
         return snapshot._replace(streaks={**snapshot.streaks, cooldown.scope: row})
     return _cooled(snapshot._replace(streaks=_without(snapshot.streaks, {cooldown.scope})), cooldown)

@@ -171,10 +171,12 @@ class Tried(NamedTuple):
 class Facts(NamedTuple):
     """What routing must know beyond configuration and state.
 
-    `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet). `lists` holds
+    `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet); `problems` says
+    of others why they have none. `lists` holds
     the model names of each provider whose list is known and fresh. `assumed` answers `what if`.
     """
 
     secrets: Mapping[str, str]
     lists: Mapping[Provider, frozenset[str]] = EMPTY
     assumed: Mapping[str, SetAside] = EMPTY
+    problems: Mapping[str, str] = EMPTY

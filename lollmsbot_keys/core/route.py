@@ -25,7 +25,7 @@ from lollmsbot_keys.core.request import (
 )
 from lollmsbot_keys.core.state import Scope, Snapshot
 from lollmsbot_keys.core.windows import calls_within_an_hour
-from lollmsbot_keys.core.wish import Wish, understand
+from lollmsbot_keys.core.wish import LOCAL_NAME, Wish, understand
 
 
 class Option(NamedTuple):
@@ -182,9 +182,9 @@ class _Order:
             yield model
 
     def _local(self) -> Iterator[Option]:
-        """Local is last, for models it is known to have; at `critical` it is all there is, known or not."""
+        """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
         listed = match_name(self.wish.model, self.facts.lists.get(Provider.LOCAL, frozenset()))
-        if listed or self.wish.privacy is Privacy.CRITICAL:
+        if listed or self.wish.privacy is Privacy.CRITICAL or self.wish.key == LOCAL_NAME:
             yield Option(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
 
     def _openrouter_side(self) -> Iterator[Option]:

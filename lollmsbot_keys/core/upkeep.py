@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from lollmsbot_keys.core.record import Lapsed, WaitOver, record
 from lollmsbot_keys.core.state import ClosedDay, Cooldown, Hold, Owner, Snapshot, Waiter
 from lollmsbot_keys.core.windows import tidied
 
+LAPSED_KEPT = 32
+"""So many lapsed holds wait for a late settlement; processes that die in a loop must not pile them up."""
 SKEW = timedelta(minutes=2)
 """Clocks of processes that share a state may differ by so much before a time counts as coming from the future."""
 
@@ -36,7 +39,7 @@ def upkeep(
         for scope, cooldown in snapshot.cooldowns.items()
         if cooldown.until > now
     }
-    holds = {id_: _hold(hold, now) for id_, hold in snapshot.holds.items() if not (hold.lapsed and hold.expires <= now)}
+    holds = {id_: _in_time(hold, now) for id_, hold in _kept(snapshot.holds, now)}
     return snapshot._replace(
         hours=hours,
         cooldowns=cooldowns,
@@ -65,7 +68,13 @@ def _rebased(cooldown: Cooldown, now: datetime, longest: timedelta) -> Cooldown:
     return cooldown
 
 
-def _hold(hold: Hold, now: datetime) -> Hold:
+def _kept(holds: Mapping[str, Hold], now: datetime) -> list[tuple[str, Hold]]:
+    lapsed = sorted((hold.expires, id_) for id_, hold in holds.items() if hold.lapsed and hold.expires > now)
+    waiting = {id_ for _, id_ in lapsed[-LAPSED_KEPT:]}
+    return [(id_, hold) for id_, hold in holds.items() if not hold.lapsed or id_ in waiting]
+
+
+def _in_time(hold: Hold, now: datetime) -> Hold:
     """A hold from the future must not outlive its call by as long as the clock was wrong."""
     if hold.claimed > now + SKEW:
         return hold._replace(claimed=now, expires=now + (hold.expires - hold.claimed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lollmsbot_keys.core.request import Plan
+from lollmsbot_keys.core.request import Plan, Reason
 
 
 def why_not(plan: Plan) -> str:
@@ -15,3 +15,15 @@ def why_not(plan: Plan) -> str:
                 reason += f" until {candidate.set_aside.until:%Y-%m-%d %H:%M:%S} UTC"
             seen.setdefault(candidate.label, reason)
     return ", ".join(f"{label}: {reason}" for label, reason in seen.items()) or "no key could take it at all"
+
+
+def what_next(plan: Plan) -> str:
+    """What a person can do about a plan without an eligible candidate."""
+    reasons = {candidate.set_aside.reason for candidate in plan.candidates if candidate.set_aside is not None}
+    if not plan.candidates:
+        return "No configured key has this model: see lbk route --help for --model and --key."
+    if reasons == {Reason.NO_SECRET}:
+        return "No key has a secret: lbk route says where each is looked for. To try lbk without one: lbk sandbox."
+    if plan.retry_at is not None:
+        return "Wait for it with --wait, or see lbk route."
+    return "See lbk route for the whole plan."

@@ -64,7 +64,7 @@ class History:
                     if since <= (when := date.fromisoformat(day)) <= until:
                         for part, cells in parts.items():
                             yield when, read_day({"part": part, "cells": cells})
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
                 raise _damaged(file) from error
 
     def _file(self, month: str) -> Path:
@@ -77,7 +77,8 @@ class History:
             raise
         except StateError:
             file = self._file(month)
-            aside = file.with_name(f"{file.name}.damaged")
+            former = sum(1 for _ in self.folder.glob(f"{file.name}.damaged*"))
+            aside = file.with_name(f"{file.name}.damaged-{former + 1}")
             file.replace(aside)
             self._warn(f"{file} was damaged and is now {aside.name}: reports lack the days in it")
             return _new(month)
@@ -89,11 +90,11 @@ class History:
             version, days = tree["version"], tree["days"]
         except FileNotFoundError:
             return _new(month)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise _damaged(file) from error
         if type(version) is int and version > VERSION:
             raise NewerHistory(f"{file} was written by a newer lbk (version {version}). Update this one.")
-        if version != VERSION or not isinstance(days, dict):
+        if version != VERSION or not isinstance(days, dict) or not all(isinstance(p, dict) for p in days.values()):
             raise _damaged(file)
         return tree
 

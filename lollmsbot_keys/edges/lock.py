@@ -32,7 +32,7 @@ def locked(path: Path, patience: timedelta = PATIENCE) -> Iterator[None]:
         with _polled(path, patience):
             yield
         return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _flock(descriptor, path, patience)
         yield

@@ -7,6 +7,7 @@ does not tell (no /proc), only the expiry of a hold counts.
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from lollmsbot_keys.core.state import Owner
@@ -37,6 +38,7 @@ def is_alive(owner: Owner) -> bool:
     return bool(owner.started) and owner.boot == _boot() and _started(owner.pid) == owner.started
 
 
+@cache
 def _boot() -> str:
     """This boot and this process namespace; "" where the system does not tell."""
     try:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import Any, TypeVar
 
 from lollmsbot_keys.core.catalogue import Provider
@@ -38,6 +39,9 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+_NOTHING = Decimal(0)
+
+
 class NotAState(ValueError):
     """The bytes are not a state of ours: truncated, foreign, or damaged."""
 
@@ -51,7 +55,7 @@ def encode(snapshot: Snapshot) -> bytes:
     tree = {
         "version": VERSION,
         "written": _time(snapshot.written) if snapshot.written else None,
-        "hours": {key: {str(minute): n for minute, n in window.items()} for key, window in snapshot.hours.items()},
+        "hours": {key: list(chain.from_iterable(window.items())) for key, window in snapshot.hours.items()},
         "cursors": dict(snapshot.cursors),
         "cooldowns": [_cooldown(cooldown) for cooldown in snapshot.cooldowns.values()],
         "disabled": {key: _disabled(disabled) for key, disabled in snapshot.disabled.items()},
@@ -102,7 +106,7 @@ def decode(content: bytes) -> Snapshot:
 def _snapshot(tree: Tree) -> Snapshot:
     return Snapshot(
         written=_moment(tree["written"]) if tree["written"] is not None else None,
-        hours=_each(tree["hours"], str, lambda window: {int(minute): _count(n) for minute, n in window.items()}),
+        hours=_each(tree["hours"], str, _read_window),
         cursors=_each(tree["cursors"], Provider, _text),
         cooldowns={cooldown.scope: cooldown for cooldown in map(_read_cooldown, tree["cooldowns"])},
         disabled=_each(tree["disabled"], str, _read_disabled),
@@ -148,6 +152,8 @@ def _count(value: object) -> int:
 
 
 def _amount(value: object) -> Decimal:
+    if value == "0":
+        return _NOTHING
     amount = Decimal(_text(value))
     if not amount.is_finite():
         raise NotAState("expected an amount")
@@ -155,6 +161,11 @@ def _amount(value: object) -> Decimal:
 
 
 # --- nouns, each beside its reader ---
+
+
+def _read_window(flat: list[Any]) -> dict[int, int]:
+    """Minutes and their counts in turn."""
+    return dict(zip(map(_count, flat[::2]), map(_count, flat[1::2]), strict=True))
 
 
 def _scope(scope: Scope) -> Tree:
@@ -271,27 +282,29 @@ def _read_sums(tree: list[Any]) -> dict[Spender, Decimal]:
     return {Spender(Provider(provider), _text(key)): _amount(amount) for provider, key, amount in tree}
 
 
-_COUNTS = ("calls", "errors", "failovers", "prompt_tokens", "completion_tokens", "latency_ms")
-_AMOUNTS = ("cost_usd", "estimated_usd", "unconfirmed_usd", "unknown_usd")
+def cells_tree(day: Day) -> list[list[Any]]:
+    """One day's cells, a row each: in columns, because this is most of the file, and its size is every command's time.
 
-
-def cells_tree(day: Day) -> list[Tree]:
-    """One day's cells. What is zero is left out."""
-    return [_cell(place, cell) for place, cell in day.cells.items()]
-
-
-def _cell(place: CellKey, cell: Cell) -> Tree:
-    tree: Tree = place._asdict()
-    for name in _COUNTS:
-        if count := getattr(cell, name):
-            tree[name] = count
-    for name in _AMOUNTS:
-        amount = getattr(cell, name)
-        if amount or amount.as_tuple().exponent:
-            tree[name] = str(amount)
-    if any(cell.latencies):
-        tree["latencies"] = list(cell.latencies)
-    return tree
+    Provider, key, model, pillar; calls, errors, failovers, tokens in, tokens out, milliseconds; US dollars in all,
+    estimated, unconfirmed, of unknown price; and the latency histogram where there is one.
+    """
+    return [
+        [
+            *place,
+            cell.calls,
+            cell.errors,
+            cell.failovers,
+            cell.prompt_tokens,
+            cell.completion_tokens,
+            cell.latency_ms,
+            str(cell.cost_usd),
+            str(cell.estimated_usd),
+            str(cell.unconfirmed_usd),
+            str(cell.unknown_usd),
+            *cell.latencies,
+        ]
+        for place, cell in day.cells.items()
+    ]
 
 
 def read_day(tree: Tree) -> Day:
@@ -303,14 +316,22 @@ def read_day(tree: Tree) -> Day:
     return Day.of(_text(tree["part"]), dict(map(_read_cell, tree["cells"])))
 
 
-def _read_cell(tree: Tree) -> tuple[CellKey, Cell]:
-    place = CellKey(Provider(tree["provider"]), _text(tree["key"]), _text(tree["model"]), _text(tree["pillar"]))
-    latencies = tuple(map(_count, tree.get("latencies", (0,) * (len(LATENCY_BOUNDS_MS) + 1))))
-    if len(latencies) != len(LATENCY_BOUNDS_MS) + 1:
-        raise NotAState("expected another histogram")
-    calls, errors, failovers, prompt, completion, latency = (_count(tree.get(name, 0)) for name in _COUNTS)
-    total, estimated, unconfirmed, unknown = (_amount(tree.get(name, "0")) for name in _AMOUNTS)
-    cell = Cell(
-        calls, errors, failovers, prompt, completion, total, estimated, unconfirmed, unknown, latency, latencies
+def _read_cell(row: list[Any]) -> tuple[CellKey, Cell]:
+    provider, key, model, pillar, calls, errors, failovers, tokens_in, tokens_out, latency, *rest = row
+    total, estimated, unconfirmed, unknown, *latencies = rest
+    counts = (calls, errors, failovers, tokens_in, tokens_out, latency, *latencies)
+    if len(latencies) != len(LATENCY_BOUNDS_MS) + 1 or set(map(type, counts)) != {int}:
+        raise NotAState("expected whole numbers, and so many")
+    return CellKey(Provider(provider), _text(key), _text(model), _text(pillar)), Cell(
+        calls,
+        errors,
+        failovers,
+        tokens_in,
+        tokens_out,
+        _amount(total),
+        _amount(estimated),
+        _amount(unconfirmed),
+        _amount(unknown),
+        latency,
+        tuple(latencies),
     )
-    return place, cell

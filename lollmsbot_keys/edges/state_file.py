@@ -8,10 +8,11 @@ budget.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,10 @@ from lollmsbot_keys.errors import StateError
 T = TypeVar("T")
 Change = Callable[[Snapshot, datetime], tuple[Snapshot, T]]
 """A pure step: the snapshot as it is now, and the time, into the next snapshot and an answer."""
+
+
+_YOUNG = timedelta(seconds=5)
+"""Under the lock every moment counts for all who wait, and a hold of a process that just died is held all the same."""
 
 
 class Keeper(Protocol):
@@ -45,9 +50,10 @@ class StateFile:
         clock: Callable[[], datetime],
         warn: Callable[[str], None],
     ) -> None:
-        self.path = path
+        # What lies beside the state lies beside the real file, not beside a link to it. (`resolve` raises on a circle.)
+        self.path = Path(os.path.realpath(path))
         self._keeper, self._clock, self._warn = keeper, clock, warn
-        self._real: Path | None = None
+        self._prepared = False
 
     @property
     def copy(self) -> Path:
@@ -92,18 +98,18 @@ class StateFile:
     def _apply(self, changes: Sequence[Change[T]]) -> list[T]:
         now = self._clock()
         before = self._decoded_or_copy(self._bytes(self.path), restore=True)
-        snapshot = self._kept(before, now)
+        snapshot = kept = self._kept(before, now, young=_YOUNG)
         answers = []
         for change in changes:
             snapshot, answer = change(snapshot, now)
             answers.append(answer)
-        if snapshot != before:
+        if snapshot is not kept:
             self._store(snapshot, now)
         return answers
 
     def _store(self, snapshot: Snapshot, now: datetime) -> None:
-        """Closed days first, then the copy, then the state: after a crash anywhere, nothing is lost or there twice."""
-        from lollmsbot_keys.edges.atomic_file import replace_file
+        """Closed days first, then the state, then its copy: after a crash anywhere, nothing is lost or there twice."""
+        from lollmsbot_keys.edges.atomic_file import overwrite_file, replace_file
 
         snapshot, closed = self._keeper.after(snapshot, now)
         if closed:
@@ -111,11 +117,18 @@ class StateFile:
 
             History(self.history, self._warn).store(closed)
         content = encode(snapshot._replace(written=now))
-        replace_file(self.copy, content, durable=False)
         replace_file(self.path, content, durable=True)
+        try:
+            overwrite_file(self.copy, content)
+        except OSError as error:
+            self._warn(
+                f"The last good copy {self.copy} cannot be written: {error.strerror}. The state itself is whole."
+            )
 
-    def _kept(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed}
+    def _kept(self, snapshot: Snapshot, now: datetime, *, young: timedelta = timedelta()) -> Snapshot:
+        """The snapshot after upkeep. Owners of holds younger than `young` are taken to live: asking costs time."""
+        old = now - young
+        owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed and hold.claimed <= old}
         owners |= {waiter.owner for waiter in snapshot.waiters.values()}
         if not owners:
             return self._keeper.before(snapshot, now, frozenset(), frozenset())
@@ -126,11 +139,10 @@ class StateFile:
 
     def _prepare(self) -> None:
         """Make the folder, and refuse one that a network is between."""
-        if self._real is not None:
+        if self._prepared:
             return
         from lollmsbot_keys.edges.filesystem import network_kind
 
-        self.path = self._real = self.path.resolve()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kind = network_kind(self.path)
         if kind is not None:
@@ -138,6 +150,7 @@ class StateFile:
                 f"{self.path} is on a network file system ({kind}), where locks cannot be relied on and budgets would "
                 "not hold. Choose a local folder with --state or LBK_STATE."
             )
+        self._prepared = True
 
     @staticmethod
     def _bytes(path: Path) -> bytes | None:
@@ -167,7 +180,7 @@ class StateFile:
 
     def _from_copy(self, copy: bytes | None, *, missing: bool, restore: bool) -> Snapshot:
         try:
-            snapshot = decode(copy or b"")
+            snapshot = decode((copy or b"").partition(b"\n")[0])  # what follows is of a longer one before it
         except NotAState:
             raise StateError(
                 f"{self.path} is damaged and there is no good copy of it. An empty one would be a fresh budget, so lbk "

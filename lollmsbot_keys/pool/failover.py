@@ -34,7 +34,7 @@ from lollmsbot_keys.core.report import (
 from lollmsbot_keys.core.request import Candidate, Plan, Reach, Reason, Tried
 from lollmsbot_keys.core.state import Cooldown, Disabled, Owner, Scope, Snapshot
 from lollmsbot_keys.core.trust import is_on_loopback
-from lollmsbot_keys.core.wording import why_not
+from lollmsbot_keys.core.wording import what_next, why_not
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state_queue import StateQueue
 from lollmsbot_keys.engine import Engine
@@ -327,9 +327,8 @@ class Failover:
             tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
             return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
         unproven = [f"{attempt.model}: {attempt.detail}" for attempt in self._attempts]
-        return self._failed(
-            "refused", f"Nothing may take this now. {'; '.join(unproven) or why_not(plan)}.", plan.retry_at
-        )
+        why = "; ".join(unproven) or why_not(plan)
+        return self._failed("refused", f"Nothing may take this now. {why}. {what_next(plan)}", plan.retry_at)
 
 
 def _told(attempt: Attempt) -> str:

@@ -15,6 +15,9 @@ from lollmsbot_keys.errors import UsageError
 SILENCE = timedelta(seconds=120)
 """The longest silence of one attempt that is waited out, unless the caller says otherwise."""
 
+HOTTEST = 2
+"""No provider takes a higher temperature."""
+
 
 class Options(TypedDict, total=False):
     """How a prompt is to be asked; everything may be left out.
@@ -65,6 +68,9 @@ def question(prompt: str, options: Options) -> Question:
     cap = options.get("max_output_tokens")
     if cap is not None and cap < 1:
         raise UsageError(f"The cap of output tokens must be at least 1, not {cap}.")
+    temperature = options.get("temperature")
+    if temperature is not None and not 0 <= temperature <= HOTTEST:  # not a number fails this as well
+        raise UsageError(f"The temperature must be between 0 and {HOTTEST}, not {temperature}.")
     privacy = options.get("privacy")
     return Question(
         Request(
@@ -79,7 +85,7 @@ def question(prompt: str, options: Options) -> Question:
             max_output_tokens=cap,
         ),
         messages,
-        temperature=options.get("temperature"),
+        temperature=temperature,
         timeout=options.get("timeout", SILENCE),
         wait=options.get("wait"),
         failover=options.get("failover", True),

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.day import KeyDay, Summary
 from lollmsbot_keys.core.state import Cell
-from lollmsbot_keys.render.terminal import console, grid
+from lollmsbot_keys.render.terminal import grid, page
 from lollmsbot_keys.render.times import until
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def draw_summary(summary: Summary, now: datetime, *, plain: bool) -> None:
     """Print one day."""
+    with page(plain=plain) as out:
+        _draw(out, summary, now)
+
+
+def _draw(out: Console, summary: Summary, now: datetime) -> None:
     from rich.text import Text
 
-    out = console(plain=plain)
     out.print(Text(f"{summary.day:%A %d %B %Y}, {summary.zone}", style="bold"))
     out.print()
     numbers = ["CALLS", "ERRORS", "IN", "OUT", "USD"]

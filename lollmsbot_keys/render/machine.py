@@ -14,8 +14,8 @@ from lollmsbot_keys.core.state import Cell, Cooldown, Disabled
 
 
 def document(tree: object) -> str:
-    """`tree` as text. Pure ASCII, so that nothing in it can be terminal control."""
-    return json.dumps(tree, indent=2, ensure_ascii=True, default=_plain)
+    """`tree` as text. Pure ASCII, so that nothing in it can be terminal control, and no line is a CI command."""
+    return json.dumps(tree, indent=2, ensure_ascii=True, default=_plain).replace("##[", "##\\u005b")
 
 
 def _plain(value: object) -> object:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule
-from lollmsbot_keys.render.terminal import console, grid, usd
+from lollmsbot_keys.render.terminal import grid, page, usd
 from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 _WHY = {
@@ -32,15 +33,18 @@ _STYLE = {
     Reason.PRIVACY: "dim",
     Reason.PROVIDER_OFF: "dim",
 }
-
 DETAIL = 96
 
 
 def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
     """Print `plan` as a table that explains itself."""
+    with page(plain=plain) as out:
+        _draw(out, plan, now)
+
+
+def _draw(out: Console, plan: Plan, now: datetime) -> None:
     from rich.text import Text
 
-    out = console(plain=plain)
     out.print(Text(_asked_for(plan)))
     choice = plan.choice
     if choice is not None:

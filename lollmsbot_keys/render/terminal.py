@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
+from io import StringIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,13 +17,19 @@ PIPE_WIDTH = 240
 """Characters a line may have where no terminal sets the width: nothing should be wrapped for a pipe."""
 
 
-def console(*, plain: bool) -> Console:
-    """A console on stdout. `plain` forbids colour and drawing even on a terminal."""
+@contextmanager
+def page(*, plain: bool) -> Iterator[Console]:
+    """A console whose page goes to stdout when it is complete. `plain` forbids colour and drawing on a terminal too.
+
+    Not straight to stdout: Rich would fill every line of a table with blanks to its width, and end the process with
+    its own exit code when nobody reads.
+    """
     from rich.console import Console
 
     on_terminal = sys.stdout.isatty()
-    return Console(
-        file=sys.stdout,
+    drawn = StringIO()
+    yield Console(
+        file=drawn,
         no_color=plain or not on_terminal,
         color_system="auto" if on_terminal and not plain else None,
         force_terminal=on_terminal and not plain,
@@ -31,6 +39,7 @@ def console(*, plain: bool) -> Console:
         emoji=False,
         safe_box=True,
     )
+    sys.stdout.write("\n".join(line.rstrip() for line in drawn.getvalue().split("\n")))
 
 
 def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +16,31 @@ from typing import Self
 
 _SIGNALLED = 128
 _GRACE_S = 5.0
+_MANY = 4096
 _ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_CHILD = tuple(getattr(signal, name) for name in ("SIGCHLD",) if hasattr(signal, name))
 
 
 class Signals:
     """While this is entered, signals come to `received` instead of ending the process. Main thread only.
 
-    Whoever started us with SIGINT ignored (a shell's background job, nohup) keeps it ignored.
+    Whoever started us with SIGINT ignored (a shell's background job, nohup) keeps it ignored. Waiting is reading from a
+    socket that every signal writes to: a signal that comes just before a blocking call would otherwise be seen only
+    when that call returns.
     """
 
     def __init__(self) -> None:
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+        self._main = threading.current_thread() is threading.main_thread()
+        self._heard, self._bell = socket.socketpair()
+        self._bell.settimeout(0)
+        self._former_bell = -1
         self.first: int | None = None
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, *_ENDINGS):
+        if self._main:
+            self._former_bell = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+            for number in (signal.SIGINT, *_ENDINGS, *_CHILD):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._take)
         return self
@@ -40,10 +50,19 @@ class Signals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._main:
+            signal.set_wakeup_fd(self._former_bell)
+        self._heard.close()
+        self._bell.close()
+
+    def listen(self) -> None:
+        """Sleep until the next signal, or not at all if one has come since the last time."""
+        self._heard.recv(_MANY)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
-        self.first = self.first or number
-        self.received(number)
+        if number not in _CHILD:
+            self.first = self.first or number
+            self.received(number)
 
     def received(self, number: int) -> None:
         """Act on a signal, between two instructions of the main thread."""
@@ -52,17 +71,11 @@ class Signals:
 class Patience(Signals):
     """Wait until a signal says that it is enough."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._enough = threading.Event()
-
-    def received(self, _number: int) -> None:
-        self._enough.set()
-
     def wait(self) -> int:
         """The signal that ended the waiting."""
-        self._enough.wait()
-        return self.first or signal.SIGTERM
+        while self.first is None:
+            self.listen()
+        return self.first
 
 
 class Child(Signals):
@@ -100,11 +113,18 @@ class Child(Signals):
         for number in missed:
             self._send(number)
         try:
-            code = self._process.wait()
+            code = self._waited(self._process)
         finally:
             if self._impatience is not None:
                 self._impatience.cancel()
         return _SIGNALLED - code if code < 0 else code
+
+    def _waited(self, process: subprocess.Popen[bytes]) -> int:
+        if not (self._main and _CHILD):
+            return process.wait()
+        while (code := process.poll()) is None:
+            self.listen()
+        return code
 
     def received(self, number: int) -> None:
         ending = number in _ENDINGS

@@ -1,0 +1,383 @@
+"""Closed days: each leaves the state once, whoever comes first after midnight, and no crash loses or doubles one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
+from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.edges.history import History
+from lollmsbot_keys.edges.state_codec import decode
+from lollmsbot_keys.edges.state_file import StateFile
+from lollmsbot_keys.errors import StateError
+from tests.support import PATIENCE_S, claimed, finished, hold, opened, settled, spending, spent, start, together
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+AGES = date(2000, 1, 1), date(2099, 12, 31)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.json"
+
+
+def at(path: Path, moment: datetime, warn: Callable[[str], None] = lambda _message: None) -> StateFile:
+    return opened(path, clock=lambda: moment, warn=warn)
+
+
+def kept(path: Path, since: date = AGES[0], until: date = AGES[1]) -> dict[date, list[Decimal]]:
+    """The cost of each part of each day in the history."""
+    days: dict[date, list[Decimal]] = {}
+    for day, content in History(path.with_name("history"), print).days(since, until):
+        days.setdefault(day, []).append(sum(content.spent.values(), Decimal(0)))
+    return days
+
+
+def everything(path: Path) -> Decimal:
+    """All money that anybody has a record of."""
+    return sum((sum(parts) for parts in kept(path).values()), Decimal(0)) + spent(decode(path.read_bytes()))
+
+
+# Closing
+
+
+def test_a_day_leaves_after_midnight_and_its_sums_stay(path: Path) -> None:
+    at(path, NOON).update(spending("1.50"))
+    assert not path.with_name("history").exists()
+    at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+    assert kept(path) == {NOON.date(): [Decimal("1.50")]}
+    snapshot = decode(path.read_bytes())
+    assert list(snapshot.days) == [NOON.date() + timedelta(days=1)]
+    assert [sum(sums.values()) for sums in snapshot.closed.values()] == [Decimal("1.50")]
+    assert {month: sum(sums.values()) for month, sums in snapshot.months.items()} == {"2026-11": Decimal("1.50")}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_history_is_for_its_owner_only(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        at(path, NOON).update(spending())
+        at(path, NOON + timedelta(days=1)).update(spending())
+    finally:
+        os.umask(before)
+    folder = path.with_name("history")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert [file.stat().st_mode & 0o777 for file in folder.iterdir()] == [0o600]
+
+
+def test_whoever_comes_first_after_midnight_closes_the_day_and_only_they(path: Path) -> None:
+    script = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from tests.support import opened, spending
+moment = datetime.fromisoformat(sys.argv[2])
+state = opened(Path(sys.argv[1]), clock=lambda: moment)
+sys.stdin.read()
+state.update(spending("0.01"))
+"""
+    for amount in ("1.00", "0.50"):
+        at(path, NOON).update(spending(amount))
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    moments = [midnight + timedelta(milliseconds=number) for number in range(12)]
+    argvs = [[sys.executable, "-c", script, str(path), moment.isoformat()] for moment in moments]
+    with together(argvs, os.environ) as processes:
+        for process in processes:
+            done = finished(process)
+            assert done.returncode == 0, done.stderr
+    assert kept(path) == {NOON.date(): [Decimal("1.50")]}
+    snapshot = decode(path.read_bytes())
+    assert spent(snapshot) == Decimal("0.12")
+    assert [sum(sums.values()) for sums in snapshot.months.values()] == [Decimal("1.50")]
+
+
+def test_a_minute_before_midnight_nothing_leaves(path: Path) -> None:
+    at(path, NOON).update(spending())
+    at(path, datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)).update(spending())
+    assert not path.with_name("history").exists()
+
+
+def test_several_days_over_a_month_end_go_each_to_its_month(path: Path) -> None:
+    last, first = datetime(2026, 11, 30, 12, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC)
+    at(path, last).update(spending("1.00"))
+    at(path, first).update(spending("2.00"))
+    at(path, first + timedelta(days=5)).update(spending("4.00"))
+    assert sorted(file.name for file in path.with_name("history").iterdir()) == ["2026-11.json", "2026-12.json"]
+    assert kept(path) == {last.date(): [Decimal("1.00")], first.date(): [Decimal("2.00")]}
+    assert kept(path, since=first.date()) == {first.date(): [Decimal("2.00")]}
+
+
+# Crashes
+
+
+def test_a_crash_after_the_history_was_written_doubles_nothing(path: Path) -> None:
+    """The state as it was before midnight comes back: the next process closes the same day again."""
+    at(path, NOON).update(spending("1.50"))
+    before = path.read_bytes()
+    for number in range(3):
+        at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+        assert kept(path) == {NOON.date(): [Decimal("1.50")]}, number
+        for file in (path, at(path, NOON).copy):
+            file.write_bytes(before)
+    at(path, NOON).update(spending("0.50"))  # another process, whose clock says it is not yet midnight
+    at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+    assert kept(path) == {NOON.date(): [Decimal("2.00")]}
+    assert everything(path) == Decimal("2.25")
+
+
+@pytest.mark.parametrize("step", ["history", "copy", "state"])
+def test_a_write_that_fails_at_midnight_neither_loses_nor_doubles(path: Path, step: str) -> None:
+    at(path, NOON).update(spending("1.50"))
+    state = at(path, NOON + timedelta(days=1))
+    blocked = {
+        "history": state.history / f".2026-11.json.{os.getpid()}.new",
+        "copy": path.with_name(f".{state.copy.name}.{os.getpid()}.new"),
+        "state": path.with_name(f".{path.name}.{os.getpid()}.new"),
+    }[step]
+    (blocked / "occupied").mkdir(parents=True)
+    for _ in range(2):
+        with pytest.raises(StateError):
+            state.update(spending("0.25"))
+        assert spent(decode(path.read_bytes())) == Decimal("1.50")
+    shutil.rmtree(blocked)
+    state.update(spending("0.25"))
+    assert kept(path) == {NOON.date(): [Decimal("1.50")]}
+    assert everything(path) == Decimal("1.75")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_kill_9_around_midnight_neither_loses_nor_doubles(path: Path) -> None:
+    """Each update comes a day after the last one, so that almost every moment lies within a closing."""
+    script = """
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from tests.support import opened, spending
+moment = datetime.fromisoformat(sys.argv[2])
+state = opened(Path(sys.argv[1]), clock=lambda: moment)
+while True:
+    state.update(spending("1.00"))
+    print("done", flush=True)
+    moment += timedelta(days=1)
+"""
+    acknowledged, moment = 0, NOON
+    for _ in range(10):
+        writer = start([sys.executable, "-c", script, str(path), moment.isoformat()], os.environ)
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        writer.kill()
+        out, _ = writer.communicate(timeout=PATIENCE_S)
+        acknowledged += 1 + out.count("done")
+        recorded = int(everything_once(path))
+        assert acknowledged <= recorded <= acknowledged + 1
+        acknowledged = recorded
+        moment += timedelta(days=out.count("done") + 2)
+    assert len(kept(path)) >= 9
+    assert all(parts == [Decimal("1.00")] for parts in kept(path).values())
+
+
+def everything_once(path: Path) -> Decimal:
+    """All recorded money; a day that a crash left in the state and in the history counts once, as for any reader."""
+    snapshot = decode(path.read_bytes())
+    tree = [json.loads(file.read_bytes())["days"] for file in path.with_name("history").glob("*.json")]
+    stored = {part for days in tree for parts in days.values() for part in parts}
+    again = [day for day in snapshot.days.values() if day.part in stored]
+    return everything(path) - sum((sum(day.spent.values(), Decimal(0)) for day in again), Decimal(0))
+
+
+# Late news
+
+
+def test_a_late_settlement_goes_into_the_day_of_its_claim(path: Path) -> None:
+    held = hold(NOON, "0.70")
+    at(path, NOON).update(lambda snapshot, now: (claimed(snapshot, held, now), None))
+    at(path, NOON).update(spending("0.10"))
+    tomorrow = at(path, datetime(2026, 11, 21, 0, 30, tzinfo=UTC))
+    tomorrow.update(spending("0.01"))
+    assert not path.with_name("history").exists(), "a day with an open hold stays"
+    tomorrow.update(lambda snapshot, now: (settled(snapshot, held, now), None))
+    tomorrow.update(lambda snapshot, now: (settled(snapshot, held, now), None))
+    assert kept(path) == {NOON.date(): [Decimal("0.80")]}
+    assert everything(path) == Decimal("0.81")
+
+
+def test_a_settlement_after_the_lapse_corrects_the_day_once(path: Path) -> None:
+    held = hold(NOON, "0.70")
+    tomorrow = NOON + timedelta(hours=13)
+
+    def lapse(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+        return record(record(snapshot, Claimed(held, takes_turn=True), now), Lapsed(frozenset({held.id})), now), None
+
+    at(path, NOON + timedelta(hours=11)).update(lapse)
+    assert spent(decode(path.read_bytes())) == Decimal("0.70")
+    for _ in range(2):
+        at(path, tomorrow).update(settling(held.id, "0.20"))
+    assert kept(path) == {NOON.date(): [Decimal("0.20")]}
+    assert everything(path) == Decimal("0.20")
+
+
+def settling(hold_id: str, amount_usd: str) -> Callable[[Snapshot, datetime], tuple[Snapshot, None]]:
+    def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+        from lollmsbot_keys.core.money import Charge
+        from lollmsbot_keys.core.report import Usage
+
+        charge = Charge(Decimal(amount_usd), Decimal(amount_usd), "provider")
+        took = timedelta(seconds=1)
+        return record(snapshot, Settled(hold_id, charge, Usage(1, 1), took, failed=False, failover=False), now), None
+
+    return change
+
+
+def test_a_lapsed_hold_lets_its_day_go_when_no_correction_came(path: Path) -> None:
+    held = hold(NOON, "0.70")
+
+    def lapse(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+        return record(record(snapshot, Claimed(held, takes_turn=True), now), Lapsed(frozenset({held.id})), now), None
+
+    at(path, NOON).update(lapse)
+    at(path, NOON + timedelta(days=1)).update(spending("0.01"))
+    assert kept(path) == {NOON.date(): [Decimal("0.70")]}
+    at(path, NOON + timedelta(days=1)).update(settling(held.id, "0.20"))
+    assert everything(path) == Decimal("0.71"), "after that, late news is no news"
+
+
+# Wrong clocks
+
+
+def test_a_clock_that_steps_back_over_midnight_adds_a_part_and_no_budget(path: Path) -> None:
+    at(path, NOON).update(spending("1.00"))
+    at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+    at(path, NOON).update(spending("0.50"))
+    at(path, NOON + timedelta(days=2)).update(spending("0.01"))
+    assert kept(path)[NOON.date()] == [Decimal("1.00"), Decimal("0.50")]
+    snapshot = decode(path.read_bytes())
+    assert sum(snapshot.closed[NOON.date()].values()) == Decimal("1.50")
+    assert everything(path) == Decimal("1.76")
+
+
+def test_a_clock_a_year_ahead_deletes_nothing(path: Path) -> None:
+    for days in range(0, 90, 30):
+        at(path, NOON + timedelta(days=days)).update(spending("1.00"))
+    at(path, NOON + timedelta(days=400)).update(spending("9.00"))
+    at(path, NOON + timedelta(days=91)).update(spending("1.00"))
+    at(path, NOON + timedelta(days=92)).update(spending("1.00"))
+    days = {NOON.date() + timedelta(days=number) for number in (0, 30, 60, 91, 400)}
+    assert set(kept(path)) == days
+    assert everything(path) == Decimal("14.00")
+
+
+# For years
+
+
+def test_four_hundred_days_are_kept_and_the_state_stays_small(path: Path) -> None:
+    sizes = []
+    for number in range(440):
+        at(path, NOON + timedelta(days=number)).update(spending("1.00"))
+        sizes.append(path.stat().st_size)
+    today = NOON.date() + timedelta(days=439)
+    wanted = [today - timedelta(days=number) for number in range(400, 0, -1)]
+    assert list(kept(path, since=wanted[0], until=today)) == wanted
+    assert Counter(len(parts) for parts in kept(path).values()).keys() == {1}
+    assert len(list(path.with_name("history").iterdir())) <= 16
+    assert max(sizes) < 4096
+    assert max(sizes[120:]) <= max(sizes[:120]) + 16
+
+
+# Damaged files
+
+
+DAMAGES = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff\x00",
+    b'{"version": 1}',
+    b'{"version": 1, "days": []}',
+    b'{"version": 1, "days": {"2026-11-20": []}}',
+    b'{"version": 1, "days": {"2026-11-19": 7}}',
+    b'{"version": "x", "days": {}}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=range(len(DAMAGES)))
+def test_a_damaged_month_is_kept_aside_and_does_not_stop_the_day(path: Path, damage: bytes) -> None:
+    at(path, NOON).update(spending("1.50"))
+    folder = path.with_name("history")
+    folder.mkdir()
+    (folder / "2026-11.json").write_bytes(damage)
+    warnings: list[str] = []
+    at(path, NOON + timedelta(days=1), warnings.append).update(spending("0.25"))
+    assert kept(path) == {NOON.date(): [Decimal("1.50")]}
+    assert [file.read_bytes() for file in folder.glob("*.damaged*")] == [damage]
+    assert len(warnings) == 1
+    assert "2026-11.json" in warnings[0]
+    assert everything(path) == Decimal("1.75")
+
+
+def test_all_damaged_files_of_one_month_are_kept(path: Path) -> None:
+    folder = path.with_name("history")
+    folder.mkdir()
+    for number, damage in enumerate((b"one", b"two")):
+        at(path, NOON + timedelta(days=number)).update(spending("1.00"))
+        (folder / "2026-11.json").write_bytes(damage)
+    at(path, NOON + timedelta(days=2)).update(spending("1.00"))
+    (folder / "2026-11.json").write_bytes(b"three")
+    at(path, NOON + timedelta(days=3)).update(spending("1.00"))
+    assert {file.read_bytes() for file in folder.glob("*.damaged*")} == {b"one", b"two", b"three"}
+
+
+def test_reports_say_which_month_is_damaged(path: Path) -> None:
+    folder = path.with_name("history")
+    folder.mkdir()
+    place = {"provider": "ollama", "key": "K", "model": "m", "pillar": ""}
+    cells = [
+        7,
+        None,
+        [7],
+        [{}],
+        [{**place, "cost_usd": "much"}],
+        [{**place, "calls": "1"}],
+        [{**place, "latencies": [1]}],
+    ]
+    deeper = [json.dumps({"version": 1, "days": {"2026-11-20": {"part": cell}}}).encode() for cell in cells]
+    for damage in (*DAMAGES, *deeper, b'{"version": 1, "days": {"yesterday": {"part": []}}}'):
+        (folder / "2026-11.json").write_bytes(damage)
+        with pytest.raises(StateError, match=r"2026-11\.json"):
+            kept(path)
+
+
+def test_a_month_of_a_newer_lbk_is_refused_and_untouched(path: Path) -> None:
+    at(path, NOON).update(spending("1.50"))
+    folder = path.with_name("history")
+    folder.mkdir()
+    newer = b'{"version": 2, "days": {"2026-11-19": {}}}'
+    (folder / "2026-11.json").write_bytes(newer)
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="newer lbk"):
+        at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+    with pytest.raises(StateError, match="newer lbk"):
+        kept(path)
+    assert (folder / "2026-11.json").read_bytes() == newer
+    assert path.read_bytes() == before
+
+
+def test_other_files_in_the_folder_are_left_alone(path: Path) -> None:
+    folder = path.with_name("history")
+    folder.mkdir()
+    (folder / "notes.json").write_text("mine")
+    at(path, NOON).update(spending("1.50"))
+    at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+    assert kept(path) == {NOON.date(): [Decimal("1.50")]}
+    assert (folder / "notes.json").read_text() == "mine"

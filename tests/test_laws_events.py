@@ -1,0 +1,251 @@
+"""Laws of recording: twice is once, cooldowns only grow, and news of an old secret is no news of the new one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from lollmsbot_keys.core.money import Charge
+from lollmsbot_keys.core.record import (
+    STUMBLES,
+    Answered,
+    Claimed,
+    Cooled,
+    Event,
+    KeyProved,
+    KeyRefused,
+    Lapsed,
+    Noticed,
+    Released,
+    Reset,
+    Settled,
+    Stumbled,
+    Waiting,
+    WaitOver,
+    record,
+    resettable,
+)
+from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.request import Reach, Reason, Request
+from lollmsbot_keys.core.state import Cooldown, Disabled, Scope, Snapshot
+from tests.strategies import (
+    CONFIG,
+    FACTS,
+    HOUR,
+    KEY_NAMES,
+    MINUTE,
+    NOW,
+    OLLAMA_KEYS,
+    World,
+    amounts,
+    by_scope,
+    cooldowns,
+    cooling,
+    fingerprint,
+    holds,
+    key_names,
+    key_scope,
+    provider_of,
+    scopes,
+    snapshots,
+    waiters,
+)
+
+
+@st.composite
+def single_events(draw: st.DrawFn, snapshot: Snapshot) -> Event:
+    """Any event but a stumble, more often than not about something that `snapshot` knows."""
+    hold = draw(holds())
+    hold_id = draw(st.sampled_from([*snapshot.holds, hold.id]))
+    scope = draw(st.sampled_from([*snapshot.cooldowns, *snapshot.streaks, draw(scopes)]))
+    key = draw(st.sampled_from([*snapshot.disabled, *snapshot.accounts, draw(key_names)]))
+    secret = draw(st.sampled_from([fingerprint(key), "old", ""]))
+    ticket = draw(st.sampled_from([*snapshot.waiters, "z"]))
+    charge = Charge(draw(amounts), None, draw(st.sampled_from(["provider", "estimate", "unknown"])))
+    events: list[Event] = [
+        Claimed(hold, takes_turn=draw(st.booleans())),
+        Settled(hold_id, charge, Usage(3, 4), timedelta(seconds=2), failed=draw(st.booleans()), failover=False),
+        Released(hold_id),
+        Cooled(draw(cooldowns())._replace(scope=scope)),
+        Answered(scope),
+        KeyRefused(key, Disabled(secret, NOW)),
+        KeyProved(key, secret, draw(st.sampled_from([None, "learnt"]))),
+        Reset(frozenset({scope}), frozenset({key})),
+        Lapsed(frozenset({hold_id})),
+        Waiting(ticket, draw(waiters)),
+        WaitOver(frozenset({ticket})),
+        Noticed("free_at_medium"),
+    ]
+    return draw(st.sampled_from(events))
+
+
+@settings(max_examples=250)
+@given(st.data(), snapshots())
+def test_the_same_event_twice_changes_nothing_more(data: st.DataObject, snapshot: Snapshot) -> None:
+    event = data.draw(single_events(snapshot))
+    once = record(snapshot, event, NOW)
+    assert record(once, event, NOW) == once
+
+
+@settings(max_examples=100)
+@given(st.data(), snapshots())
+def test_a_settlement_that_comes_again_later_changes_nothing(data: st.DataObject, snapshot: Snapshot) -> None:
+    """A claim is the one event that does not bear this: its hold has a new name each time."""
+    assume(snapshot.holds)
+    hold_id = data.draw(st.sampled_from(sorted(snapshot.holds)))
+    charge = Charge(data.draw(amounts), None, "estimate")
+    settled = Settled(hold_id, charge, Usage(), timedelta(), failed=False, failover=True)
+    after = record(snapshot, settled, NOW)
+    for _ in range(3):
+        event = data.draw(single_events(after))
+        assume(not (isinstance(event, Claimed) and event.hold.id == hold_id))
+        after = record(after, event, NOW)
+        assert record(after, settled, NOW) == after
+
+
+def test_stumbles_are_counted_and_the_third_in_a_row_cools() -> None:
+    pair = cooling(Scope(Reach.KEY_AND_MODEL, provider_of("O1"), "O1", fingerprint("O1"), model="kimi"))
+    snapshot = Snapshot()
+    for row in range(1, STUMBLES):
+        snapshot = record(snapshot, Stumbled(pair), NOW)
+        assert (snapshot.streaks, dict(snapshot.cooldowns)) == ({pair.scope: row}, {})
+    snapshot = record(snapshot, Stumbled(pair), NOW)
+    assert (snapshot.streaks, snapshot.cooldowns) == ({}, by_scope(pair))
+
+
+def test_an_answer_in_between_begins_the_row_anew() -> None:
+    pair = cooling(Scope(Reach.KEY_AND_MODEL, provider_of("O1"), "O1", fingerprint("O1"), model="kimi"))
+    snapshot = Snapshot()
+    for event in (Stumbled(pair), Stumbled(pair), Answered(pair.scope), Stumbled(pair), Stumbled(pair)):
+        snapshot = record(snapshot, event, NOW)
+    assert snapshot.cooldowns == {}
+
+
+@settings(max_examples=200)
+@given(st.data(), snapshots())
+def test_no_event_but_a_reset_ends_a_cooldown_or_makes_it_shorter(data: st.DataObject, snapshot: Snapshot) -> None:
+    event = data.draw(single_events(snapshot) | st.builds(Stumbled, cooldowns()))
+    assume(not isinstance(event, Reset))
+    after = record(snapshot, event, NOW)
+    for scope, cooldown in snapshot.cooldowns.items():
+        assert after.cooldowns[scope].until >= cooldown.until
+    if isinstance(event, Cooled):
+        assert after.cooldowns[event.cooldown.scope].until >= event.cooldown.until
+
+
+def test_the_earlier_of_two_ends_is_forgotten_whichever_comes_first() -> None:
+    short, long = cooling(key_scope("O1"), ends_in=MINUTE), cooling(key_scope("O1"), ends_in=HOUR)
+    for first, second in ((short, long), (long, short)):
+        snapshot = record(record(Snapshot(), Cooled(first), NOW), Cooled(second), NOW)
+        assert snapshot.cooldowns[short.scope].until == NOW + HOUR
+
+
+# --- secrets that were replaced, and secrets that were not opened yet ---
+
+
+def _old_scopes(key: str) -> list[Scope]:
+    provider = provider_of(key)
+    return [
+        Scope(Reach.KEY, provider, key, "old"),
+        Scope(Reach.KEY_AND_MODEL, provider, key, "old", model="kimi"),
+        Scope(Reach.ACCOUNT, provider, account=f"{key}#old"),
+        Scope(Reach.FREE_MODELS, provider, account=f"{key}#old"),
+    ]
+
+
+@st.composite
+def late_news(draw: st.DrawFn, key: str) -> Event:
+    """Something about the secret that `key` had before."""
+    scope = draw(st.sampled_from(_old_scopes(key)))
+    reason = draw(st.sampled_from([Reason.COOLING_DOWN, Reason.NO_CREDIT]))
+    cooldown = Cooldown(scope, reason, NOW, NOW + HOUR)
+    events: list[Event] = [
+        Cooled(cooldown),
+        Stumbled(cooldown),
+        Answered(scope),
+        KeyRefused(key, Disabled("old", NOW)),
+        KeyProved(key, "old"),
+    ]
+    return draw(st.sampled_from(events))
+
+
+@settings(max_examples=150)
+@given(st.data(), key_names, st.sampled_from(["ready", "refused"]))
+def test_late_news_of_an_old_secret_does_not_touch_the_new_one(data: st.DataObject, key: str, standing: str) -> None:
+    """Neither to shut it out nor to let it in. (Two refusals of one key are kept as one, the last: see `Disabled`.)"""
+    known = by_scope(*data.draw(st.lists(cooldowns(), max_size=3)))
+    snapshot = Snapshot(
+        cooldowns=known, disabled={key: Disabled(fingerprint(key), NOW)} if standing == "refused" else {}
+    )
+    request = Request(model=None if key in OLLAMA_KEYS else "lama:free", key=key)
+    before = World(request, snapshot=snapshot).plan()
+    for _ in range(3):
+        event = data.draw(late_news(key))
+        assume(not (standing == "refused" and isinstance(event, KeyRefused)))
+        snapshot = record(snapshot, event, NOW)
+    assert World(request, snapshot=snapshot).plan() == before
+
+
+@settings(max_examples=150)
+@given(st.data(), key_names)
+def test_a_secret_that_was_not_opened_yet_sets_nobody_free(data: st.DataObject, key: str) -> None:
+    scope = data.draw(
+        st.sampled_from(
+            [
+                key_scope(key),
+                Scope(Reach.KEY_AND_MODEL, provider_of(key), key, fingerprint(key), model="lama:free"),
+                Scope(Reach.KEY_AND_MODEL, provider_of(key), key, fingerprint(key), model="kimi"),
+                Scope(Reach.ACCOUNT, provider_of(key), account=f"{key}#{fingerprint(key)}"),
+                Scope(Reach.FREE_MODELS, provider_of(key), account=f"{key}#{fingerprint(key)}"),
+                None,
+            ]
+        )
+    )
+    snapshot = Snapshot(disabled={key: Disabled(fingerprint(key), NOW)})
+    if scope is not None:
+        snapshot = Snapshot(cooldowns=by_scope(cooling(scope)))
+    request = Request(model=None if key in OLLAMA_KEYS else "lama:free", key=key)
+    unopened = FACTS._replace(secrets=dict.fromkeys(KEY_NAMES, ""))
+    known = [(c.model, c.set_aside) for c in World(request, snapshot=snapshot).plan().candidates]
+    guessed = [(c.model, c.set_aside) for c in World(request, snapshot=snapshot, facts=unopened).plan().candidates]
+    assert guessed == known
+
+
+def test_proof_of_a_secret_that_nobody_knows_sets_no_key_free() -> None:
+    snapshot = Snapshot(disabled={"O1": Disabled(fingerprint("O1"), NOW)})
+    assert record(snapshot, KeyProved("O1", ""), NOW).disabled == snapshot.disabled
+    assert record(snapshot, KeyProved("O1", "old"), NOW).disabled == snapshot.disabled
+    assert record(snapshot, KeyProved("O1", fingerprint("O1")), NOW).disabled == {}
+
+
+# --- resets ---
+
+
+@settings(max_examples=100)
+@given(snapshots(), st.sets(key_names, min_size=1, max_size=2))
+def test_a_reset_leaves_money_and_windows_alone_and_nothing_else_of_its_keys(
+    snapshot: Snapshot, chosen: set[str]
+) -> None:
+    reset = resettable(snapshot, {key: f"{key}#{fingerprint(key)}" for key in chosen}, set())
+    after = record(snapshot, reset, NOW)
+    for name in ("hours", "holds", "days", "closed", "months", "cursors", "waiters"):
+        assert getattr(after, name) == getattr(snapshot, name)
+    assert not chosen & set(after.disabled)
+    assert not [scope for scope in (*after.cooldowns, *after.streaks) if scope.key in chosen]
+    assert {scope for scope in snapshot.cooldowns if scope.reach in {Reach.MODEL, Reach.PROVIDER}} <= set(
+        after.cooldowns
+    )
+
+
+def test_a_reset_of_everything_frees_every_key() -> None:
+    marks = (
+        key_scope("O1"),
+        Scope(Reach.PROVIDER, provider_of("R1")),
+        Scope(Reach.MODEL, provider_of("O1"), model="kimi"),
+    )
+    snapshot = Snapshot(cooldowns=by_scope(*map(cooling, marks)), disabled={"O2": Disabled("", NOW)})
+    everyone = {key.name: "" for key in CONFIG.keys}
+    snapshot = record(snapshot, resettable(snapshot, everyone, set(CONFIG.providers)), NOW)
+    assert all(candidate.eligible for candidate in World(snapshot=snapshot).plan().candidates)
