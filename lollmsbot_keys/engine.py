@@ -6,18 +6,15 @@ Nothing here waits for a network, and nothing here is slow to import: `lbk route
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core import judge
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
-from lollmsbot_keys.core.day import Summary
-from lollmsbot_keys.core.record import Reset, record, resettable
 from lollmsbot_keys.core.request import Facts, Plan, Request, SetAside
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.summary import summarise
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.edges.config_file import compiled_path, load
@@ -26,22 +23,30 @@ from lollmsbot_keys.edges.secrets import Secrets
 from lollmsbot_keys.edges.state_file import StateFile
 from lollmsbot_keys.errors import UsageError
 
+if TYPE_CHECKING:
+    from lollmsbot_keys.core.day import Summary
+    from lollmsbot_keys.core.record import Reset
+
 
 def utc_now() -> datetime:
     """The only clock."""
     return datetime.now(UTC)
 
 
-@dataclass(slots=True)
 class Engine:
     """One configuration with its state file and secrets. `warnings` gathers what a person should be told."""
 
-    config: Config
-    state: StateFile
-    secrets: Secrets
-    environment: Environment
-    clock: Callable[[], datetime]
-    warnings: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        config: Config,
+        state: StateFile,
+        secrets: Secrets,
+        environment: Environment,
+        clock: Callable[[], datetime],
+        warnings: list[str],
+    ) -> None:
+        self.config, self.state, self.secrets = config, state, secrets
+        self.environment, self.clock, self.warnings = environment, clock, warnings
 
     @classmethod
     def open(
@@ -108,6 +113,8 @@ class Engine:
 
     def summary(self) -> Summary:
         """Today at a glance. Changes nothing."""
+        from lollmsbot_keys.core.summary import summarise
+
         now = self.clock()
         return summarise(self.config, self.state.read(now), self.facts(), now)
 
@@ -119,6 +126,8 @@ class Engine:
         Raises:
             UsageError: there is no such key.
         """
+        from lollmsbot_keys.core.record import record, resettable
+
         for name in keys or ():
             if self.config.key(name) is None:
                 raise UsageError(unknown("key", name, [key.name for key in self.config.keys]))

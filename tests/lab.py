@@ -22,6 +22,8 @@ from typing import Any, NamedTuple, Self
 from typer.testing import CliRunner
 
 from lollmsbot_keys.cli.app import app
+from lollmsbot_keys.core.state import Cell, CellKey, Snapshot
+from lollmsbot_keys.edges.state_codec import decode
 from lollmsbot_keys.sandbox import Fault, Sandbox
 from tests.support import ROOT, command, run_lbk
 
@@ -92,9 +94,14 @@ class Lab:
         return next(entry for entry in candidates if (entry["key"], entry["model"]) == (key, model))
 
     @property
-    def state(self) -> Json:
-        """What stands in the state file; nothing where there is none."""
-        return json.loads(self.state_file.read_bytes()) if self.state_file.exists() else {}
+    def state(self) -> Snapshot:
+        """What the state file holds; an empty one where there is none."""
+        return decode(self.state_file.read_bytes()) if self.state_file.exists() else Snapshot()
+
+    def cell(self) -> tuple[CellKey, Cell]:
+        """The ledger's first entry of today."""
+        (day,) = self.state.days.values()
+        return next(iter(day.cells.items()))
 
     def chats(self) -> list[str]:
         """Who asked, in order."""

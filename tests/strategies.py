@@ -263,7 +263,7 @@ _cell_keys = st.builds(
     st.sampled_from(["", *PILLARS]),
 )
 _cells = st.builds(
-    lambda counts, money, latencies: Cell(*counts[:5], *money, counts[5], tuple(latencies)),
+    lambda counts, money, latencies: Cell._make([*counts[:5], *money, counts[5], tuple(latencies)]),
     st.lists(st.integers(0, 10**9), min_size=6, max_size=6),
     st.lists(amounts, min_size=4, max_size=4),
     st.lists(st.integers(0, 9), min_size=11, max_size=11),

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.money import Charge
+from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.record import Claimed, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import Hold, Owner, Snapshot

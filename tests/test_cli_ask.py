@@ -72,7 +72,7 @@ def test_where_the_prompt_comes_from(argument: str | None, stdin: str | None, sa
         (["x", "--wait", "-5m"], b"", "--wait '-5m'"),
         (["x", "--max-tokens", "0"], b"", "--max-tokens"),
         (["x", "--temperature", "3"], b"", "--temperature"),
-        (["x", "--temperature", "nan"], b"", "--temperature"),
+        (["x", "--temperature", "nan"], b"", "temperature"),
         (["x", "--privacy", "secret"], b"", "--privacy"),
         (["x", "--pillar", "soull"], b"", "Did you mean 'soul'?"),
         (["x", "--role", "auditor"], b"", "needs its pillar"),
@@ -186,7 +186,7 @@ def test_critical_refuses_what_it_cannot_prove_local(model: str, tmp_path: Path)
         assert here.sandbox.chats() == ()
         done = here.run("ask", "my diary", "--privacy", "critical", "-m", model, "--json")
         assert (done.code, done.document["error"]["code"]) == (4, "refused")
-        assert not here.state.get("days")
+        assert not here.state.days
 
 
 def test_a_role_s_level_cannot_be_widened(tmp_path: Path) -> None:
@@ -282,8 +282,7 @@ def test_an_unknown_price_is_unknown_and_charged_at_its_bound(tmp_path: Path) ->
     with lab(tmp_path) as here:
         found = here.ask("-m", "nemotron-3-super", "--max-tokens", "100")
         assert (found["cost_usd"], found["cost_source"]) == (None, "unknown")
-        (day,) = here.state["days"].values()
-        assert float(day["cells"][0]["unknown_usd"]) > 100 * 75 / 1e6
+        assert float(here.cell()[1].unknown_usd) > 100 * 75 / 1e6
 
 
 def test_the_document_of_a_failure(tmp_path: Path) -> None:
@@ -378,7 +377,7 @@ def test_wait_for_the_first_key_to_come_free(tmp_path: Path) -> None:
         assert done.err.count("waiting until ") == 1
         first, second = here.sandbox.chats()
         assert 1.9 <= (second.at - first.at).total_seconds() < 6
-        assert here.state["waiters"] == {}
+        assert not here.state.waiters
 
 
 def test_a_wait_that_would_be_in_vain_is_not_begun(tmp_path: Path) -> None:
@@ -414,9 +413,8 @@ def test_a_reader_that_leaves_gets_no_traceback(options: list[str], tmp_path: Pa
         assert program.stderr.read() == ""
         program.stderr.close()
         assert program.wait(timeout=20) == 130
-        (day,) = here.state["days"].values()
-        assert [cell["calls"] for cell in day["cells"]] == [1]
-        assert here.state["holds"] == {}
+        assert here.cell()[1].calls == 1
+        assert not here.state.holds
 
 
 def test_an_output_that_cannot_be_written_is_said_and_the_call_is_charged(tmp_path: Path) -> None:
@@ -438,7 +436,7 @@ def test_an_output_that_cannot_be_written_is_said_and_the_call_is_charged(tmp_pa
                 3,
                 "lbk: standard output cannot be written: No space left on device. Nothing is printed any more.\n",
             )
-        assert here.state["holds"] == {}
+        assert not here.state.holds
 
 
 def interrupted(here: Lab, *options: str) -> tuple[int, str, str]:
@@ -456,9 +454,8 @@ def interrupted(here: Lab, *options: str) -> tuple[int, str, str]:
 def test_ctrl_c_leaves_everything_clean_and_the_call_charged(tmp_path: Path) -> None:
     with lab(tmp_path, f"{OLLAMA}=slow=30:1") as here:
         assert interrupted(here) == (130, "", "lbk: interrupted\n")
-        assert here.state["holds"] == {}
-        (cell,) = next(iter(here.state["days"].values()))["cells"]
-        assert float(cell["unconfirmed_usd"]) > 0
+        assert not here.state.holds
+        assert here.cell()[1].unconfirmed_usd > 0
         assert here.chats() == [OLLAMA]
 
 

@@ -99,7 +99,7 @@ STUMBLES: Mapping[str, tuple[str, int | None]] = {
     "error200": ("server_error", 200),
     "echo": ("server_error", 500),
 }
-POSSIBLY_BILLED = {"504", "524", "408", "slow=5", "drop", "lost", "junk", "html200"}
+POSSIBLY_BILLED = {"504", "524", "408", "slow=5", "drop", "lost", "junk", "html200", "error200"}
 
 
 def check(folder: Path, row: Row, first: str, answered_by: str | None) -> None:
@@ -117,8 +117,8 @@ def check(folder: Path, row: Row, first: str, answered_by: str | None) -> None:
         else:
             assert (done.code, asked["key"]) == (0, answered_by)
             assert asked["attempts"][-1]["outcome"] == "answered"
-        assert here.state["streaks"] == []
-        assert {c["reach"] for c in here.state["cooldowns"]} == ({row.cools} if row.cools else set())
+        assert not here.state.streaks
+        assert {scope.reach for scope in here.state.cooldowns} == ({row.cools} if row.cools else set())
         of_first = here.candidate(first, row.model, "--model", row.model)
         if row.cools is None:
             assert of_first["eligible"]
@@ -224,8 +224,8 @@ def test_one_stumble_cools_nothing_and_three_in_a_row_the_pair(kind: str, tmp_pa
         assert (asked["key"], asked["attempts"][0]["outcome"]) == (OLLAMA_2, outcome)
         assert asked["attempts"][0]["status"] == status
         assert asked["attempts"][0]["cooldown_until"] is None
-        cell = here.state["days"].popitem()[1]["cells"][0]
-        assert (cell["key"], "unconfirmed_usd" in cell) == (OLLAMA, kind in {*POSSIBLY_BILLED, "error200"})
+        place, cell = here.cell()
+        assert (place.key, cell.unconfirmed_usd > 0) == (OLLAMA, kind in POSSIBLY_BILLED)
         assert here.ask(*options)["error"]["code"] == "failed"  # two in a row
         assert "text" in here.ask(*options)  # an answer ends the row
         here.sandbox.add(f"{OLLAMA}={kind}:3")
@@ -233,8 +233,8 @@ def test_one_stumble_cools_nothing_and_three_in_a_row_the_pair(kind: str, tmp_pa
         assert ends[:2] == [None, None]
         left = datetime.fromisoformat(ends[2]) - datetime.now(UTC)
         assert timedelta(seconds=294) < left <= timedelta(seconds=301)
-        (cooldown,) = here.state["cooldowns"]
-        assert (cooldown["reach"], cooldown["source"]) == ("key_and_model", "three in a row")
+        (cooldown,) = here.state.cooldowns.values()
+        assert (cooldown.scope.reach, cooldown.source) == ("key_and_model", "three in a row")
         before = len(here.sandbox.requests)
         done = here.quick("ask", "--json", "hello", *options)
         assert (done.code, done.document["error"]["code"]) == (4, "refused")
@@ -261,7 +261,7 @@ def test_a_fault_of_the_request_itself_is_final(
         (attempt,) = done.document["attempts"]
         assert (done.code, done.document["error"]["code"], attempt["outcome"]) == (5, "failed", outcome)
         assert here.chats() == [first]
-        assert here.state["cooldowns"] == []
+        assert not here.state.cooldowns
         assert here.candidate(first, model, "--model", model)["eligible"]
 
 
@@ -275,8 +275,7 @@ def test_after_the_first_text_nothing_is_sent_again(first: str, model: str, kind
         assert here.chats() == [first]
         (attempt,) = done.document["attempts"]
         assert (attempt["outcome"], attempt["cooldown_until"]) == ("cut", None)
-        (day,) = here.state["days"].values()
-        assert float(day["cells"][0]["unconfirmed_usd"]) > 0
+        assert here.cell()[1].unconfirmed_usd > 0
         assert here.candidate(first, model, "--model", model)["eligible"]
 
 
@@ -299,7 +298,7 @@ def test_of_a_local_daemon_nothing_is_remembered(kind: str, tmp_path: Path) -> N
     with lab(tmp_path, f"local={kind}:4") as here:
         for _ in range(4):
             assert here.ask(*options)["error"]["code"] == "failed"
-        assert here.state["cooldowns"] == []
+        assert not here.state.cooldowns
         assert here.ask(*options)["provider"] == "local"
 
 
@@ -317,7 +316,7 @@ def test_a_dead_endpoint_is_passed_over_within_one_attempt(tmp_path: Path) -> No
             ("ollama", "unreachable", None),
             ("openrouter", "answered", 200),
         ]
-        assert here.state["cooldowns"] == []
+        assert not here.state.cooldowns
 
 
 def test_a_cooldown_only_grows(tmp_path: Path) -> None:

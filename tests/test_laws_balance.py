@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Config, Privacy, Provider
+from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, claim
-from lollmsbot_keys.core.money import Charge
 from lollmsbot_keys.core.record import Released, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Request, Tried

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.money import Charge
+from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.record import (
     STUMBLES,
     Answered,

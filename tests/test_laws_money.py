@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lollmsbot_keys.core import money
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
 from lollmsbot_keys.core.ledger import CLOSED_DAYS_KEPT
@@ -248,7 +249,7 @@ class Pool(RuleBasedStateMachine):
         return (now.amount_usd, now.day, now.key) == (then.amount_usd, then.day, then.key)
 
 
-Pool.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
+Pool.TestCase.settings = settings(max_examples=120, stateful_step_count=40)
 TestPool = Pool.TestCase
 
 
@@ -265,7 +266,7 @@ def test_as_many_wrong_dates_as_are_remembered() -> None:
         snapshot = keeper.before(snapshot, now, frozenset(), frozenset())
         snapshot, answer = claim(Request(), config, snapshot, FACTS, now, (), Claimant(OWNERS[0], name, set(KEY_NAMES)))
         if isinstance(answer, Claim):
-            booked = money.Charge(answer.hold.amount_usd, answer.hold.amount_usd, "provider")
+            booked = Charge(answer.hold.amount_usd, answer.hold.amount_usd, "provider")
             settled = Settled(answer.hold.id, booked, Usage(), timedelta(), failed=False, failover=False)
             snapshot = record(snapshot, settled, now)
         snapshot, _ = keeper.after(snapshot, now)

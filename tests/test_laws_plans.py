@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider, strictest
-from lollmsbot_keys.core.request import Candidate, Facts, Plan, Reach, Reason, Rule, Tried
-from lollmsbot_keys.core.state import Day, Scope, Snapshot
+from lollmsbot_keys.core.request import Candidate, Facts, Plan, Reach, Reason, Request, Rule, Tried
+from lollmsbot_keys.core.state import Cooldown, Day, Scope, Snapshot
 from lollmsbot_keys.core.upkeep import upkeep
-from tests.strategies import LONGEST, World, reaches, worlds
+from tests.strategies import HOUR, LONGEST, NOW, World, by_scope, key_scope, reaches, worlds
 
 PASSING = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL, Reason.HOURLY_LIMIT, Reason.OVER_BUDGET}
 
@@ -261,3 +261,11 @@ def test_same_inputs_same_plan_in_whatever_order_the_maps_are(world: World, chan
     snapshot, facts = _reordered(world.snapshot, world.facts, chance)
     assert world.plan() == plan
     assert world._replace(snapshot=snapshot, facts=facts).plan() == plan
+
+
+def test_of_two_cooldowns_that_end_together_the_same_one_is_named() -> None:
+    one = Cooldown(Scope(Reach.PROVIDER, Provider.OLLAMA), Reason.COOLING_DOWN, NOW, NOW + HOUR, "default")
+    other = Cooldown(key_scope("O1"), Reason.NO_CREDIT, NOW, NOW + HOUR, "402")
+    orders = (by_scope(one, other), by_scope(other, one))
+    plans = [World(Request(key="O1"), snapshot=Snapshot(cooldowns=marks)).plan() for marks in orders]
+    assert plans[0] == plans[1]

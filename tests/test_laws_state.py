@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.ledger import MOST_CELLS, OTHER
-from lollmsbot_keys.core.money import Charge, committed, unconfirmed
+from lollmsbot_keys.core.money import committed
 from lollmsbot_keys.core.record import (
     KEPT_AFTER_LAPSE,
     MOST_COOLDOWNS,

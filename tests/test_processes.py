@@ -184,7 +184,7 @@ def test_forty_killed_at_random_moments_leave_the_state_whole(sandbox: Sandbox, 
 
     for seconds in (10, 20):  # somebody looks, and writes it down
         moment = utc_now() + timedelta(seconds=seconds)
-        opened(Path(env["LBK_STATE"]), clock=lambda at=moment: at).update(noticing)
+        opened(Path(env["LBK_STATE"]), clock=moment.astimezone).update(noticing)
         later = by_key(state_of(env))
         assert all(hold.lapsed for hold in state_of(env).holds.values())
         assert (later["OLLAMA_API_KEY"], later["OLLAMA_API_KEY_2"]) == (fast, stuck), "nothing is charged twice"

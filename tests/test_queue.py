@@ -77,9 +77,9 @@ many = st.lists(
 def test_of_those_who_want_a_key_the_one_that_waited_longest_gets_it(waiters: list[Waiter], key: str) -> None:
     """Critical ones before all others; those who do not want this key are no obstacle."""
     snapshot = queue(**{f"t{number}": entry for number, entry in enumerate(waiters)})
-    wanting = [
+    wanting = sorted(
         (w.priority is not Priority.CRITICAL, w.since, id_) for id_, w in snapshot.waiters.items() if key in w.keys
-    ]
+    )
     assume(wanting)
     request = Request(model="moon/kimi", key=key) if key not in OLLAMA_KEYS else Request(key=key)
     for _, _, ticket in wanting:

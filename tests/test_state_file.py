@@ -363,7 +363,7 @@ def test_wrong_values_are_no_state(rich: Path) -> None:
 # A disk that does not take it
 
 
-@pytest.mark.parametrize("step", ["copy", "state", "history", "lock"])
+@pytest.mark.parametrize("step", ["state", "history", "lock"])
 def test_a_write_that_fails_at_any_step_leaves_the_old_state_whole(rich: Path, step: str) -> None:
     """A folder of the same name stands where each step would write."""
     tomorrow = utc_now().replace(hour=12)
@@ -372,24 +372,41 @@ def test_a_write_that_fails_at_any_step_leaves_the_old_state_whole(rich: Path, s
     state = opened(rich, clock=lambda: tomorrow)
     month = f"{utc_now():%Y-%m}.json"
     blocked = {
-        "copy": rich.with_name(f".{state.copy.name}.{os.getpid()}.new"),
         "state": rich.with_name(f".{rich.name}.{os.getpid()}.new"),
         "history": state.history / f".{month}.{os.getpid()}.new",
         "lock": state.lock,
     }[step]
     blocked.unlink(missing_ok=True)
     (blocked / "occupied").mkdir(parents=True)
-    before, answers = rich.read_bytes(), []
+    before = rich.read_bytes()
     with pytest.raises(StateError, match="Cannot write the state") as failed:
-        answers.append(state.update(spending("0.25")))
+        state.update(spending("0.25"))
     assert str(rich) in str(failed.value)
-    assert answers == []
     assert rich.read_bytes() == before
 
     shutil.rmtree(blocked)
     state.update(spending("0.25"))
     assert spent(opened(rich, clock=lambda: tomorrow).read()) == Decimal("0.25")
     assert sorted(file.name for file in state.history.iterdir()) == [month]
+
+
+def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(rich: Path) -> None:
+    warnings: list[str] = []
+    state = opened(rich, warn=warnings.append)
+    state.copy.unlink()
+    state.copy.mkdir()
+    state.update(spending("0.25"))
+    assert spent(decode(rich.read_bytes())) == Decimal("1.25")
+    assert [state.copy.name in warning for warning in warnings] == [True]
+
+
+def test_the_copy_is_as_new_as_the_state_when_that_shrinks(rich: Path) -> None:
+    """It is written over: what is left of a longer one must not count."""
+    state = opened(rich)
+    for notices in (frozenset({"x" * 5000}), frozenset({"y"})):
+        state.update(lambda snapshot, _now: (snapshot._replace(notices=notices), None))  # noqa: B023  called at once
+        rich.unlink()
+        assert opened(rich).read().notices == notices
 
 
 def unable_to_write(argv: list[str]) -> list[str]:

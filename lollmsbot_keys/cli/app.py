@@ -1,40 +1,41 @@
-"""All commands, and what comes before them."""
+"""All commands by name, and what comes before them.
+
+A call needs one command: only that one is loaded, so the others cost it nothing. Help needs them all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from lollmsbot_keys.cli import config, sandbox
-from lollmsbot_keys.cli.ask import ask
 from lollmsbot_keys.cli.boundary import Boundary
-from lollmsbot_keys.cli.costs import costs
 from lollmsbot_keys.cli.options import ConfigOption, Files, StateOption
-from lollmsbot_keys.cli.reset_limits import reset_limits
-from lollmsbot_keys.cli.route import route
 
 EXIT_CODES = """\b
 Exit codes: 0 done; 1 done, and the answer is no; 2 usage; 3 configuration, state or secret unusable; 4 refused,
 nothing was sent; 5 tried, no answer; 70 a bug in lbk; 130 interrupted."""
 
-app = typer.Typer(
-    name="lbk",
-    cls=Boundary,
-    help="Keep a pool of LLM keys healthy: which work, which to use now, what they cost, when to replace them.",
-    epilog=EXIT_CODES,
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-app.command()(ask)
-app.command()(route)
-app.command()(costs)
-app.command("reset-limits")(reset_limits)
-app.add_typer(config.app)
-app.command("sandbox", context_settings=sandbox.CONTEXT_SETTINGS)(sandbox.sandbox)
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The application, with the command that `arguments` begin with, or with all of them."""
+    app = typer.Typer(
+        name="lbk",
+        cls=Boundary,
+        epilog=EXIT_CODES,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(before)
+    first = arguments[0] if arguments else ""
+    for name, add in COMMANDS.items():
+        if first not in COMMANDS or first == name:
+            add(app)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -45,7 +46,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def before(
     context: typer.Context,
     config: ConfigOption = None,
@@ -56,3 +56,50 @@ def before(
 ) -> None:
     """Keep a pool of LLM keys healthy: which work, which to use now, what they cost, when to replace them."""
     context.obj = Files(config, state)
+
+
+def _ask(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli.ask import ask
+
+    app.command()(ask)
+
+
+def _route(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli.route import route
+
+    app.command()(route)
+
+
+def _costs(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli.costs import costs
+
+    app.command()(costs)
+
+
+def _reset_limits(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli.reset_limits import reset_limits
+
+    app.command("reset-limits")(reset_limits)
+
+
+def _config(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli import config
+
+    app.add_typer(config.app)
+
+
+def _sandbox(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli import sandbox
+
+    app.command("sandbox", context_settings=sandbox.CONTEXT_SETTINGS)(sandbox.sandbox)
+
+
+COMMANDS = {
+    "ask": _ask,
+    "route": _route,
+    "costs": _costs,
+    "reset-limits": _reset_limits,
+    "config": _config,
+    "sandbox": _sandbox,
+}
+"""In the order in which help shows them."""

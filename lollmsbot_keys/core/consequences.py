@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from lollmsbot_keys.core.catalogue import Cooldowns
-from lollmsbot_keys.core.money import UNBILLED, Charge, charge, unconfirmed
+from lollmsbot_keys.core.charging import UNBILLED, Charge, charge, unconfirmed
 from lollmsbot_keys.core.record import Answered, Cooled, Event, Settled, Stumbled
 from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Candidate, Reach, Reason

@@ -13,7 +13,7 @@ from decimal import Decimal
 from lollmsbot_keys.core import money
 from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, is_cloud_name, match_name
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Reason, SetAside
-from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, Spender, same_secret
+from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, Spender, same_account, same_secret
 from lollmsbot_keys.core.trust import address, is_loopback, trusted
 from lollmsbot_keys.core.windows import calls_within_an_hour, free_again
 from lollmsbot_keys.core.wish import Wish
@@ -63,7 +63,7 @@ def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAs
         for cooldown in snapshot.cooldowns.values()
         if cooldown.until > now and _covers_key(cooldown.scope, key, fingerprint, account)
     ]
-    longest = max(covering, key=lambda cooldown: cooldown.until, default=None)
+    longest = max(covering, key=lambda cooldown: (cooldown.until, cooldown.reason, _words(cooldown)), default=None)
     return None if longest is None else SetAside(longest.reason, longest.until, _words(longest))
 
 
@@ -74,7 +74,7 @@ def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
         case Reach.PROVIDER:
             return True
         case Reach.ACCOUNT:
-            return scope.account == account
+            return same_account(scope.account, account)
         case Reach.KEY:
             return scope.key == key.name and same_secret(scope.fingerprint, fingerprint)
         case _:
@@ -102,7 +102,7 @@ class Bench:
             return lasting
         passing = list(self._passing(candidate, key))
         if passing:
-            return max(passing, key=lambda aside: (aside.until is None, aside.until and aside.until.timestamp()))
+            return max(passing, key=_lasting_longest)
         if key is not None and not self._may_hold_secrets(candidate.provider):
             host = f"{candidate.endpoints[0]} is not a host of {candidate.provider}: name it in trusted_hosts"
             return SetAside(Reason.UNTRUSTED_HOST, detail=host)
@@ -198,6 +198,11 @@ def _certainly_remote(endpoint: str) -> bool:
     host = found[1]
     literal = ":" in host or host.rpartition(".")[2].isdecimal()
     return literal and not is_loopback(host)
+
+
+def _lasting_longest(aside: SetAside) -> tuple[bool, float, str, str]:
+    """What to compare by; of those that end together always the same one, in whatever order they are stored."""
+    return aside.until is None, aside.until.timestamp() if aside.until else 0, aside.reason, aside.detail
 
 
 def _words(cooldown: Cooldown) -> str:

@@ -11,7 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from lollmsbot_keys.core.money import NOTHING, Charge
+from lollmsbot_keys.core.charging import Charge
+from lollmsbot_keys.core.money import NOTHING
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, ClosedDay, Day, Hold, Snapshot, Spender
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Price, Provider
-from lollmsbot_keys.core.report import CostSource, Usage
 from lollmsbot_keys.core.state import Snapshot, Spender
 
 NOTHING = Decimal(0)
@@ -37,46 +35,6 @@ def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> Decimal:
 def bound(price: Price, prompt_bytes: int, max_output_tokens: int) -> Decimal:
     """The most that a call can cost at `price`."""
     return cost(price, prompt_bytes + TEMPLATE_TOKENS, max_output_tokens)
-
-
-class Charge(NamedTuple):
-    """What a finished call is booked at.
-
-    `amount_usd` goes into the ledger. `cost_usd` is what people are told: `None` where only the bound is known.
-    `unconfirmed` marks a call that may or may not have been billed, booked at its bound.
-    """
-
-    amount_usd: Decimal
-    cost_usd: Decimal | None
-    source: CostSource
-    unconfirmed: bool = False
-
-
-UNBILLED = Charge(NOTHING, NOTHING, "provider")
-
-
-def unconfirmed(held: Decimal, provider: Provider) -> Charge:
-    """The charge for a call that may have been billed: everything that was held for it."""
-    if provider is Provider.LOCAL:
-        return Charge(NOTHING, NOTHING, "local")
-    return Charge(held, None, "unknown", unconfirmed=True)
-
-
-def charge(provider: Provider, usage: Usage | None, price: Price | None, held: Decimal) -> Charge:
-    """Price an answer: the provider's own figure first, then tokens at the dated price, then the bound.
-
-    A figure of zero for tokens that have a price, or whose price nobody knows, is not believed.
-    """
-    if provider is Provider.LOCAL:
-        return Charge(NOTHING, NOTHING, "local")
-    usage = usage or Usage()
-    tokens = usage.prompt_tokens + usage.completion_tokens
-    if usage.cost_usd is not None and (usage.cost_usd > 0 or price == GIVEN_AWAY or not tokens):
-        return Charge(usage.cost_usd, usage.cost_usd, "provider")
-    if price is not None and (tokens or price == GIVEN_AWAY):
-        estimate = cost(price, usage.prompt_tokens, usage.completion_tokens)
-        return Charge(estimate, estimate, "estimate")
-    return Charge(held, None, "unknown")
 
 
 def budget_day(now: datetime, timezone: tzinfo) -> date:

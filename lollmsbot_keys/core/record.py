@@ -13,9 +13,10 @@ from typing import NamedTuple, TypeVar, assert_never
 
 from lollmsbot_keys.core import ledger
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.money import Charge, unconfirmed
+from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import (
+    KEPT_AFTER_LAPSE,
     Account,
     Cooldown,
     Disabled,
@@ -23,12 +24,11 @@ from lollmsbot_keys.core.state import (
     Scope,
     Snapshot,
     Waiter,
+    same_account,
     same_secret,
 )
 from lollmsbot_keys.core.windows import counted
 
-KEPT_AFTER_LAPSE = timedelta(hours=6)
-"""How long a lapsed hold waits for a late settlement that corrects it."""
 STUMBLES = 3
 """So many junk answers in a row on one key and model cool that pair."""
 MOST_COOLDOWNS = 256
@@ -243,7 +243,7 @@ def _stumbled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
 
 def _proved(snapshot: Snapshot, event: KeyProved) -> Snapshot:
     disabled = snapshot.disabled.get(event.key)
-    if disabled is not None and same_secret(disabled.fingerprint, event.fingerprint):
+    if disabled is not None and event.fingerprint and same_secret(disabled.fingerprint, event.fingerprint):
         snapshot = snapshot._replace(disabled=_without(snapshot.disabled, {event.key}))
     if event.account is not None:
         account = Account(event.fingerprint, event.account)
@@ -270,6 +270,8 @@ def resettable(snapshot: Snapshot, accounts: Mapping[str, str], providers: Abstr
     scopes = frozenset(
         scope
         for scope in snapshot.cooldowns
-        if scope.provider in providers or scope.key in accounts or (scope.account and scope.account in billed)
+        if scope.provider in providers
+        or scope.key in accounts
+        or any(same_account(scope.account, account) for account in billed)
     )
     return Reset(scopes, frozenset(accounts))

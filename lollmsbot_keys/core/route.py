@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from lollmsbot_keys.core import judge, money
@@ -103,14 +104,14 @@ class _Order:
             return False
         return not self.wish.general or self._ollama_use_percent() < self.config.routing.ollama_usage_threshold_percent
 
-    def _ollama_use_percent(self) -> float:
+    def _ollama_use_percent(self) -> Decimal:
         """Calls of the last hour over all usable Ollama keys, as a share of what they may make."""
         limit = self.config.providers[Provider.OLLAMA].max_calls_per_hour
         keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.facts.secrets]
         if limit is None or not keys:
-            return 0.0
+            return Decimal(0)
         calls = sum(calls_within_an_hour(self.snapshot.hours.get(key.name, {}), self.now) for key in keys)
-        return 100 * calls / (len(keys) * limit) if limit else 100.0
+        return Decimal(100 * calls) / (len(keys) * limit) if limit else Decimal(100)
 
     def _in_turn(self, provider: Provider) -> tuple[Key, ...]:
         """The provider's keys, beginning after the one that took the last turn."""

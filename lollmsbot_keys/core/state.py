@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -56,7 +56,7 @@ class Scope(NamedTuple):
             return False
         if self.key and (self.key != candidate.key or not same_secret(self.fingerprint, candidate.fingerprint)):
             return False
-        if self.account and self.account != candidate.account:
+        if self.account and not same_account(self.account, candidate.account):
             return False
         return self.reach is not Reach.FREE_MODELS or candidate.free
 
@@ -64,6 +64,15 @@ class Scope(NamedTuple):
 def same_secret(one: str, other: str) -> bool:
     """Whether two fingerprints may belong to one secret. An unknown one ("") may be any: it sets nobody free."""
     return one == other or not one or not other
+
+
+def same_account(one: str, other: str) -> bool:
+    """Whether two accounts may be one. Where nobody told whose a key is, it is `key#fingerprint`, its own."""
+    if one == other:
+        return bool(one)
+    key, sign, secret = one.rpartition("#")
+    other_key, other_sign, other_secret = other.rpartition("#")
+    return bool(sign and other_sign) and key == other_key and same_secret(secret, other_secret)
 
 
 class Cooldown(NamedTuple):
@@ -96,6 +105,10 @@ class Owner(NamedTuple):
     pid: int
     boot: str
     started: str
+
+
+KEPT_AFTER_LAPSE = timedelta(hours=6)
+"""How long a lapsed hold waits for a late settlement that corrects it."""
 
 
 class Hold(NamedTuple):

@@ -7,10 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from lollmsbot_keys.core.ledger import close_days
-from lollmsbot_keys.core.money import budget_day
-from lollmsbot_keys.core.record import Lapsed, WaitOver, record
-from lollmsbot_keys.core.state import ClosedDay, Cooldown, Hold, Owner, Snapshot, Waiter
+from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, ClosedDay, Cooldown, Hold, Owner, Snapshot, Waiter
 from lollmsbot_keys.core.windows import tidied
 
 LAPSED_KEPT = 32
@@ -56,6 +53,10 @@ def _without_dead(snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], a
         if not hold.lapsed and (hold.owner in dead or (hold.expires <= now and hold.owner not in alive))
     )
     gone = frozenset(id_ for id_, waiter in snapshot.waiters.items() if waiter.owner in dead)
+    if not lapsed and not gone:
+        return snapshot
+    from lollmsbot_keys.core.record import Lapsed, WaitOver, record
+
     return record(record(snapshot, Lapsed(lapsed), now), WaitOver(gone), now)
 
 
@@ -76,6 +77,8 @@ def _kept(holds: Mapping[str, Hold], now: datetime) -> list[tuple[str, Hold]]:
 
 def _in_time(hold: Hold, now: datetime) -> Hold:
     """A hold from the future must not outlive its call by as long as the clock was wrong."""
+    if hold.lapsed:
+        return hold._replace(expires=min(hold.expires, now + KEPT_AFTER_LAPSE))
     if hold.claimed > now + SKEW:
         return hold._replace(claimed=now, expires=now + (hold.expires - hold.claimed))
     return hold
@@ -99,4 +102,7 @@ class Housekeeping(NamedTuple):
 
     def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]:
         """What to write, and the days that leave for the history."""
+        from lollmsbot_keys.core.ledger import close_days
+        from lollmsbot_keys.core.money import budget_day
+
         return close_days(snapshot, budget_day(now, self.timezone))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.edges import config_cache
@@ -21,8 +20,7 @@ DEFAULTS = Path(__file__).parent.parent / "data" / "defaults.toml"
 _MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The configuration in force, and the user's file: its path, and whether there is one."""
 
     config: Config
@@ -31,8 +29,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """All that the configuration is made of, checked. `text` is the user's file, `None` where there is none."""
 
     path: Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lollmsbot_keys.errors import ConfigError
 
@@ -15,8 +15,7 @@ Override = tuple[str, tuple[str, ...], object]
 """A variable's name, the key path that it sets, and the value in the shape the TOML file would give it."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Environment:
+class Environment(NamedTuple):
     """Environment variables as a value. An empty variable counts as unset. Never prints what it holds."""
 
     variables: Mapping[str, str]

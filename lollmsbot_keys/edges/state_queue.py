@@ -8,12 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.edges.state_file import StateFile
 
 T = TypeVar("T")
+
+
+class _Impossible(NamedTuple):
+    """The answer of a change that raised."""
+
+    error: Exception
 
 
 class StateQueue:
@@ -32,6 +38,7 @@ class StateQueue:
 
         Raises:
             StateError: the state cannot be read or written.
+            Exception: whatever `change` raises; changes of others that share the write are made all the same.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((change, future))
@@ -43,12 +50,30 @@ class StateQueue:
         while self._pending:
             batch, self._pending = self._pending, []
             try:
-                answers = await asyncio.to_thread(self._state.update_all, [change for change, _ in batch])
+                answers = await asyncio.to_thread(self._state.update_all, [_alone(change) for change, _ in batch])
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to those who wait for it
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
             else:
                 for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():
+                    if future.done():
+                        continue
+                    if isinstance(answer, _Impossible):
+                        future.set_exception(answer.error)
+                    else:
                         future.set_result(answer)
+
+
+def _alone(
+    change: Callable[[Snapshot, datetime], tuple[Snapshot, Any]],
+) -> Callable[[Snapshot, datetime], tuple[Snapshot, Any]]:
+    """`change`, so that what is wrong with it stays with whoever asked for it."""
+
+    def step(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Any]:
+        try:
+            return change(snapshot, now)
+        except Exception as error:  # noqa: BLE001 - it is raised again where it belongs
+            return snapshot, _Impossible(error)
+
+    return step

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider
+from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of
 from lollmsbot_keys.core.ledger import milliseconds
-from lollmsbot_keys.core.money import Charge
 from lollmsbot_keys.core.record import Cooled, Event, KeyProved, KeyRefused, Released, record
 from lollmsbot_keys.core.report import (
     Answer,

@@ -1,0 +1,50 @@
+"""What a finished call is booked at: the provider's own figure, an estimate, or the most it can have cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from lollmsbot_keys.core.catalogue import Price, Provider
+from lollmsbot_keys.core.money import GIVEN_AWAY, NOTHING, cost
+from lollmsbot_keys.core.report import CostSource, Usage
+
+
+class Charge(NamedTuple):
+    """What a finished call is booked at.
+
+    `amount_usd` goes into the ledger. `cost_usd` is what people are told: `None` where only the bound is known.
+    `unconfirmed` marks a call that may or may not have been billed, booked at its bound.
+    """
+
+    amount_usd: Decimal
+    cost_usd: Decimal | None
+    source: CostSource
+    unconfirmed: bool = False
+
+
+UNBILLED = Charge(NOTHING, NOTHING, "provider")
+
+
+def unconfirmed(held: Decimal, provider: Provider) -> Charge:
+    """The charge for a call that may have been billed: everything that was held for it."""
+    if provider is Provider.LOCAL:
+        return Charge(NOTHING, NOTHING, "local")
+    return Charge(held, None, "unknown", unconfirmed=True)
+
+
+def charge(provider: Provider, usage: Usage | None, price: Price | None, held: Decimal) -> Charge:
+    """Price an answer: the provider's own figure first, then tokens at the dated price, then the bound.
+
+    A figure of zero for tokens that have a price, or whose price nobody knows, is not believed.
+    """
+    if provider is Provider.LOCAL:
+        return Charge(NOTHING, NOTHING, "local")
+    usage = usage or Usage()
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    if usage.cost_usd is not None and (usage.cost_usd > 0 or price == GIVEN_AWAY or not tokens):
+        return Charge(usage.cost_usd, usage.cost_usd, "provider")
+    if price is not None and (tokens or price == GIVEN_AWAY):
+        estimate = cost(price, usage.prompt_tokens, usage.completion_tokens)
+        return Charge(estimate, estimate, "estimate")
+    return Charge(held, None, "unknown")

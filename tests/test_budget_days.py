@@ -1,0 +1,118 @@
+"""Budget days: from midnight to midnight of the configured zone, through daylight saving, leap days and year ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.money import budget_day, day_end
+from lollmsbot_keys.core.request import Reason, Request
+from lollmsbot_keys.core.state import Snapshot
+from tests.strategies import CONFIG, World, spent, with_settings
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "day", "end"),
+    [
+        ("UTC", "2026-11-23T23:59:59", "2026-11-23", "2026-11-24T00:00"),
+        ("UTC", "2026-11-24T00:00:00", "2026-11-24", "2026-11-25T00:00"),
+        ("UTC", "2026-12-31T23:59:59", "2026-12-31", "2027-01-01T00:00"),
+        ("UTC", "2028-02-28T12:00", "2028-02-28", "2028-02-29T00:00"),
+        ("UTC", "2028-02-29T12:00", "2028-02-29", "2028-03-01T00:00"),
+        ("Europe/Berlin", "2026-12-31T23:30", "2027-01-01", "2027-01-01T23:00"),
+        ("Pacific/Kiritimati", "2026-12-31T10:00", "2027-01-01", "2027-01-01T10:00"),  # UTC+14
+        ("Pacific/Pago_Pago", "2027-01-01T10:59", "2026-12-31", "2027-01-01T11:00"),  # UTC-11
+        ("Asia/Kathmandu", "2026-11-23T18:14", "2026-11-23", "2026-11-23T18:15"),  # UTC+5:45
+        ("America/Santiago", "2026-09-06T03:59", "2026-09-05", "2026-09-06T04:00"),  # no midnight that night
+        ("America/Santiago", "2026-09-06T04:00", "2026-09-06", "2026-09-07T03:00"),
+        ("America/Santiago", "2026-04-05T03:30", "2026-04-04", "2026-04-05T04:00"),  # 23:30 for the second time
+        ("Asia/Beirut", "2026-03-28T22:00", "2026-03-29", "2026-03-29T21:00"),  # the day begins at one o'clock
+        ("America/Havana", "2026-11-01T04:30", "2026-11-01", "2026-11-02T05:00"),  # midnight comes twice
+        ("America/Havana", "2026-11-01T05:30", "2026-11-01", "2026-11-02T05:00"),
+    ],
+)
+def test_the_day_that_a_moment_lies_in_and_its_end(zone: str, now: str, day: str, end: str) -> None:
+    timezone = UTC if zone == "UTC" else ZoneInfo(zone)
+    assert budget_day(at(now), timezone) == date.fromisoformat(day)
+    assert day_end(date.fromisoformat(day), timezone) == at(end)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-29", 23),
+        ("Europe/Berlin", "2026-10-25", 25),
+        ("Europe/Berlin", "2026-11-23", 24),
+        ("America/Santiago", "2026-09-06", 23),
+        ("America/Santiago", "2026-04-04", 25),
+        ("Asia/Beirut", "2026-03-29", 23),
+        ("America/Havana", "2026-11-01", 25),
+        ("Australia/Lord_Howe", "2026-10-04", 23.5),
+        ("UTC", "2028-02-29", 24),
+    ],
+)
+def test_how_long_a_day_lasts(zone: str, day: str, hours: float) -> None:
+    timezone = UTC if zone == "UTC" else ZoneInfo(zone)
+    this = date.fromisoformat(day)
+    assert day_end(this, timezone) - day_end(this - timedelta(days=1), timezone) == timedelta(hours=hours)
+
+
+ZONES: list[tzinfo] = [
+    UTC,
+    *map(
+        ZoneInfo,
+        (
+            "Europe/Berlin",
+            "America/Santiago",
+            "Asia/Beirut",
+            "America/Havana",
+            "America/Nuuk",
+            "Africa/Cairo",
+            "Asia/Kathmandu",
+            "Pacific/Kiritimati",
+            "Pacific/Apia",
+        ),
+    ),
+]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(ZONES), st.datetimes(datetime(2015, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_a_day_ends_once_and_the_next_one_begins_there(timezone: tzinfo, now: datetime) -> None:
+    day = budget_day(now, timezone)
+    end = day_end(day, timezone)
+    assert now < end <= now + timedelta(hours=25)
+    assert budget_day(end - MICROSECOND, timezone) == day
+    assert budget_day(end, timezone) == day + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "again"),
+    [
+        ("America/Santiago", "2026-09-06T03:30", "2026-09-06T04:00"),
+        ("Europe/Berlin", "2026-10-25T12:00", "2026-10-25T23:00"),
+        ("UTC", "2026-12-31T23:59", "2027-01-01T00:00"),
+    ],
+)
+def test_a_used_up_budget_comes_back_when_its_zone_says_so(zone: str, now: str, again: str) -> None:
+    timezone = UTC if zone == "UTC" else ZoneInfo(zone)
+    config = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal(1)))
+    used_up = Snapshot(days=spent({"O2": "1.00"}, budget_day(at(now), timezone)))
+    world = World(Request(key="O1"), config._replace(timezone=timezone), used_up, now=at(now))
+    (candidate,) = world.plan().candidates
+    assert candidate.set_aside is not None
+    assert (candidate.set_aside.reason, candidate.set_aside.until) == (Reason.OVER_BUDGET, at(again))
+    assert not world._replace(now=at(again) - MICROSECOND).plan().candidates[0].eligible
+    assert world._replace(now=at(again)).plan().candidates[0].eligible

@@ -1,0 +1,528 @@
+"""`KeyPool` on one event loop: any number of questions on their way, and every law holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from lollmsbot_keys.core.ledger import added
+from lollmsbot_keys.core.report import (
+    AllFailed,
+    Answer,
+    AnswerCut,
+    Attempt,
+    NoAnswer,
+    NoAnswerError,
+    OutcomeKind,
+    Refused,
+)
+from lollmsbot_keys.core.request import Reason
+from lollmsbot_keys.core.state import Cell, Snapshot
+from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.state_codec import decode
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import StateError, UsageError
+from lollmsbot_keys.pool import KeyPool, Listener, question
+from lollmsbot_keys.sandbox import Sandbox
+from tests.support import PATIENCE_S, calls, finished, start, utc_now
+
+OLLAMA = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"
+OPENROUTER = "OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3"
+UNPRICED = "cogito-2.1:671b"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(serve_retired=True) as running:
+        yield running
+
+
+@pytest.fixture
+def slow_sandbox() -> Iterator[Sandbox]:
+    """Between two pieces of an answer there is time to do something."""
+    with Sandbox(serve_retired=True, pace_seconds=0.05) as running:
+        yield running
+
+
+class World:
+    """One state file in one sandbox, and pools on it."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, **variables: str) -> None:
+        self.sandbox = sandbox
+        self.env = {**sandbox.environment(folder), **variables}
+        self.path = Path(self.env["LBK_STATE"])
+
+    @asynccontextmanager
+    async def pool(self) -> AsyncIterator[KeyPool]:
+        async with KeyPool(Engine.open(environment=Environment(self.env))) as pool:
+            yield pool
+
+    @property
+    def written(self) -> Snapshot:
+        return decode(self.path.read_bytes())
+
+    @property
+    def sums(self) -> Cell:
+        """All cells of today as one."""
+        total = Cell()
+        for day in self.written.days.values():
+            for cell in day.cells.values():
+                total = added(total, cell)
+        return total
+
+    @property
+    def committed(self) -> Decimal:
+        holds = (hold.amount_usd for hold in self.written.holds.values() if not hold.lapsed)
+        return self.sums.cost_usd + sum(holds, Decimal(0))
+
+    def served(self) -> Counter[str | None]:
+        return Counter(chat.caller for chat in self.sandbox.chats())
+
+    def check_books(self) -> None:
+        """What holds whenever nothing is on its way and everything that was claimed was sent."""
+        snapshot = self.written
+        assert snapshot.holds == {}
+        assert snapshot.waiters == {}
+        booked = Counter[str | None]()
+        for day in snapshot.days.values():
+            for place, cell in day.cells.items():
+                booked[place.key or "local"] += cell.calls
+        assert booked == self.served(), "the ledger is what the providers saw"
+        windows = Counter({key: sum(window.values()) for key, window in snapshot.hours.items()})
+        windows["local"] = booked["local"]
+        assert +windows == booked
+
+
+async def settled(work: Sequence[Awaitable[Answer]]) -> list[Answer | NoAnswerError]:
+    """All results; a question without an answer is its exception, every other exception is the test's."""
+    results: list[Answer | NoAnswerError] = []
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException) and not isinstance(result, NoAnswerError):
+            raise result
+        results.append(result)
+    return results
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE_S
+    while not condition():
+        assert loop.time() < end, f"waited in vain for {what}"
+        await asyncio.sleep(0.005)
+
+
+# Two hundred at once
+
+
+def test_two_hundred_at_once_are_shared_evenly(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            answers = await asyncio.gather(*(pool.ask(f"Number {number}") for number in range(200)))
+        assert [answer.text.rpartition(" ")[2] for answer in answers] == [str(number) for number in range(200)]
+        assert sum(answer.charged_usd for answer in answers) == world.sums.cost_usd > 0
+
+    asyncio.run(run())
+    assert world.served() == dict.fromkeys(OLLAMA, 100)
+    world.check_books()
+
+
+def test_two_hundred_at_once_keep_the_hourly_limits(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path, OLLAMA_MAX_CALLS_PER_HOUR="40", OPENROUTER_MAX_CALLS_PER_HOUR="30")
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            results = await settled([pool.ask("Hello") for _ in range(200)])
+        refused = [result for result in results if isinstance(result, Refused)]
+        assert len(refused) == 30
+        assert all(one.report.attempts == () and one.report.retry_at is not None for one in refused)
+        assert all(isinstance(result, Answer) for result in results if result not in refused)
+
+    asyncio.run(run())
+    assert world.served() == {**dict.fromkeys(OLLAMA, 40), **dict.fromkeys(OPENROUTER, 30)}
+    world.check_books()
+
+
+def test_two_hundred_at_once_keep_the_budget(sandbox: Sandbox, tmp_path: Path) -> None:
+    bound, admitted = (Decimal(15) * 261 + Decimal(75) * 100) / 1_000_000, 37
+    budget = bound * admitted + bound / 2
+    world = World(sandbox, tmp_path, OLLAMA_DAILY_BUDGET=str(budget), OPENROUTER_FALLBACK="false")
+    highest: list[Decimal] = []
+
+    async def watch() -> None:
+        while True:
+            if world.path.exists():
+                highest.append(world.committed)
+            await asyncio.sleep(0.001)
+
+    async def run() -> None:
+        watching = asyncio.create_task(watch())
+        async with world.pool() as pool:
+            asks = [pool.ask("Hello", model=UNPRICED, max_output_tokens=100) for _ in range(200)]
+            results = await settled(asks)
+        watching.cancel()
+        answers = [result for result in results if isinstance(result, Answer)]
+        assert len(answers) == admitted
+        assert {(answer.cost_usd, answer.cost_source, answer.charged_usd) for answer in answers} == {
+            (None, "unknown", bound)
+        }
+        assert all(isinstance(result, Refused) for result in results if result not in answers)
+
+    asyncio.run(run())
+    assert sum(world.served().values()) == admitted
+    assert world.committed == bound * admitted
+    assert max(highest) <= budget
+    world.check_books()
+
+
+def test_two_hundred_at_once_through_trouble(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whatever fails, each attempt is in a report, in the ledger and in the providers' own log exactly once."""
+    sandbox.add("OLLAMA_API_KEY=500:12", "OLLAMA_API_KEY_2=drop:7", "ollama=lost:5", "ollama=cut:6", "ollama=429:1")
+    sandbox.add("OPENROUTER_API_KEY_1=429retry=60:1", "OPENROUTER_API_KEY_2=402:1", "openrouter=errormid:9")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            asks = [pool.answer(question(f"Number {number}", {})) for number in range(200)]
+            reports = await asyncio.gather(*asks)
+        attempts = [attempt for report in reports for attempt in report.attempts]
+        failed = [attempt for attempt in attempts if attempt.outcome is not OutcomeKind.ANSWERED]
+        assert (world.sums.calls, world.sums.errors) == (len(attempts), len(failed))
+        assert len(failed) > 20
+        assert Counter(attempt.key for attempt in attempts) == world.served()
+        answers = [report for report in reports if isinstance(report, Answer)]
+        assert all(
+            answer.text.endswith(f"You said: Number {n}") for n, answer in enumerate(reports) if answer in answers
+        )
+        cuts = [report for report in reports if isinstance(report, NoAnswer) and report.code == "cut"]
+        assert len(cuts) == Counter(attempt.outcome for attempt in attempts)[OutcomeKind.CUT] > 0
+        assert world.sums.cost_usd == sum(a.charged_usd for a in answers) + world.sums.unconfirmed_usd
+
+    asyncio.run(run())
+    world.check_books()
+
+
+def test_one_wrong_question_does_not_spoil_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
+    """They share writes of the state: what is wrong with one belongs to whoever asked it."""
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            wrong = {7, 40, 41, 99}
+            asks = [pool.ask("Hello", pillar="nobody" if n in wrong else None) for n in range(100)]
+            results = await asyncio.gather(*asks, return_exceptions=True)
+        assert {n for n, result in enumerate(results) if isinstance(result, UsageError)} == wrong
+        assert {n for n, result in enumerate(results) if isinstance(result, Answer)} == set(range(100)) - wrong
+
+    asyncio.run(run())
+    world.check_books()
+
+
+def test_two_pools_in_two_processes_share_one_state(sandbox: Sandbox, tmp_path: Path) -> None:
+    script = """
+import asyncio
+from lollmsbot_keys.pool import KeyPool
+async def run():
+    async with KeyPool.open() as pool:
+        print(len(await asyncio.gather(*(pool.ask("Hello") for _ in range(60)))))
+asyncio.run(run())
+"""
+    world = World(sandbox, tmp_path)
+    other = start([sys.executable, "-c", script], world.env)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            await asyncio.gather(*(pool.ask("Hello") for _ in range(60)))
+
+    asyncio.run(run())
+    done = finished(other)
+    assert (done.stdout, done.stderr) == ("60\n", "")
+    assert world.served() == dict.fromkeys(OLLAMA, 60)
+    world.check_books()
+
+
+# Streams
+
+
+def test_a_stream_gives_the_pieces_and_then_the_answer(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            stream = pool.stream("Hello", pillar="soul")
+            pieces = [piece async for piece in stream]
+        assert len(pieces) > 1
+        assert stream.answer is not None
+        assert stream.answer.text == "".join(pieces)
+        assert stream.answer.pillar == "soul"
+
+    asyncio.run(run())
+    world.check_books()
+
+
+def test_a_stream_that_is_cut_gives_what_came_and_then_raises(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add("ollama=cut:1")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        pieces: list[str] = []
+
+        async def listen(pool: KeyPool) -> None:
+            async for piece in pool.stream("Hello"):
+                pieces.append(piece)  # noqa: PERF401  what came before the exception is the point
+
+        async with world.pool() as pool:
+            with pytest.raises(AnswerCut) as cut:
+                await listen(pool)
+        assert "".join(pieces) == cut.value.report.text != ""
+
+    asyncio.run(run())
+    assert len(sandbox.chats()) == 1, "nothing is sent again"
+    world.check_books()
+
+
+@pytest.mark.parametrize("then", ["the pool stays open", "the pool is closed at once"])
+def test_a_stream_that_is_left_early_is_charged_and_leaves_no_hold(
+    slow_sandbox: Sandbox, tmp_path: Path, then: str
+) -> None:
+    world = World(slow_sandbox, tmp_path)
+    held: list[Decimal] = []
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            async for _ in pool.stream("Hello"):
+                held.extend(hold.amount_usd for hold in world.written.holds.values())
+                break
+            if then == "the pool stays open":
+                await until(lambda: world.written.holds == {}, "the end of the hold")
+
+    asyncio.run(run())
+    assert len(slow_sandbox.chats()) == 1
+    assert (world.sums.calls, world.sums.unconfirmed_usd) == (1, held[0])
+    assert held[0] > 0
+    world.check_books()
+
+
+# Cancelled
+
+
+def test_cancelling_at_random_moments_leaks_no_hold(slow_sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(slow_sandbox, tmp_path)
+    chance = random.Random(11)  # noqa: S311  when to cancel, not a secret
+
+    async def ask(pool: KeyPool, seconds: float) -> Answer | None:
+        try:
+            async with asyncio.timeout(seconds):
+                return await pool.ask("Hello")
+        except TimeoutError:
+            return None
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            results = await asyncio.gather(*(ask(pool, chance.uniform(0, 1.2)) for _ in range(120)))
+            await until(lambda: world.written.holds == {}, "the end of all holds")
+            answers = [result for result in results if result is not None]
+            assert 0 < len(answers) < 120
+            assert world.sums.calls - world.sums.errors >= len(answers), "a whole answer may have come too late"
+            assert len(slow_sandbox.chats()) <= world.sums.calls <= 120
+            assert world.sums.cost_usd >= sum(a.charged_usd for a in answers) + world.sums.unconfirmed_usd
+            assert world.sums.unconfirmed_usd > 0
+            assert (await pool.ask("Hello again")).text.endswith("Hello again")
+
+    asyncio.run(run())
+    assert world.written.holds == {}
+
+
+def test_cancelling_before_the_call_is_sent_costs_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            for turns in range(12):
+                work = asyncio.create_task(pool.ask("Hello"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                work.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await work
+                if world.path.exists():
+                    assert world.written.holds == {}
+
+    asyncio.run(run())
+    assert len(sandbox.chats()) <= calls(world.written if world.path.exists() else Snapshot())
+
+
+def test_a_waiting_question_that_is_cancelled_leaves_the_queue(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add("ollama=429retry=300", "openrouter=429retry=300")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            asks = [asyncio.create_task(pool.ask("Hello", wait=timedelta(hours=1))) for _ in range(5)]
+            await until(lambda: world.path.exists() and len(world.written.waiters) == 5, "a queue")
+            for ask in asks:
+                ask.cancel()
+            await asyncio.gather(*asks, return_exceptions=True)
+            assert world.written.waiters == {}
+
+    asyncio.run(run())
+    world.check_books()
+
+
+def test_twenty_that_wait_are_all_served_when_the_keys_come_free(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add(*(f"{key}=429retry=1:1" for key in (*OLLAMA, *OPENROUTER)))
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            asks = (pool.ask(f"Number {n}", wait=timedelta(minutes=2)) for n in range(20))
+            answers = await asyncio.gather(*asks)
+        assert len({answer.text.rpartition(" ")[2] for answer in answers}) == 20
+
+    asyncio.run(run())
+    world.check_books()
+
+
+# No answer
+
+
+def test_refused_says_why_and_when_and_sends_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path, OLLAMA_DAILY_BUDGET="0", OPENROUTER_DAILY_BUDGET="0")
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            with pytest.raises(Refused, match="over_budget") as refused:
+                await pool.ask("Hello")
+            assert refused.value.report.attempts == ()
+            assert (refused.value.exit, refused.value.code) == (4, "refused")
+
+    asyncio.run(run())
+    assert sandbox.chats() == ()
+
+
+def test_all_failed_tells_of_every_attempt(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add("ollama=503", "openrouter=429retry=90")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        before = utc_now()
+        async with world.pool() as pool:
+            with pytest.raises(AllFailed) as failed:
+                await pool.ask("Hello")
+        report = failed.value.report
+        assert type(failed.value) is AllFailed
+        assert Counter(attempt.key for attempt in report.attempts) == world.served()
+        assert {attempt.status for attempt in report.attempts} == {503, 429}
+        assert report.retry_at is not None
+        assert timedelta(seconds=80) < report.retry_at - before < timedelta(seconds=100)
+
+    asyncio.run(run())
+    assert world.sums.cost_usd == 0
+    world.check_books()
+
+
+# Limits and sums
+
+
+def test_reset_limits_clears_what_keeps_keys_out_and_no_money(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add("OLLAMA_API_KEY@any=401:2", "OLLAMA_API_KEY_2=429:1")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            assert (await pool.ask("Hello")).key in OPENROUTER
+            assert (await pool.ask("Hello")).key in OPENROUTER
+            spent = world.sums
+            with pytest.raises(UsageError, match="OLLAMA_API_KEY_2"):
+                await pool.reset_limits(["OLLAMA_API_KEY_3"])
+            cleared = await pool.reset_limits(["OLLAMA_API_KEY"])
+            assert cleared.keys == {"OLLAMA_API_KEY"}
+            assert world.written.disabled == {}
+            assert (await pool.ask("Hello")).key == "OLLAMA_API_KEY"
+            assert world.written.cooldowns, "the other key was not named"
+            await pool.reset_limits()
+            assert world.written.cooldowns == {}
+            assert {(await pool.ask("Hello")).key for _ in range(2)} == set(OLLAMA)
+            assert world.sums.calls == spent.calls + 3
+            assert world.sums.cost_usd > spent.cost_usd > 0
+
+    asyncio.run(run())
+    world.check_books()
+
+
+def test_the_daily_summary_is_the_ledger(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add("OLLAMA_API_KEY=429:1")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            answers = [await pool.ask("Hello") for _ in range(4)]
+            summary = await pool.daily_summary()
+        assert summary.total == world.sums
+        assert summary.total.calls == 5
+        rows = {row.key: row for row in summary.keys}
+        assert (rows["OLLAMA_API_KEY"].sums.calls, rows["OLLAMA_API_KEY"].sums.errors) == (1, 1)
+        aside = rows["OLLAMA_API_KEY"].set_aside
+        assert aside is not None
+        assert aside.reason is Reason.COOLING_DOWN
+        assert rows["OLLAMA_API_KEY_2"].set_aside is None
+        assert sum(row.today_usd for row in summary.providers) == sum(answer.charged_usd for answer in answers)
+        assert {answer.key for answer in answers} == {"OLLAMA_API_KEY_2"}
+
+    asyncio.run(run())
+
+
+# A disk that fails
+
+
+class Saboteur(Listener):
+    """Blocks the place where the state would be written, as soon as the answer begins; hears what is said of it."""
+
+    def __init__(self, state: Path) -> None:
+        self.blocked = state.with_name(f".{state.name}.{os.getpid()}.new")
+        self.notices: list[str] = []
+        self.attempts: list[Attempt] = []
+
+    def text(self, piece: str) -> None:
+        assert piece
+        (self.blocked / "occupied").mkdir(parents=True, exist_ok=True)
+
+    def attempt(self, attempt: Attempt) -> None:
+        self.attempts.append(attempt)
+
+    def notice(self, message: str) -> None:
+        self.notices.append(message)
+
+
+def test_an_answer_is_delivered_even_if_it_cannot_be_booked(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        saboteur = Saboteur(world.path)
+        async with world.pool() as pool:
+            report = await pool.answer(question("Hello", {}), saboteur)
+            assert isinstance(report, Answer)
+            assert "stays booked" in " ".join(saboteur.notices)
+            assert [attempt.outcome for attempt in saboteur.attempts] == [OutcomeKind.ANSWERED]
+            (held,) = world.written.holds.values()
+            with pytest.raises(StateError, match="Cannot write"):
+                await pool.ask("Hello")
+            assert len(sandbox.chats()) == 1, "no paid call without a hold"
+            shutil.rmtree(saboteur.blocked)
+            await pool.ask("Hello")
+        assert world.written.holds == {held.id: held}, "its process lives: the hold counts, and lapses with it"
+        assert world.committed > held.amount_usd
+
+    asyncio.run(run())

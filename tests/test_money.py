@@ -1,0 +1,165 @@
+"""Prices, bounds and charges: exact, never another seller's, never too low."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lollmsbot_keys.core import money
+from lollmsbot_keys.core.catalogue import Price, Provider
+from lollmsbot_keys.core.charging import Charge, charge, unconfirmed
+from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
+from lollmsbot_keys.core.record import Answered, Cooled, Settled, Stumbled
+from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, Usage
+from lollmsbot_keys.core.request import Candidate, Reach, Reason, Rule
+from lollmsbot_keys.core.state import Hold, Scope, Snapshot, Spender
+from tests.strategies import CONFIG, DAY, FREE_MODELS, HOUR, ME, MINUTE, NOW, TODAY, spent
+
+KIMI = Price(Decimal("0.60"), Decimal("3.00"))
+HELD = Decimal("0.05")
+OLLAMA, OPENROUTER, LOCAL = Provider.OLLAMA, Provider.OPENROUTER, Provider.LOCAL
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "price"),
+    [
+        (OLLAMA, "kimi", KIMI),
+        (OLLAMA, "kimi:cloud", KIMI),
+        (OPENROUTER, "moon/kimi", Price(Decimal("0.50"), Decimal("3.30"))),
+        (OPENROUTER, "moon/kimi-2", None),  # Ollama's price for the same model is not OpenRouter's
+        (OLLAMA, "plain:8b", None),
+        (OPENROUTER, "lama:free", money.GIVEN_AWAY),
+        (OPENROUTER, "anything:free", money.GIVEN_AWAY),
+        (OPENROUTER, FREE_MODELS[1], money.GIVEN_AWAY),
+        (OLLAMA, "anything:free", None),
+        (LOCAL, "kimi", money.GIVEN_AWAY),
+    ],
+)
+def test_what_a_seller_asks(provider: Provider, model: str, price: Price | None) -> None:
+    found = money.price_of(CONFIG, provider, model)
+    assert found == price
+
+
+def test_costs_are_exact() -> None:
+    assert money.cost(Price(Decimal("0.1"), Decimal("0.2")), 3, 3) == Decimal("0.0000009")
+    assert money.cost(KIMI, 1_000_000, 1_000_000) == Decimal("3.60")
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=40), st.integers(1, 8192), st.integers(0, 8192), st.integers(0, 256))
+def test_no_answer_within_its_cap_costs_more_than_the_bound(text: str, cap: int, used: int, template: int) -> None:
+    """A token is at least one byte of the prompt; the provider's template adds some."""
+    size = len(text.encode("utf-8", "replace"))
+    assert money.cost(KIMI, size + template, min(used, cap)) <= money.bound(KIMI, size, cap)
+
+
+def usage(prompt: int, completion: int, cost: str | None = None) -> Usage:
+    return Usage(prompt, completion, None if cost is None else Decimal(cost))
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "price", "amount", "told", "source"),
+    [
+        ("the provider's own figure wins", usage(1000, 1000, "0.009"), KIMI, "0.009", "0.009", "provider"),
+        ("also where it is above the bound", usage(1000, 1000, "0.09"), KIMI, "0.09", "0.09", "provider"),
+        ("else tokens at the dated price", usage(1000, 1000), KIMI, "0.0036", "0.0036", "estimate"),
+        ("zero is not believed of a model with a price", usage(1000, 1000, "0"), KIMI, "0.0036", "0.0036", "estimate"),
+        ("nor of one whose price nobody knows", usage(1000, 1000, "0"), None, "0.05", None, "unknown"),
+        ("it is where nothing was used", usage(0, 0, "0"), KIMI, "0", "0", "provider"),
+        ("and where the model is given away", usage(9, 9, "0"), money.GIVEN_AWAY, "0", "0", "provider"),
+        ("given away without a figure", usage(9, 9), money.GIVEN_AWAY, "0", "0", "estimate"),
+        ("an unknown price is the bound, never zero", usage(9, 9), None, "0.05", None, "unknown"),
+        ("a price without tokens is no estimate", usage(0, 0), KIMI, "0.05", None, "unknown"),
+        ("nor is no usage at all", None, KIMI, "0.05", None, "unknown"),
+        ("an unknown price with a figure", usage(9, 9, "0.01"), None, "0.01", "0.01", "provider"),
+    ],
+)
+def test_what_an_answer_is_booked_at(
+    name: str, used: Usage | None, price: Price | None, amount: str, told: str | None, source: str
+) -> None:
+    booked = charge(OPENROUTER, used, price, HELD)
+    assert booked[:3] == (Decimal(amount), None if told is None else Decimal(told), source), name
+    assert not booked.unconfirmed
+
+
+def test_local_calls_cost_nothing_whatever_they_say() -> None:
+    assert charge(LOCAL, usage(9, 9, "3"), KIMI, HELD) == Charge(Decimal(0), Decimal(0), "local")
+    assert unconfirmed(HELD, LOCAL) == Charge(Decimal(0), Decimal(0), "local")
+
+
+# --- what a finished attempt means ---
+
+CANDIDATE = Candidate("R1", OPENROUTER, "moon/kimi", ("https://openrouter.ai/api/v1",), Rule.EQUIVALENT, KIMI, HELD)
+HOLD = Hold("h", ME, NOW, NOW + HOUR, TODAY, "R1", OPENROUTER, "moon/kimi", "", HELD)
+PAIR = Scope(Reach.KEY_AND_MODEL, OPENROUTER, "R1", model="moon/kimi")
+
+
+def finished(failure: Failure | None, used: Usage | None = None) -> Finished:
+    kind = failure.kind if failure else OutcomeKind.ANSWERED
+    return Finished(CANDIDATE, HOLD, Outcome(kind, failure=failure, usage=used), timedelta(seconds=1), failover=True)
+
+
+REFUSED = Failure(OutcomeKind.RATE_LIMITED, Reach.ACCOUNT, NOW + HOUR, "Retry-After", "slow down")
+DROPPED = Failure(OutcomeKind.DROPPED, Reach.KEY_AND_MODEL, stumble=True, billing=Billing.POSSIBLY)
+
+
+@pytest.mark.parametrize(
+    ("name", "ended", "amount", "unsure"),
+    [
+        ("a refusal costs nothing", finished(REFUSED), "0", False),
+        ("what may have been billed is charged in full", finished(DROPPED), "0.05", True),
+        ("unless the provider told what it cost", finished(DROPPED, usage(9, 9, "0.002")), "0.002", False),
+        ("a zero from the provider does not make it sure", finished(DROPPED, usage(9, 9, "0")), "0.05", True),
+        ("an answer", finished(None, usage(9, 9, "0.001")), "0.001", False),
+    ],
+)
+def test_what_an_attempt_is_booked_at(name: str, ended: Finished, amount: str, unsure: bool) -> None:  # noqa: FBT001
+    booked = charge_for(ended)
+    assert (booked.amount_usd, booked.unconfirmed) == (Decimal(amount), unsure), name
+
+
+def test_what_is_recorded_of_an_attempt() -> None:
+    def events(ended: Finished) -> list[object]:
+        settled, *health = events_of(ended, charge_for(ended), CONFIG.cooldowns, NOW)
+        assert isinstance(settled, Settled)
+        assert (settled.hold_id, settled.failover) == ("h", True)
+        assert settled.failed is (ended.outcome.failure is not None)
+        return list(health)
+
+    assert events(finished(None)) == [Answered(PAIR)]
+    (cooled,) = events(finished(REFUSED))
+    assert isinstance(cooled, Cooled)
+    assert (cooled.cooldown.scope.reach, cooled.cooldown.reason) == (Reach.ACCOUNT, Reason.COOLING_DOWN)
+    assert (cooled.cooldown.until, cooled.cooldown.source) == (NOW + HOUR, "Retry-After")
+    (stumbled,) = events(finished(DROPPED))
+    assert isinstance(stumbled, Stumbled)
+    assert (stumbled.cooldown.scope, stumbled.cooldown.until) == (PAIR, NOW + 5 * MINUTE)
+    assert events(finished(REFUSED._replace(until=NOW))) == [], "a moment that is over cools nothing"
+    assert events(finished(REFUSED._replace(until=None))) == []
+    (no_credit,) = events(finished(REFUSED._replace(kind=OutcomeKind.NO_CREDIT)))
+    assert isinstance(no_credit, Cooled)
+    assert no_credit.cooldown.reason is Reason.NO_CREDIT
+
+
+# --- what a budget has to cover ---
+
+
+def test_committed_is_what_was_closed_what_is_open_and_what_is_held() -> None:
+    spender = Spender(OPENROUTER, "R1")
+    snapshot = Snapshot(
+        days=spent({"R1": "1.00", "O1": "7"}),
+        closed={TODAY: {spender: Decimal("0.25")}, TODAY - DAY: {spender: Decimal(90)}},
+        holds={
+            "a": HOLD,
+            "lapsed": HOLD._replace(id="lapsed", lapsed=True),  # already among what is open
+            "yesterday": HOLD._replace(id="yesterday", day=TODAY - DAY),
+        },
+    )
+    totals = money.committed(snapshot, TODAY)
+    assert totals == {spender: Decimal("1.30"), Spender(OLLAMA, "O1"): Decimal(7)}
+    assert money.of_provider(totals, OPENROUTER) == Decimal("1.30")
+    assert money.of_provider(totals, LOCAL) == 0
