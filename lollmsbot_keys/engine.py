@@ -67,18 +67,18 @@ class Engine:
         state_path = environment.state_path(state)
         loaded = load(config, environment, compiled_path(state_path))
         warnings = list(loaded.warnings)
-        secrets = Secrets(
-            loaded.config.keys,
-            environment.variables,
-            loaded.path.parent,
-            state_path.with_name("fingerprint.key"),
-            create_key=create,
-        )
         file = StateFile(
             state_path,
             keeper=Housekeeping(loaded.config.timezone, loaded.config.cooldowns.longest),
             clock=clock,
             warn=warnings.append,
+        )
+        secrets = Secrets(
+            loaded.config.keys,
+            environment.variables,
+            loaded.path.parent,
+            file.path.with_name("fingerprint.key"),
+            create_key=create,
         )
         return cls(loaded.config, file, secrets, environment, clock, warnings)
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 
 from typer.testing import CliRunner
 
-from lollmsbot_keys.cli.app import app
+from lollmsbot_keys.cli.app import build
 from lollmsbot_keys.core.state import Cell, CellKey, Snapshot
 from lollmsbot_keys.edges.state_codec import decode
 from lollmsbot_keys.sandbox import Fault, Sandbox
@@ -75,7 +75,7 @@ class Lab:
 
     def quick(self, *args: str) -> Ended:
         """In this process, where one of its own would add nothing but time."""
-        done = CliRunner().invoke(app, list(args), env=self.env, prog_name="lbk")
+        done = CliRunner().invoke(build(args), list(args), env=self.env, prog_name="lbk")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ended(done.exit_code, done.stdout, done.stderr)
@@ -183,7 +183,8 @@ class Listener:
 
     def __init__(self, answer: Answerer, address: str = "127.0.0.1") -> None:
         self.heard: list[Heard] = []
-        heard = self.heard
+        self.answer = answer
+        here = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -194,8 +195,8 @@ class Listener:
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 request = Heard(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-                heard.append(request)
-                status, headers, chunks = answer(request)
+                here.heard.append(request)
+                status, headers, chunks = here.answer(request)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

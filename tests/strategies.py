@@ -29,7 +29,7 @@ from lollmsbot_keys.core.catalogue import (
     Role,
     Routing,
 )
-from lollmsbot_keys.core.request import EMPTY, Candidate, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
+from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import (
     Account,
@@ -196,7 +196,8 @@ def _all_scopes() -> Iterable[Scope]:
             yield from (Scope(Reach.KEY_AND_MODEL, provider_of(key), key, secret, model=m) for m in MODEL_NAMES)
 
 
-scopes = st.sampled_from(sorted(_all_scopes(), key=repr))
+_by_reach = [[scope for scope in _all_scopes() if scope.reach is reach] for reach in Reach]
+scopes = st.one_of(*(st.sampled_from(group) for group in _by_reach if group))
 key_names = st.sampled_from(KEY_NAMES)
 secrets = st.sampled_from(["current", "old", ""])
 texts = st.sampled_from(["", "a", "\u00e9", "\ud800", "(other)", '"'])
@@ -431,5 +432,24 @@ def worlds(draw: st.DrawFn) -> World:
     return World(draw(requests(config.keys)), config, draw(snapshots()), draw(all_facts()))
 
 
-def labels(candidates: Iterable[Candidate]) -> list[str]:
-    return [candidate.label for candidate in candidates]
+_asked = [Request(), Request(model="kimi"), Request(model="moon/kimi"), Request(pillar="soul"), Request(free=True)]
+_whole_key = {
+    key: st.sampled_from([key_scope(key), Scope(Reach.ACCOUNT, provider_of(key), account=f"{key}#{fingerprint(key)}")])
+    for key in KEY_NAMES
+}
+_marks = st.lists(st.builds(lambda mark, ends_in: mark._replace(since=NOW, until=NOW + ends_in), cooldowns(), _lengths))
+
+
+@st.composite
+def exhausted_worlds(draw: st.DrawFn) -> World:
+    """A sound configuration of which many keys are out, each for another time and reason."""
+    spared, refused = draw(st.sets(key_names, max_size=3)), draw(st.sets(key_names, max_size=2))
+    marks = [cooling(draw(_whole_key[key]), ends_in=draw(_lengths)) for key in KEY_NAMES if key not in spared]
+    snapshot = Snapshot(
+        cooldowns=by_scope(*draw(_marks), *marks),
+        hours={key: {minute_of(NOW) - draw(st.integers(0, 60)): 200} for key in draw(st.sets(key_names, max_size=3))},
+        disabled={key: Disabled(fingerprint(key), NOW) for key in refused},
+        days=draw(st.sampled_from([EMPTY, spent({"O1": "50"}), spent({"R1": "20"}), spent({"O1": "50", "R1": "20"})])),
+    )
+    config = CONFIG._replace(timezone=draw(st.sampled_from(ZONES)))
+    return World(draw(st.sampled_from(_asked)), config, snapshot)

@@ -126,9 +126,10 @@ def test_what_openrouter_is_told(privacy: str | None, denies: bool, tmp_path: Pa
         assert here.ask("-m", ROUTED, *options)["provider"] == "openrouter"
         (entry,) = here.sandbox.chats()
         assert entry.preferences.get("data_collection") == ("deny" if denies else None)
-        assert set(entry.preferences["max_price"]) == {"prompt", "completion", "request"}
+        most: Json = entry.preferences["max_price"]
+        assert set(most) == {"prompt", "completion", "request"}
         bound = here.candidate(ROUTERS[0], ROUTED, "-m", ROUTED)["estimated_cost_usd"]
-        assert float(entry.preferences["max_price"]["completion"]) * 4096 / 1e6 <= bound
+        assert float(most["completion"]) * 4096 / 1e6 <= bound
 
 
 def test_the_first_free_model_at_medium_is_announced_once(tmp_path: Path) -> None:
@@ -142,7 +143,9 @@ def test_the_first_free_model_at_medium_is_announced_once(tmp_path: Path) -> Non
 
 
 def test_netrc_is_ignored(tmp_path: Path) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login someone password from-netrc\ndefault login a password b\n")
+    (tmp_path / ".netrc").write_text(
+        "machine 127.0.0.1 login someone password from-netrc\ndefault login a password b\n"
+    )
     (tmp_path / ".netrc").chmod(0o600)
 
     def answer(heard: Heard) -> tuple[int, Mapping[str, str], list[bytes]]:
@@ -215,6 +218,8 @@ def test_critical_refuses_an_ollama_on_another_address(tmp_path: Path) -> None:
         for host in (f"http://{own_address()}:{server.port}", f"{own_address()}:{server.port}", "192.0.2.1"):
             done = here.run("ask", "my diary", "--privacy", "critical", "-m", LOCAL, OLLAMA_HOST=host)
             assert (done.code, done.out) == (4, "")
+            planned = here.run("route", "--json", "--privacy", "critical", "-m", LOCAL, OLLAMA_HOST=host)
+            assert (planned.code, planned.document["decision"]) == (4, None)
         assert server.heard == []
         assert here.sandbox.requests == ()
 

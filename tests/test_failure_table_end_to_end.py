@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,8 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.wire import Cut, Reply, json_reply
+from lollmsbot_keys.sandbox.wire import Cut, Pause, Reply, json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, lab
+from tests.support import start_lbk
 
 HOUR, DAY = 3_600, 86_400
 ALIKE = f"moonshotai/{SERVED}"
@@ -320,12 +323,19 @@ def test_a_dead_endpoint_is_passed_over_within_one_attempt(tmp_path: Path) -> No
 
 
 def test_a_cooldown_only_grows(tmp_path: Path) -> None:
+    """Of two calls on their way the later news names the sooner time."""
     options = ("--model", SERVED, "--key", OLLAMA)
-    late = Reply(429, (b'{"error":"limit"}',), (("Content-Type", "application/json"), ("Retry-After", "900")))
-    with lab(tmp_path, Fault.raw(OLLAMA, late)) as here:
+    body, kind = b'{"error":"limit"}', ("Content-Type", "application/json")
+    late = Reply(429, (Pause(2), body), (kind, ("Retry-After", "20")), len(body))
+    soon = Reply(429, (body,), (kind, ("Retry-After", "900")), len(body))
+    with lab(tmp_path, Fault.raw(OLLAMA, late), Fault.raw(OLLAMA, soon)) as here:
+        slow = start_lbk(["ask", "--json", "hello", *options], here.env)
+        while not here.sandbox.chats():
+            assert slow.poll() is None
+            time.sleep(0.01)
         long = here.ask(*options)["attempts"][0]["cooldown_until"]
-        here.sandbox.add(Fault.raw(OLLAMA, late))
-        assert here.quick("ask", "--json", "hello", *options).code == 4
+        attempt = json.loads(slow.communicate(timeout=30)[0])["attempts"][0]
+        assert (attempt["outcome"], attempt["cooldown_until"]) == ("rate_limited", long)
         assert here.candidate(OLLAMA, SERVED, *options)["until"] == long
 
 

@@ -341,7 +341,7 @@ def test_reports_say_which_month_is_damaged(path: Path) -> None:
     folder = path.with_name("history")
     folder.mkdir()
     place = {"provider": "ollama", "key": "K", "model": "m", "pillar": ""}
-    cells = [
+    cells: list[object] = [
         7,
         None,
         [7],

@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -31,11 +33,12 @@ from lollmsbot_keys.core.request import Reason
 from lollmsbot_keys.core.state import Cell, Snapshot
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.state_codec import decode
+from lollmsbot_keys.edges.state_queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import StateError, UsageError
 from lollmsbot_keys.pool import KeyPool, Listener, question
 from lollmsbot_keys.sandbox import Sandbox
-from tests.support import PATIENCE_S, calls, finished, start, utc_now
+from tests.support import PATIENCE_S, calls, finished, opened, spending, spent, start, utc_now
 
 OLLAMA = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"
 OPENROUTER = "OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3"
@@ -365,20 +368,41 @@ def test_cancelling_before_the_call_is_sent_costs_nothing(sandbox: Sandbox, tmp_
 
 
 def test_a_waiting_question_that_is_cancelled_leaves_the_queue(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Also when it is cancelled just as its place is written down."""
     sandbox.add("ollama=429retry=300", "openrouter=429retry=300")
     world = World(sandbox, tmp_path)
 
     async def run() -> None:
         async with world.pool() as pool:
-            asks = [asyncio.create_task(pool.ask("Hello", wait=timedelta(hours=1))) for _ in range(5)]
-            await until(lambda: world.path.exists() and len(world.written.waiters) == 5, "a queue")
-            for ask in asks:
+            for number in range(8):
+                ask = asyncio.create_task(pool.ask("Hello", wait=timedelta(hours=1)))
+                while not (world.path.exists() and world.written.waiters):  # noqa: ASYNC110  a file tells, no event
+                    await asyncio.sleep(0.02 * (number % 2))
                 ask.cancel()
-            await asyncio.gather(*asks, return_exceptions=True)
-            assert world.written.waiters == {}
+                with pytest.raises(asyncio.CancelledError):
+                    await ask
+                assert world.written.waiters == {}
 
     asyncio.run(run())
     world.check_books()
+
+
+def test_what_was_asked_for_is_written_even_if_the_loop_ends(tmp_path: Path) -> None:
+    """A settlement that waits for a thread must not be forgotten when the program is interrupted."""
+    state = opened(tmp_path / "state.json")
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
+        busy = loop.run_in_executor(None, time.sleep, 0.3)
+        queue = StateQueue(state)
+        changes = [asyncio.create_task(queue.update(spending("0.01"))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert not busy.done()
+        assert not any(change.done() for change in changes)
+
+    asyncio.run(run())
+    assert spent(state.read()) == Decimal("0.03")
 
 
 def test_twenty_that_wait_are_all_served_when_the_keys_come_free(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def single_events(draw: st.DrawFn, snapshot: Snapshot) -> Event:
     return draw(st.sampled_from(events))
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.data(), snapshots())
 def test_the_same_event_twice_changes_nothing_more(data: st.DataObject, snapshot: Snapshot) -> None:
     event = data.draw(single_events(snapshot))
@@ -123,7 +123,7 @@ def test_an_answer_in_between_begins_the_row_anew() -> None:
     assert snapshot.cooldowns == {}
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.data(), snapshots())
 def test_no_event_but_a_reset_ends_a_cooldown_or_makes_it_shorter(data: st.DataObject, snapshot: Snapshot) -> None:
     event = data.draw(single_events(snapshot) | st.builds(Stumbled, cooldowns()))

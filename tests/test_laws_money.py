@@ -28,7 +28,7 @@ from tests.strategies import CONFIG, DAY, FACTS, HOUR, KEY_NAMES, LONGEST, MINUT
 T = TypeVar("T")
 
 # Tight enough that a few calls fill them: a call for `plain:8b` may cost 0.31 USD, one for `kimi` 0.012.
-TIGHT = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.70")))
+TIGHT = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.40")))
 TIGHT = with_settings(TIGHT, Provider.OPENROUTER, lambda it: it._replace(daily_budget_usd=Decimal("0.05")))
 TIGHT = with_key(TIGHT, "O2", lambda it: it._replace(daily_budget_usd=Decimal("0.02")))
 TIGHT = with_key(TIGHT, "R1", lambda it: it._replace(daily_budget_usd=Decimal("0.015")))
@@ -103,11 +103,20 @@ class Pool(RuleBasedStateMachine):
 
     # --- what happens ---
 
-    @rule(request=st.sampled_from(REQUESTS), owner=st.sampled_from(OWNERS), size=st.sampled_from([0, 2_000, 60_000]))
-    def ask(self, request: Request, owner: Owner, size: int) -> None:
+    @rule(
+        request=st.sampled_from(REQUESTS),
+        owner=st.sampled_from(OWNERS),
+        size=st.sampled_from([0, 2_000, 60_000]),
+        burst=st.integers(1, 4),
+    )
+    def ask(self, request: Request, owner: Owner, size: int, burst: int) -> None:
+        """One process that begins some calls of a kind."""
+        if owner not in self.dead:
+            for _ in range(burst):
+                self._ask(request, owner, size)
+
+    def _ask(self, request: Request, owner: Owner, size: int) -> None:
         self.count += 1
-        if owner in self.dead:
-            return
         claimant = Claimant(owner, f"h{self.count}", set(KEY_NAMES))
         sized = request._replace(prompt_bytes=size)
 

@@ -15,7 +15,6 @@ from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.ledger import MOST_CELLS, OTHER
 from lollmsbot_keys.core.money import committed
 from lollmsbot_keys.core.record import (
-    KEPT_AFTER_LAPSE,
     MOST_COOLDOWNS,
     Claimed,
     Cooled,
@@ -27,7 +26,7 @@ from lollmsbot_keys.core.record import (
 )
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Reach, Reason
-from lollmsbot_keys.core.state import CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
+from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
 from lollmsbot_keys.core.upkeep import SKEW, Housekeeping, upkeep
 from lollmsbot_keys.core.windows import calls_within_an_hour, minute_of
 from lollmsbot_keys.edges.state_codec import decode, encode
@@ -70,7 +69,7 @@ def keep(snapshot: Snapshot, now: datetime) -> Snapshot:
 # --- law 7: the codec, upkeep, size ---
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(snapshots())
 def test_what_is_read_equals_what_was_written(snapshot: Snapshot) -> None:
     read = decode(encode(snapshot))
@@ -114,7 +113,7 @@ def _year(models: int, calls: int) -> tuple[int, Snapshot]:
     return largest, snapshot
 
 
-@pytest.mark.parametrize(("models", "calls", "most"), [(2, 40, 16_000), (17, 200, 64_000)])
+@pytest.mark.parametrize(("models", "calls", "most"), [(2, 40, 16_000), (17, 100, 64_000)])
 def test_the_state_stays_small_over_400_days(models: int, calls: int, most: int) -> None:
     largest, snapshot = _year(models, calls)
     assert largest < most
@@ -178,8 +177,9 @@ def test_a_used_budget_is_never_fresh_again_after_a_step_there_and_back(step: ti
     snapshot = keep(snapshot, wrong)
     snapshot = record(snapshot, Claimed(hold("b", at=wrong), takes_turn=True), wrong)
     snapshot = keep(record(snapshot, settled("b", "0.02"), wrong), wrong)
-    snapshot = keep(snapshot, NOW)
-    today = Decimal("0.01") + (Decimal("0.02") if wrong.date() == NOW.date() else 0)
+    snapshot = record(keep(snapshot, NOW), Claimed(hold("c"), takes_turn=True), NOW)
+    snapshot = keep(keep(record(snapshot, settled("c", "0.03"), NOW), wrong), NOW)
+    today = Decimal("0.04") + (Decimal("0.02") if wrong.date() == NOW.date() else 0)
     spender = Spender(Provider.OLLAMA, "O1")
     assert committed(snapshot, NOW.date())[spender] == today
     assert committed(snapshot, wrong.date())[spender] == (today if wrong.date() == NOW.date() else Decimal("0.02"))

@@ -354,7 +354,7 @@ def test_interrupted_at_any_moment_no_hold_stays(sandbox: Sandbox, env: dict[str
     assert codes[130] > 0
     snapshot = state_of(env) if Path(env["LBK_STATE"]).exists() else Snapshot()
     assert snapshot.holds == {}
-    assert len(sandbox.chats()) <= calls(snapshot) == counted(snapshot) <= 8
+    assert len(sandbox.chats()) <= calls(snapshot) <= counted(snapshot) <= 8
 
 
 # Waiting for a key

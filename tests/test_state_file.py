@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -344,6 +345,28 @@ def test_a_folder_in_its_place_is_refused(rich: Path) -> None:
     assert rich.is_dir()
 
 
+@posix_only
+def test_a_pipe_in_its_place_is_refused_and_not_waited_for(rich: Path) -> None:
+    rich.unlink()
+    os.mkfifo(rich)
+    for use in (opened(rich).read, lambda: opened(rich).update(spending())):
+        with pytest.raises(StateError, match="not a regular file"):
+            use()
+    assert rich.is_fifo()
+
+
+@pytest.mark.parametrize("place", ["no/folder/state.json", "file/state.json"])
+def test_a_folder_that_cannot_be_made_stops_the_call(sandbox: Sandbox, tmp_path: Path, place: str) -> None:
+    (tmp_path / "no").write_text("a file")
+    (tmp_path / "file").write_text("a file")
+    env = {**sandbox.environment(tmp_path), "LBK_STATE": str(tmp_path / place)}
+    done = run_lbk(["ask", "Hello"], env)
+    assert done.returncode == 3, done.stderr
+    assert "Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sandbox.requests == ()
+
+
 def test_wrong_values_are_no_state(rich: Path) -> None:
     """A field of the wrong kind anywhere in the tree is damage, not a crash and not a zero."""
     tree = json.loads(rich.read_bytes())
@@ -400,13 +423,23 @@ def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(rich: Path) -> 
     assert [state.copy.name in warning for warning in warnings] == [True]
 
 
-def test_the_copy_is_as_new_as_the_state_when_that_shrinks(rich: Path) -> None:
-    """It is written over: what is left of a longer one must not count."""
+def test_what_is_left_of_a_longer_copy_does_not_count(rich: Path) -> None:
+    """It is written over: whoever is killed between writing and shortening leaves the end of the one before."""
     state = opened(rich)
-    for notices in (frozenset({"x" * 5000}), frozenset({"y"})):
-        state.update(lambda snapshot, _now: (snapshot._replace(notices=notices), None))  # noqa: B023  called at once
-        rich.unlink()
-        assert opened(rich).read().notices == notices
+    state.copy.write_bytes(rich.read_bytes() + b'","notices":["the end of a longer one"]}\n')
+    rich.unlink()
+    assert spent(state.read()) == Decimal("1.00")
+
+
+def test_a_shorter_copy_is_no_longer_than_the_state(rich: Path) -> None:
+    state = opened(rich)
+    for notice in ("x" * 5000, "y"):
+        state.update(partial(noticing, notice))
+        assert state.copy.read_bytes() == rich.read_bytes()
+
+
+def noticing(notice: str, snapshot: Snapshot, _now: datetime) -> tuple[Snapshot, None]:
+    return snapshot._replace(notices=frozenset({notice})), None
 
 
 def unable_to_write(argv: list[str]) -> list[str]:
@@ -598,6 +631,23 @@ def test_through_a_link_the_copy_is_found_beside_the_real_file(tmp_path: Path) -
     for damage in (lambda: target.write_bytes(b"{}"), target.unlink):
         damage()
         assert spent(opened(link).read()) == Decimal("1.00")
+
+
+@posix_only
+def test_through_a_link_and_without_it_is_the_same_state(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What is known of a key's secret is known by its fingerprint: the key of that must not depend on the way."""
+    sandbox.add("OLLAMA_API_KEY=429")
+    env = sandbox.environment(tmp_path)
+    state, link = Path(env["LBK_STATE"]), tmp_path / "links" / "state.json"
+    link.parent.mkdir()
+    link.symlink_to(state)
+    asked = run_lbk(["ask", "Hello"], {**env, "LBK_STATE": str(link)})
+    assert asked.returncode == 0, asked.stderr
+    assert link.is_symlink()
+    for path in (state, link):
+        routed = run_lbk(["route", "--key", "OLLAMA_API_KEY", "-q"], {**env, "LBK_STATE": str(path)})
+        assert routed.returncode == 4, routed
+    assert {file.name for file in link.parent.iterdir()} <= {"state.json", "state-config.cache.json"}
 
 
 @posix_only

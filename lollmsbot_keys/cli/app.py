@@ -14,8 +14,9 @@ from lollmsbot_keys.cli.boundary import Boundary
 from lollmsbot_keys.cli.options import ConfigOption, Files, StateOption
 
 EXIT_CODES = """\b
-Exit codes: 0 done; 1 done, and the answer is no; 2 usage; 3 configuration, state or secret unusable; 4 refused,
-nothing was sent; 5 tried, no answer; 70 a bug in lbk; 130 interrupted."""
+Exit codes: 0 done; 1 done, and the answer is no; 2 usage; 3 configuration,
+state or secret unusable; 4 refused, nothing was sent; 5 tried, no whole
+answer; 70 a bug in lbk; 130 interrupted."""
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -61,37 +62,39 @@ def before(
 def _ask(app: typer.Typer) -> None:
     from lollmsbot_keys.cli.ask import ask
 
-    app.command()(ask)
+    app.command(short_help="Send a prompt, with failover, and print the answer.")(ask)
 
 
 def _route(app: typer.Typer) -> None:
     from lollmsbot_keys.cli.route import route
 
-    app.command()(route)
+    app.command(short_help="Say which key would take a request now, and why.")(route)
 
 
 def _costs(app: typer.Typer) -> None:
     from lollmsbot_keys.cli.costs import costs
 
-    app.command()(costs)
+    app.command(short_help="Show what today's calls did and cost, and the budgets.")(costs)
 
 
 def _reset_limits(app: typer.Typer) -> None:
     from lollmsbot_keys.cli.reset_limits import reset_limits
 
-    app.command("reset-limits")(reset_limits)
+    app.command("reset-limits", short_help="Clear cooldowns and disabled marks.")(reset_limits)
 
 
 def _config(app: typer.Typer) -> None:
     from lollmsbot_keys.cli import config
 
-    app.add_typer(config.app)
+    app.add_typer(config.app, short_help="Show, explain, check or begin the configuration.")
 
 
 def _sandbox(app: typer.Typer) -> None:
     from lollmsbot_keys.cli import sandbox
 
-    app.command("sandbox", context_settings=sandbox.CONTEXT_SETTINGS)(sandbox.sandbox)
+    app.command(
+        "sandbox", short_help="Rehearse offline, with trouble on request.", context_settings=sandbox.CONTEXT_SETTINGS
+    )(sandbox.sandbox)
 
 
 COMMANDS = {

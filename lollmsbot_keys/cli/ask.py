@@ -41,7 +41,10 @@ def ask(
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", min=1, metavar="N", help="At most so many tokens out.")
     ] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", min=0.0, max=2.0, metavar="T")] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", min=0.0, max=2.0, metavar="T", help="How freely to choose words; 0: hardly."),
+    ] = None,
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="DURATION", help="The longest silence of one attempt.")
     ] = "120s",

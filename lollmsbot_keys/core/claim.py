@@ -77,7 +77,7 @@ def claim(
     plan = route(request, config, snapshot, facts, now, tried)
     choice = _first_not_queued_for(plan, wanted_before(snapshot, claimant.ticket))
     if choice is None:
-        whole = route(request, config, snapshot, facts, now) if tried else plan
+        whole = route(request, config, snapshot, facts, now) if tried and plan.untrusted is None else plan
         return snapshot, Nothing(whole, queued=plan.choice is not None)
     if choice.key is not None and choice.key not in claimant.opened:
         return snapshot, Locked(choice.key)

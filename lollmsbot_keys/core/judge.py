@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from lollmsbot_keys.core import money
-from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, is_cloud_name, match_name
+from lollmsbot_keys.core.catalogue import Config, Key, Price, Privacy, Provider, is_cloud_name, match_name
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Reason, SetAside
 from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, Spender, same_account, same_secret
 from lollmsbot_keys.core.trust import address, is_loopback, trusted
@@ -81,6 +82,25 @@ def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
             return False
 
 
+class Terms(NamedTuple):
+    """A model's price (`None`: nobody knows), the most this request can cost at it, and whether it is given away."""
+
+    price: Price | None
+    bound_usd: Decimal
+    free: bool
+
+
+class Holder(NamedTuple):
+    """A key's name (`None`: local), the fingerprint of its secret, and the account that is billed for it."""
+
+    key: str | None
+    fingerprint: str
+    account: str
+
+
+_NOBODY = Holder(None, "", "")
+
+
 class Bench:
     """Everything that judging the candidates of one request needs, worked out once."""
 
@@ -91,9 +111,34 @@ class Bench:
         self.committed = money.committed(snapshot, self.day)
         self.gone = Gone(snapshot, facts, now)
         self._spent = {provider: money.of_provider(self.committed, provider) for provider in config.providers}
+        self._terms: dict[tuple[Provider, str], Terms] = {}
+        self._holders: dict[str, Holder] = {}
         self._limits: dict[str, SetAside | None] = {}
         self._standings: dict[str, SetAside | None] = {}
         self._trusted: dict[Provider, bool] = {}
+
+    def terms(self, provider: Provider, model: str) -> Terms:
+        """What `model` can cost at `provider` for this request."""
+        known = self._terms.get((provider, model))
+        if known is None:
+            price = money.price_of(self.config, provider, model)
+            bound = money.bound(
+                price or self.config.routing.unknown_price, self.wish.prompt_bytes, self.wish.max_output_tokens
+            )
+            free = price is money.GIVEN_AWAY and provider is Provider.OPENROUTER
+            known = self._terms[provider, model] = Terms(price, bound, free)
+        return known
+
+    def holder(self, key: Key | None) -> Holder:
+        """Whose secret and account `key` stands for; nobody's for local."""
+        if key is None:
+            return _NOBODY
+        known = self._holders.get(key.name)
+        if known is None:
+            fingerprint = self.facts.secrets.get(key.name, "")
+            known = Holder(key.name, fingerprint, account_of(key, fingerprint, self.snapshot))
+            self._holders[key.name] = known
+        return known
 
     def verdict(self, candidate: Candidate, key: Key | None, off: str) -> SetAside | None:
         """Why `candidate` is set aside; `None` if it may be used. `off` names a switch that takes it out."""
@@ -172,21 +217,19 @@ class Bench:
 
     def _budgets(self, candidate: Candidate, key: Key) -> Iterator[SetAside]:
         settings = self.config.providers[key.provider]
-        caps = (
-            (settings.daily_budget_usd, self._spent[key.provider], f"providers.{key.provider}.daily_budget_usd"),
-            (
-                key.daily_budget_usd,
-                self.committed.get(Spender(key.provider, key.name), money.NOTHING),
-                f"keys.{key.name}.daily_budget_usd",
-            ),
-        )
-        for budget, spent, name in caps:
-            if budget is not None and candidate.bound_usd and spent + candidate.bound_usd > budget:
-                yield self._over(budget, spent, candidate.bound_usd, name)
+        bound = candidate.bound_usd
+        if not bound:
+            return
+        if settings.daily_budget_usd is not None and self._spent[key.provider] + bound > settings.daily_budget_usd:
+            yield self._over(settings.daily_budget_usd, self._spent[key.provider], bound, f"providers.{key.provider}")
+        if key.daily_budget_usd is not None:
+            spent = self.committed.get(Spender(key.provider, key.name), money.NOTHING)
+            if spent + bound > key.daily_budget_usd:
+                yield self._over(key.daily_budget_usd, spent, bound, f"keys.{key.name}")
 
-    def _over(self, budget: Decimal, spent: Decimal, bound: Decimal, name: str) -> SetAside:
+    def _over(self, budget: Decimal, spent: Decimal, bound: Decimal, table: str) -> SetAside:
         until = money.day_end(self.day, self.config.timezone) if bound <= budget else None
-        detail = f"{spent:.4f} spent or held, this call could cost {bound:.4f}, {name} is {budget}"
+        detail = f"{spent:.4f} spent or held, this call could cost {bound:.4f}, {table}.daily_budget_usd is {budget}"
         return SetAside(Reason.OVER_BUDGET, until, detail)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core import judge
 from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, Role, match_name
 from lollmsbot_keys.core.request import (
     Candidate,
@@ -208,6 +208,7 @@ class _Order:
     def _fallback(self, fallback: Role, off: str) -> Iterator[Option]:
         pin = self.config.key(fallback.key) if fallback.key else None
         provider = Provider.OPENROUTER if "/" in fallback.model else Provider.OLLAMA
+        off = off if provider is Provider.OPENROUTER else ""
         keys = self.config.keys_of(provider)
         start = keys.index(pin) if pin in keys else 0
         for key in keys[start:] + keys[:start]:
@@ -223,24 +224,21 @@ class _Order:
 
 
 def _candidate(option: Option, bench: judge.Bench) -> Candidate:
-    price = money.price_of(bench.config, option.provider, option.model)
     key = option.key
-    fingerprint = bench.facts.secrets.get(key.name, "") if key else ""
+    terms, holder = bench.terms(option.provider, option.model), bench.holder(key)
     candidate = Candidate(
-        key=key.name if key else None,
+        key=holder.key,
         provider=option.provider,
         model=option.model,
         endpoints=bench.config.providers[option.provider].endpoints,
         rule=option.rule,
-        price=price,
-        bound_usd=money.bound(
-            price or bench.config.routing.unknown_price, bench.wish.prompt_bytes, bench.wish.max_output_tokens
-        ),
-        free=price is money.GIVEN_AWAY and option.provider is Provider.OPENROUTER,
-        account=judge.account_of(key, fingerprint, bench.snapshot) if key else "",
-        fingerprint=fingerprint,
+        price=terms.price,
+        bound_usd=terms.bound_usd,
+        free=terms.free,
+        account=holder.account,
+        fingerprint=holder.fingerprint,
         takes_turn=option.takes_turn,
-        unproven=bench.wish.privacy is Privacy.CRITICAL and key is None,
+        unproven=key is None and bench.wish.privacy is Privacy.CRITICAL,
     )
     verdict = bench.verdict(candidate, key, option.off)
     return candidate if verdict is None else candidate._replace(set_aside=verdict)

@@ -102,5 +102,5 @@ def _role_name(request: Request, pillar: Pillar | None) -> str | None:
     if request.role is None:
         return next(iter(pillar.roles), None)
     if request.role not in pillar.roles:
-        raise UsageError(unknown(f"role of pillar {request.pillar}", request.role, pillar.roles))
+        raise UsageError(unknown(f"{request.pillar} role", request.role, pillar.roles))
     return request.role

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.request import Plan, Reason
 
 
@@ -24,6 +25,10 @@ def what_next(plan: Plan) -> str:
         return "No configured key has this model: see lbk route --help for --model and --key."
     if reasons == {Reason.NO_SECRET}:
         return "No key has a secret: lbk route says where each is looked for. To try lbk without one: lbk sandbox."
+    if plan.privacy is Privacy.CRITICAL:
+        return (
+            "Critical prompts need a model of this machine's own: name one with --model, or fetch it with ollama pull."
+        )
     if plan.retry_at is not None:
-        return "Wait for it with --wait, or see lbk route."
-    return "See lbk route for the whole plan."
+        return "lbk ask --wait DURATION waits for it; lbk reset-limits tries again now."
+    return "lbk route shows the whole plan."

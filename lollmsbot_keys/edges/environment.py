@@ -38,6 +38,12 @@ class Environment(NamedTuple):
         return self.get("GITHUB_ACTIONS") == "true"
 
     @property
+    def step_summary(self) -> Path | None:
+        """The file that a step of GitHub Actions may add Markdown to."""
+        named = self.get("GITHUB_STEP_SUMMARY")
+        return Path(named) if named is not None and self.github_actions else None
+
+    @property
     def no_color(self) -> bool:
         """Whether output must stay plain: `NO_COLOR` holds anything, or the terminal is `dumb`."""
         return self.get("NO_COLOR") is not None or self.get("TERM") == "dumb"

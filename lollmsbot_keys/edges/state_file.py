@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from errno import EINVAL
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -155,6 +156,8 @@ class StateFile:
     @staticmethod
     def _bytes(path: Path) -> bytes | None:
         try:
+            if not path.is_file() and path.exists():  # a pipe would never end, nor would /dev/zero
+                raise OSError(EINVAL, "it is not a regular file")
             return path.read_bytes()
         except FileNotFoundError:
             return None

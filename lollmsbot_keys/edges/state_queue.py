@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,9 +18,9 @@ T = TypeVar("T")
 
 
 class _Impossible(NamedTuple):
-    """The answer of a change that raised."""
+    """The answer of a change that could not be made."""
 
-    error: Exception
+    error: BaseException
 
 
 class StateQueue:
@@ -33,8 +34,8 @@ class StateQueue:
     async def update(self, change: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> T:
         """Apply `change` and return its answer, once it is on the disk.
 
-        A cancelled caller cannot take a change back: it happens or it does not, and `update` ends only when that is
-        known, with the answer if there is one, so that the caller can undo what it no longer wants.
+        A cancelled caller cannot take a change back: it is made all the same. Whoever would undo it then must shield
+        this from being cancelled, and wait for the answer.
 
         Raises:
             StateError: the state cannot be read or written.
@@ -49,20 +50,21 @@ class StateQueue:
     async def _write(self) -> None:
         while self._pending:
             batch, self._pending = self._pending, []
-            try:
-                answers = await asyncio.to_thread(self._state.update_all, [_alone(change) for change, _ in batch])
-            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to those who wait for it
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if future.done():
-                        continue
-                    if isinstance(answer, _Impossible):
-                        future.set_exception(answer.error)
-                    else:
-                        future.set_result(answer)
+            changes = [_alone(change) for change, _ in batch]
+            work = asyncio.get_running_loop().run_in_executor(None, self._state.update_all, changes)
+            while not work.done():
+                # Cancelled is this task only when its loop ends: what somebody asked for is written all the same.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({work})
+            error = work.exception()
+            answers = work.result() if error is None else [_Impossible(error)] * len(batch)
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if future.done():
+                    continue
+                if isinstance(answer, _Impossible):
+                    future.set_exception(answer.error)
+                else:
+                    future.set_result(answer)
 
 
 def _alone(

@@ -42,6 +42,8 @@ from lollmsbot_keys.errors import ConfigError, SecretError, StateError
 from lollmsbot_keys.pool.question import Listener, Question
 from lollmsbot_keys.pool.waiting import Queueing, Wait
 
+_LOCAL_PATIENCE = timedelta(seconds=2)
+"""A daemon on this machine answers at once, or is in no state to help."""
 _INTERRUPTED = Failure(OutcomeKind.INTERRUPTED, Reach.REQUEST, final=True, billing=Billing.POSSIBLY)
 
 
@@ -104,7 +106,7 @@ class Failover:
         if self._asked_local or plan.privacy is Privacy.CRITICAL or not all(map(is_on_loopback, endpoints)):
             return False
         self._asked_local = True
-        listed = await self._wire.list_models(Provider.LOCAL, endpoints)
+        listed = await self._wire.list_models(Provider.LOCAL, endpoints, _LOCAL_PATIENCE)
         if listed.problem:
             return False
         await asyncio.to_thread(self._engine.keep_list, Provider.LOCAL, listed.names)
@@ -326,7 +328,7 @@ class Failover:
         if sent:
             tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
             return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
-        unproven = [f"{attempt.model}: {attempt.detail}" for attempt in self._attempts]
+        unproven = [attempt.detail for attempt in self._attempts]
         why = "; ".join(unproven) or why_not(plan)
         return self._failed("refused", f"Nothing may take this now. {why}. {what_next(plan)}", plan.retry_at)
 

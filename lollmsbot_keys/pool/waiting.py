@@ -70,10 +70,9 @@ class Queueing:
         self._keys = keys
         if self.ticket is not None or self._deadline is None:
             return
-        ticket = os.urandom(8).hex()
+        self.ticket = os.urandom(8).hex()  # known before it is written: who is cancelled meanwhile gives it back too
         waiter = Waiter(self._owner, now, self._deadline + _LOOK_AGAIN, self._question.request.priority, keys)
-        await self._record(Waiting(ticket, waiter))
-        self.ticket = ticket
+        await self._record(Waiting(self.ticket, waiter))
 
     async def _record(self, event: Event) -> None:
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:

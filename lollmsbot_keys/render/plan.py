@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule
+from lollmsbot_keys.core.wording import what_next
 from lollmsbot_keys.render.terminal import grid, page, usd
 from lollmsbot_keys.render.times import until
 
@@ -33,7 +34,6 @@ _STYLE = {
     Reason.PRIVACY: "dim",
     Reason.PROVIDER_OFF: "dim",
 }
-DETAIL = 96
 
 
 def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
@@ -54,16 +54,19 @@ def _draw(out: Console, plan: Plan, now: datetime) -> None:
     else:
         out.print(Text(_nothing(plan, now), style="bold red"))
     out.print()
-    table = grid(["", "KEY", "MODEL", "STATE"], wraps=["MODEL", "STATE"])
+    table = grid(["", "KEY", "MODEL", "STATE"], wraps=["STATE"])
+    longest = 96 if out.width >= 120 else 48
     for candidate in plan.candidates:
         chosen = candidate is choice
         table.add_row(
             Text("→" if chosen else " ", style="green"),
             Text(candidate.label, style="bold" if chosen else ""),
             Text(clean_line(candidate.model)),
-            _state(candidate, now),
+            _state(candidate, now, longest),
         )
     out.print(table)
+    if choice is None:
+        out.print(Text(what_next(plan)))
     for notice in plan.notices:
         out.print(Text(f"Note: {clean_line(notice)}"))
 
@@ -79,10 +82,10 @@ def _nothing(plan: Plan, now: datetime) -> str:
         return f"{plan.untrusted.label} is next, but its endpoint is not trusted with a secret"
     if plan.retry_at is not None:
         return f"nothing may take this now; the first comes free {until(plan.retry_at, now)}"
-    return "nothing may take this, and no time will change that"
+    return "nothing can take this, and waiting will not help"
 
 
-def _state(candidate: Candidate, now: datetime) -> Text:
+def _state(candidate: Candidate, now: datetime, longest: int) -> Text:
     from rich.text import Text
 
     aside = candidate.set_aside
@@ -94,10 +97,10 @@ def _state(candidate: Candidate, now: datetime) -> Text:
     when = f" {until(aside.until, now)}" if aside.until is not None else ""
     text = Text(aside.reason.value + (f", back{when}" if when else ""), style=_STYLE.get(aside.reason, "red"))
     if aside.detail:
-        text.append(f" · {_shortened(clean_line(aside.detail))}", style="dim")
+        text.append(f" · {_shortened(clean_line(aside.detail), longest)}", style="dim")
     return text
 
 
-def _shortened(detail: str) -> str:
+def _shortened(detail: str, longest: int) -> str:
     """The beginning of a provider's sentence says enough here; `--json` has all of it."""
-    return detail if len(detail) <= DETAIL else f"{detail[: DETAIL - 1]}…"
+    return detail if len(detail) <= longest else f"{detail[: longest - 1]}…"

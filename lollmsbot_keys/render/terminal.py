@@ -9,6 +9,8 @@ from decimal import Decimal
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from lollmsbot_keys.core.cleaning import guard_workflow_commands
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -18,8 +20,10 @@ PIPE_WIDTH = 240
 
 
 @contextmanager
-def page(*, plain: bool) -> Iterator[Console]:
+def page(*, plain: bool, workflow: bool = False) -> Iterator[Console]:
     """A console whose page goes to stdout when it is complete. `plain` forbids colour and drawing on a terminal too.
+
+    With `workflow` no line of it is a command to GitHub's runner, wherever a line was broken.
 
     Not straight to stdout: Rich would fill every line of a table with blanks to its width, and end the process with
     its own exit code when nobody reads.
@@ -39,7 +43,8 @@ def page(*, plain: bool) -> Iterator[Console]:
         emoji=False,
         safe_box=True,
     )
-    sys.stdout.write("\n".join(line.rstrip() for line in drawn.getvalue().split("\n")))
+    text = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n"))
+    sys.stdout.write(guard_workflow_commands(text) if workflow else text)
 
 
 def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:

@@ -55,8 +55,8 @@ class KeyVerdict(StrEnum):
 class KeyCheck:
     """The result of a provider's free call that it refuses without a good key.
 
-    `facts` is the redacted JSON that came with it: balances, limits, whose key it is. `status` is `None` where no
-    reply came.
+    `facts` is the redacted JSON that came with it: balances, limits, whose key it is; `hints` are the headers that may
+    say when to come back. `status` is `None` where no reply came.
     """
 
     verdict: KeyVerdict
@@ -64,6 +64,7 @@ class KeyCheck:
     endpoint: str = ""
     status: int | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 class ModelList(NamedTuple):

@@ -53,7 +53,7 @@ def _judged(asker: Asker, provider: Provider, endpoint: str, got: Got) -> KeyChe
     words = said.get("message") if isinstance(said, dict) else said
     if isinstance(words, str) and words:
         detail = f"{detail}: {words}"
-    return KeyCheck(verdict, asker.scrubber.line(detail, _DETAIL_CHARACTERS), endpoint, got.status, facts)
+    return KeyCheck(verdict, asker.scrubber.line(detail, _DETAIL_CHARACTERS), endpoint, got.status, facts, got.headers)
 
 
 def _verdict(provider: Provider, got: Got, facts: dict[str, object]) -> tuple[KeyVerdict, str]:
@@ -78,6 +78,24 @@ def _looks_right(provider: Provider, facts: dict[str, object]) -> bool:
     if provider is Provider.OPENROUTER:
         return isinstance(facts.get("data"), dict)
     return isinstance(facts.get("included"), dict) or isinstance(facts.get("purchased"), dict)
+
+
+async def whose_key(
+    asker: Asker, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta
+) -> str | None:
+    """The account behind a key of Ollama, whose key check does not tell it; `None` where nobody says.
+
+    `POST /api/me` is in no documentation, only in Ollama's own source (api/types.go): best effort.
+    """
+    if provider is not Provider.OLLAMA or not endpoints:
+        return None
+    headers = asker.headers(provider, endpoints[0], secret)
+    try:
+        got = await asker.ask(Question("POST", f"{root_of(endpoints[0])}/api/me", silence, b"{}"), headers)
+    except (Unsent, Silent, Broken):
+        return None
+    found = got.body.get("id") if got.status == 200 and isinstance(got.body, dict) else None
+    return found if isinstance(found, str) and 0 < len(found) <= _LONGEST_NAME else None
 
 
 async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ...], silence: timedelta) -> ModelList:

@@ -31,7 +31,7 @@ class Secrets:
 
     __slots__ = (
         "_command_limit", "_create_key", "_environ", "_files", "_key", "_key_path", "_key_read", "_keys", "_opened",
-        "_problems", "_warnings", "scrubber",
+        "_problems", "_unusable", "_warnings", "scrubber",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +53,7 @@ class Secrets:
         self._command_limit = command_limit
         self._opened: dict[str, Secret] = {}
         self._problems: dict[str, str] = {}
+        self._unusable = set[str]()
         self._warnings: list[str] = []
         self.scrubber = Scrubber()
         """Takes every secret opened so far, and every later one, out of text; one for the life of this object."""
@@ -99,8 +100,13 @@ class Secrets:
         """Why the key `name` has no secret, as far as was found out: words to follow "no secret: "."""
         return self._problems.get(name)
 
+    def is_unusable(self, name: str) -> bool:
+        """Whether the key `name` has no secret although its source gave a text: one that no header can carry."""
+        return name in self._unusable
+
     def forget(self, name: str) -> None:
         """Read the secret of `name` anew when it is next wanted. The scrubber still knows the old one."""
+        self._unusable.discard(name)
         self._opened.pop(name, None)
         self._problems.pop(name, None)
         self._files.forget()
@@ -131,6 +137,7 @@ class Secrets:
             self._problems[key.name] = "its source is empty"
         elif (fault_found := fault_of(characters)) is not None:
             self._problems[key.name] = f"the text from its source {fault_found}"
+            self._unusable.add(key.name)
         else:
             self._keep(key, Secret(characters, key.provider, fingerprint(characters, salt)))
             if len(characters) < SHORTEST_REDACTED:

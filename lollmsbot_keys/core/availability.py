@@ -1,0 +1,210 @@
+"""Which of the configured models are still to be had, where, and under which name instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from lollmsbot_keys.core.catalogue import Config, Privacy, Provider, Role, match_name
+from lollmsbot_keys.core.finding import ModelFinding, Status
+
+RETIRED_WITHOUT_SUCCESSOR = frozenset({"ministral-3:3b", "ministral-3:8b", "ministral-3:14b", "devstral-small-2:24b"})
+RETIRED_WITHOUT_SUCCESSOR |= {"rnj-1:8b"}
+"""What Ollama has retired without naming anything in its place; the others have a `successor` in the catalogue.
+
+Source: docs.ollama.com/cloud, "Retirements", up to 2026-07-31. The live list wins: whatever is in it is not retired.
+"""
+LOCAL = "local"
+
+
+class Market(NamedTuple):
+    """What is offered now. `lists` holds the lists that came, `asked` the providers that were asked for one.
+
+    `keys` are those that a provider has not refused.
+    """
+
+    lists: Mapping[Provider, frozenset[str]]
+    asked: AbstractSet[Provider]
+    keys: Mapping[Provider, tuple[str, ...]]
+
+    def offers(self, provider: Provider, name: str | None) -> bool | None:
+        """Whether `provider` lists `name`; `None` where its list is not known. Routers of OpenRouter's are never listed."""
+        listed = self.lists.get(provider)
+        if listed is None:
+            return None
+        if name is None:
+            return False
+        return name.startswith("openrouter/") or match_name(name, listed) is not None
+
+
+def survey(config: Config, market: Market) -> tuple[ModelFinding, ...]:
+    """The RC2 models in order, then every other one that is named somewhere; those whose seller was asked."""
+    used = _uses(config)
+    names = [name for name, model in config.models.items() if model.rc2]
+    names += [name for name in used if name not in names]
+    return tuple(_found(config, market, name, used.get(name, ())) for name in names if home(name) in market.asked)
+
+
+def home(name: str) -> Provider:
+    """Whose name it is: OpenRouter's ids have a slash."""
+    return Provider.OPENROUTER if "/" in name else Provider.OLLAMA
+
+
+def _uses(config: Config) -> dict[str, tuple[str, ...]]:
+    """Every model that is named outside the catalogue, with the key paths that name it."""
+    used: dict[str, tuple[str, ...]] = {}
+    for path, name in _named(config):
+        known = config.model(name).name
+        used[known] = (*used.get(known, ()), path)
+    return used
+
+
+def _named(config: Config) -> Iterator[tuple[str, str]]:
+    yield "routing.default_model", config.routing.default_model
+    for pillar, path, role in _roles(config):
+        yield f"pillars.{pillar}.{path}", role.model
+    for name in config.providers[Provider.OPENROUTER].free_models:
+        yield "providers.openrouter.free_models", name
+
+
+def _roles(config: Config) -> Iterator[tuple[str, str, Role]]:
+    for name, pillar in config.pillars.items():
+        for role_name, role in pillar.roles.items():
+            yield name, role_name, role
+        if pillar.fallback is not None:
+            yield name, "fallback", pillar.fallback
+
+
+def _found(config: Config, market: Market, name: str, used_by: tuple[str, ...]) -> ModelFinding:
+    model = config.model(name)
+    abroad = home(name) is Provider.OPENROUTER
+    ollama = False if abroad else market.offers(Provider.OLLAMA, name)
+    equivalent = None if abroad else model.openrouter
+    openrouter = market.offers(Provider.OPENROUTER, name if abroad else equivalent)
+    local = False if abroad else market.offers(Provider.LOCAL, name)
+    status = _status(name, openrouter if abroad else ollama, local, replaced=model.successor is not None)
+    places = ((Provider.OLLAMA, ollama), (Provider.OPENROUTER, openrouter))
+    keys = [key for provider, offered in places if offered for key in market.keys.get(provider, ())]
+    return ModelFinding(
+        name=name,
+        rc2=model.rc2,
+        status=status,
+        ollama=ollama,
+        openrouter=openrouter,
+        local=local,
+        successor=model.successor,
+        equivalent=equivalent,
+        nearest=nearest(name, market.lists.get(home(name), frozenset())) if status is Status.UNLISTED else None,
+        used_by=used_by,
+        available_on=(*keys, *((LOCAL,) if local else ())),
+    )
+
+
+def _status(name: str, at_home: bool | None, local: bool | None, *, replaced: bool) -> Status:  # noqa: FBT001 - three answers each
+    if at_home or local:
+        return Status.AVAILABLE
+    if at_home is None:
+        return Status.UNKNOWN
+    if replaced or name in RETIRED_WITHOUT_SUCCESSOR:
+        return Status.RETIRED
+    return Status.UNKNOWN if local is None else Status.UNLISTED
+
+
+def nearest(name: str, listed: Iterable[str]) -> str | None:
+    """The listed name most like `name`: a free one for a free one, and if there is any, one of the same maker."""
+    from difflib import get_close_matches  # only what is gone pays for this import
+
+    free = [other for other in listed if other.endswith(":free") == name.endswith(":free")]
+    maker, slash, _ = name.partition("/")
+    kin = sorted(other for other in free if slash and other.startswith(f"{maker}/"))
+    family = name.partition(":")[0]
+    tagged = sorted(other for other in free if not slash and other.partition(":")[0] == family)
+    for pool, cutoff in ((tagged, 0.0), (kin, 0.3), (sorted(free), 0.55)):
+        found = get_close_matches(name, pool, n=1, cutoff=cutoff)
+        if found:
+            return found[0]
+    return None
+
+
+# --- what is rotten ---
+
+
+def rotten(config: Config, market: Market) -> tuple[str, ...]:
+    """A sentence for each configured id that nobody lists, and for each role that nothing can serve."""
+    found = list(_gone_ids(config, market))
+    dead = {line.partition(" ")[0] for line in found}
+    return (*found, *_unserved(config, market, dead))
+
+
+def _gone_ids(config: Config, market: Market) -> Iterator[str]:
+    for name, used_by in _uses(config).items():
+        model, where = config.model(name), _places(used_by)
+        if home(name) is Provider.OPENROUTER:
+            if market.offers(Provider.OPENROUTER, name) is False:
+                yield f"{name} ({where}) is no longer listed by openrouter{_nearest(name, market, Provider.OPENROUTER)}"
+            continue
+        alike = model.openrouter
+        alike_gone = alike is not None and market.offers(Provider.OPENROUTER, alike) is False
+        if _ways(config, market, name) == set():
+            also = f", nor is its equivalent {alike}" if alike_gone else ""
+            yield f"{name} ({where}) is listed nowhere any more{also}{_nearest(name, market, Provider.OLLAMA)}"
+        elif alike is not None and alike_gone:
+            near = _nearest(alike, market, Provider.OPENROUTER)
+            yield f"{alike}, the equivalent of {name}, is no longer listed by openrouter{near}"
+
+
+def _nearest(name: str, market: Market, provider: Provider) -> str:
+    close = nearest(name, market.lists.get(provider, frozenset()))
+    return f"; nearest listed name: {close}." if close else "; nothing listed is like it."
+
+
+def _places(used_by: tuple[str, ...]) -> str:
+    more = len(used_by) - 2
+    return ", ".join(used_by[:2]) + (f" and {more} more" if more > 0 else "")
+
+
+def _ways(config: Config, market: Market, name: str) -> set[Provider] | None:
+    """Who can answer for an Ollama model, by its name, its successors or its equivalent; `None`: not fully known.
+
+    A silent daemon on this machine leaves open whether it has the model, unless that is one of the cloud's retired.
+    """
+    model = config.model(name)
+    was_cloud = model.successor is not None or name in RETIRED_WITHOUT_SUCCESSOR
+    answers = {
+        Provider.OLLAMA: market.offers(Provider.OLLAMA, served_as(config, market, name)),
+        Provider.LOCAL: market.offers(Provider.LOCAL, name) or (False if was_cloud else None),
+        Provider.OPENROUTER: False
+        if model.openrouter is None
+        else market.offers(Provider.OPENROUTER, model.openrouter),
+    }
+    if Provider.LOCAL in market.lists:
+        answers[Provider.LOCAL] = market.offers(Provider.LOCAL, name)
+    ways = {provider for provider, offered in answers.items() if offered}
+    return None if not ways and None in answers.values() else ways
+
+
+def served_as(config: Config, market: Market, name: str) -> str:
+    """The name that Ollama serves the model under: its own, or that of the first successor that is listed."""
+    passed = [name]
+    while config.routing.follow_successors and market.offers(Provider.OLLAMA, passed[-1]) is False:
+        successor = config.model(passed[-1]).successor
+        if successor is None or successor in passed:
+            break
+        passed.append(successor)
+    return passed[-1]
+
+
+def _unserved(config: Config, market: Market, dead: AbstractSet[str]) -> Iterator[str]:
+    """Roles whose level of privacy forbids every place that still has their model."""
+    for pillar, path, role in _roles(config):
+        name = config.model(role.model).name
+        privacy = role.privacy or config.routing.default_privacy
+        if name in dead or home(name) is Provider.OPENROUTER or privacy is Privacy.LOW:
+            continue
+        allowed = {provider for provider in Provider if privacy.permits(provider)}
+        ways = _ways(config, market, name)
+        if ways is None or (allowed == {Provider.LOCAL} and Provider.LOCAL not in market.lists):
+            continue
+        if not allowed & ways:
+            yield f"pillars.{pillar}.{path}: at privacy {privacy} nothing may serve {name}; name another model."
