@@ -277,7 +277,7 @@ waiters = st.builds(
     since=moments(-HOUR, HOUR),
     until=moments(-HOUR, 2 * HOUR),
     priority=st.sampled_from(Priority),
-    keys=st.lists(key_names, unique=True, max_size=3).map(tuple),
+    keys=st.dictionaries(key_names, moments(-HOUR, HOUR), max_size=3),
 )
 _windows = st.dictionaries(
     minutes.map(lambda minute: minute_of(NOW) + minute), st.integers(1, 3), min_size=1, max_size=3

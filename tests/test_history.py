@@ -340,17 +340,13 @@ def test_all_damaged_files_of_one_month_are_kept(path: Path) -> None:
 def test_reports_say_which_month_is_damaged(path: Path) -> None:
     folder = path.with_name("history")
     folder.mkdir()
-    place = {"provider": "ollama", "key": "K", "model": "m", "pillar": ""}
-    cells: list[object] = [
-        7,
-        None,
-        [7],
-        [{}],
-        [{**place, "cost_usd": "much"}],
-        [{**place, "calls": "1"}],
-        [{**place, "latencies": [1]}],
-    ]
+    at(path, NOON).update(spending("1.50"))
+    at(path, NOON + timedelta(days=1)).update(spending("0.25"))
+    good = (folder / "2026-11.json").read_bytes()
+    assert good.count(b'"1.50"') == 1
+    cells: tuple[object, ...] = (7, None, [7], [{}], [[]])
     deeper = [json.dumps({"version": 1, "days": {"2026-11-20": {"part": cell}}}).encode() for cell in cells]
+    deeper += [good.replace(b'"1.50"', value) for value in (b'"much"', b'"NaN"', b"1.5", b"null")]
     for damage in (*DAMAGES, *deeper, b'{"version": 1, "days": {"yesterday": {"part": []}}}'):
         (folder / "2026-11.json").write_bytes(damage)
         with pytest.raises(StateError, match=r"2026-11\.json"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.record import (
+    MOST_COOLDOWNS,
     STUMBLES,
     Answered,
     Claimed,
@@ -249,3 +250,27 @@ def test_a_reset_of_everything_frees_every_key() -> None:
     everyone = {key.name: "" for key in CONFIG.keys}
     snapshot = record(snapshot, resettable(snapshot, everyone, set(CONFIG.providers)), NOW)
     assert all(candidate.eligible for candidate in World(snapshot=snapshot).plan().candidates)
+
+
+def test_late_news_of_a_refused_secret_does_not_free_another_one() -> None:
+    snapshot = record(Snapshot(), KeyRefused("O1", Disabled("new", NOW)), NOW)
+    both = record(snapshot, KeyRefused("O1", Disabled("old", NOW)), NOW)
+    assert [both.disabled["O1"].covers(secret) for secret in ("new", "old", "third")] == [True, True, False]
+    proved = record(both, KeyProved("O1", "old"), NOW)
+    assert [proved.disabled["O1"].covers(secret) for secret in ("new", "old")] == [True, False]
+    assert record(proved, KeyProved("O1", "new"), NOW).disabled == {}
+
+
+def test_late_news_of_an_old_secrets_account_does_not_hide_the_new_ones() -> None:
+    snapshot = record(Snapshot(), KeyProved("R1", "new", "alice"), NOW)
+    snapshot = record(snapshot, KeyProved("R1", "old", "bob"), NOW)
+    account = snapshot.accounts["R1"]
+    assert [account.of(secret) for secret in ("new", "old", "third")] == ["alice", "bob", None]
+
+
+def test_a_full_table_of_models_never_drops_what_keeps_a_key_out() -> None:
+    models = [Scope(Reach.MODEL, provider_of("R1"), model=f"vendor/m{n}") for n in range(MOST_COOLDOWNS)]
+    snapshot = Snapshot(cooldowns=by_scope(*map(cooling, models)))
+    after = record(snapshot, Cooled(cooling(key_scope("O1"))), NOW)
+    assert key_scope("O1") in after.cooldowns
+    assert len(after.cooldowns) == MOST_COOLDOWNS

@@ -26,7 +26,7 @@ from lollmsbot_keys.core.record import (
 )
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Reach, Reason
-from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
+from lollmsbot_keys.core.state import Account, KEPT_AFTER_LAPSE, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
 from lollmsbot_keys.core.upkeep import SKEW, Housekeeping, upkeep
 from lollmsbot_keys.core.windows import calls_within_an_hour, minute_of
 from lollmsbot_keys.edges.state_codec import decode, encode
@@ -249,7 +249,7 @@ def test_when_a_hold_lapses(owner: str, passed: timedelta, lapses: bool) -> None
 
 def test_an_account_that_a_key_check_found_is_remembered() -> None:
     snapshot = record(Snapshot(), KeyProved("R1", "f-R1", "user_1"), NOW)
-    assert decode(encode(snapshot)).accounts["R1"] == ("f-R1", "user_1")
+    assert decode(encode(snapshot)).accounts["R1"] == Account("f-R1", "user_1")
 
 
 def test_what_is_over_goes() -> None:

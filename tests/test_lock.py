@@ -68,13 +68,19 @@ def test_whoever_waits_gets_it_soon_after_it_is_free(path: Path) -> None:
     late = []
     for _ in range(5):
         with holder(path) as process:
-            ended = threading.Timer(0.2, process.kill)
-            ended.start()
+            freed: list[float] = []
+
+            def let_go(process: subprocess.Popen[str] = process, freed: list[float] = freed) -> None:
+                process.kill()
+                process.wait()
+                freed.append(time.monotonic())
+
+            ending = threading.Timer(0.2, let_go)
+            ending.start()
             with locked(path, LONG):
                 got = time.monotonic()
-            ended.join()
-            process.wait()
-            late.append(got - time.monotonic())
+            ending.join()
+            late.append(got - freed[0])
     assert min(late) < 0.1, late
 
 

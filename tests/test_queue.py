@@ -34,7 +34,7 @@ from tests.strategies import (
 def waiter(
     waited: timedelta, *keys: str, priority: Priority = Priority.NORMAL, owner: Owner = ME, until: timedelta = HOUR
 ) -> Waiter:
-    return Waiter(owner, NOW - waited, NOW + until, priority, keys or OLLAMA_KEYS)
+    return Waiter(owner, NOW - waited, NOW + until, priority, dict.fromkeys(keys or OLLAMA_KEYS, NOW - waited))
 
 
 def queue(**waiters: Waiter) -> Snapshot:
@@ -130,7 +130,7 @@ def test_a_waiter_takes_the_next_candidate_that_nobody_before_it_wants() -> None
 
 def test_a_waiter_for_the_local_model_is_queued_like_the_others() -> None:
     snapshot = queue(first=waiter(2 * MINUTE, ""), late=waiter(MINUTE, ""))
-    assert wanted_before(snapshot, "late") == {""}
+    assert wanted_before(snapshot, "late", NOW) == {""}
     assert isinstance(ask(snapshot, "late", Request(key="local", privacy=Privacy.CRITICAL))[1], Nothing)
 
 
@@ -165,3 +165,18 @@ def test_passing_names_what_comes_back_by_time_soonest_first() -> None:
     plan = World(snapshot=Snapshot(cooldowns=marks), facts=without_openrouter).plan()
     assert passing(plan) == [(NOW + MINUTE, "O2"), (NOW + HOUR, "O1")]
     assert plan.retry_at == NOW + MINUTE
+
+
+def test_who_could_not_use_a_key_yet_keeps_nobody_from_it() -> None:
+    ahead = waiter(2 * MINUTE)._replace(keys={"O1": NOW + HOUR})
+    assert isinstance(ask(queue(first=ahead, late=waiter(MINUTE)), "late")[1], Claim)
+
+
+def test_a_paid_model_that_the_queue_leads_to_is_announced() -> None:
+    config = CONFIG._replace(routing=CONFIG.routing._replace(prefer_free_tier=True))
+    snapshot = queue(first=waiter(2 * MINUTE, "R1", "R2", "R3"), late=waiter(MINUTE, "O1"))
+    claimant = Claimant(ME, "late", set(KEY_NAMES), "late")
+    _, claimed = claim(Request(), config, snapshot, FACTS, NOW, (), claimant)
+    assert isinstance(claimed, Claim)
+    assert (claimed.candidate.key, claimed.candidate.free) == ("O1", False)
+    assert [notice for notice in claimed.notices if "paid" in notice]

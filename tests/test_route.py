@@ -416,8 +416,24 @@ RULE_4_GENERAL = [
     Case(
         "ollama_failover off: a key without a secret does not stand for Ollama",
         Request(model="kimi"),
-        f"O1 kimi named_model - provider_off|O2 kimi named_model|{EQUIVALENTS}",
+        f"O1 kimi named_model - no_secret|O2 kimi named_model|{EQUIVALENTS}",
         [switched(lambda it: it._replace(ollama_failover=False)), without_secrets("O1")],
+    ),
+    Case(
+        "ollama_failover off: a general request goes to the Ollama key that comes back first",
+        Request(),
+        "O1 kimi general - provider_off|O2 kimi general - cooling_down|"
+        "R1 moon/kimi general|R2 moon/kimi general|R3 moon/kimi general",
+        [
+            switched(lambda it: it._replace(ollama_failover=False)),
+            cooled(cooling(key_scope("O1"), ends_in=HOUR * 10), cooling(key_scope("O2"), ends_in=MINUTE)),
+        ],
+    ),
+    Case(
+        "the pillar's fallback stays last when OpenRouter is preferred",
+        Request(pillar="soul"),
+        f"{EQUIVALENTS}|O1 kimi pinned_key|O2 kimi named_model|{FALLBACKS}",
+        [switched(lambda it: it._replace(prefer_ollama=False))],
     ),
     Case(
         "openrouter_fallback off",

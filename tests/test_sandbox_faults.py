@@ -390,6 +390,8 @@ def test_a_fault_reads_back_as_it_is_written(
     known = KINDS[kind]
     if TARGETS[target] not in known.providers or (known.chat_only and where is not Where.CHAT):
         return
+    if known.check_only and where is not Where.CHECK:
+        return
     value = None if known.value is Value.NONE else str(seconds)
     fault = Fault(target, known, where, value, times)
     assert parse_fault(str(fault), TARGETS) == fault

@@ -71,6 +71,12 @@ def _route(app: typer.Typer) -> None:
     app.command(short_help="Say which key would take a request now, and why.")(route)
 
 
+def _test_keys(app: typer.Typer) -> None:
+    from lollmsbot_keys.cli.test_keys import prove
+
+    app.command("test-keys", short_help="Prove every key, and find what is rotten in the configuration.")(prove)
+
+
 def _costs(app: typer.Typer) -> None:
     from lollmsbot_keys.cli.costs import costs
 
@@ -98,6 +104,7 @@ def _sandbox(app: typer.Typer) -> None:
 
 
 COMMANDS = {
+    "test-keys": _test_keys,
     "ask": _ask,
     "route": _route,
     "costs": _costs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -9,6 +10,7 @@ import typer
 
 from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.request import Priority
+from lollmsbot_keys.errors import UsageError
 
 SELECTION = "What to ask for"
 OTHER = "Other options"
@@ -56,3 +58,20 @@ def files(context: typer.Context, config: Path | None, state: Path | None) -> Fi
     """The files a command was given; its own options win over those before it."""
     before = context.find_object(Files) or Files()
     return Files(config or before.config, state or before.state)
+
+
+def duration(option: str, text: str) -> timedelta:
+    """What `option` says as a duration.
+
+    Raises:
+        UsageError: it says none, or one of no length.
+    """
+    from lollmsbot_keys.core import durations
+
+    try:
+        length = durations.parse(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r}: {error}.") from None
+    if not length:
+        raise UsageError(f"{option} must be longer than nothing.")
+    return length

@@ -62,7 +62,7 @@ def _failed(engine: Engine, found: KeyFinding, report: NoAnswer, model: str) -> 
 
 
 def cheapest(engine: Engine, found: KeyFinding) -> str | None:
-    """The cheapest model with a known price that the key's provider lists; a free one where no credit was ever bought."""
+    """The cheapest listed model with a known price; a free one where no credit was ever bought."""
     config, listed = engine.config, found.models
     if found.provider is Provider.OPENROUTER and found.proof.free_tier:
         free = sorted(name for name in listed or () if name.endswith(":free"))
@@ -70,7 +70,7 @@ def cheapest(engine: Engine, found: KeyFinding) -> str | None:
     priced: list[tuple[Price, str]] = []
     for name in config.models:
         price = money.price_of(config, found.provider, name)
-        at_home = ("/" in name) is (found.provider is Provider.OPENROUTER)
+        at_home = ("/" in name) is (found.provider is Provider.OPENROUTER) and not config.is_free(name)
         if at_home and price is not None and (listed is None or match_name(name, listed) is not None):
             priced.append((price, name))
     if priced:

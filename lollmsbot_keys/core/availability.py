@@ -29,7 +29,7 @@ class Market(NamedTuple):
     keys: Mapping[Provider, tuple[str, ...]]
 
     def offers(self, provider: Provider, name: str | None) -> bool | None:
-        """Whether `provider` lists `name`; `None` where its list is not known. Routers of OpenRouter's are never listed."""
+        """Whether `provider` lists `name`; `None`: its list is not known. Routers of OpenRouter's are never listed."""
         listed = self.lists.get(provider)
         if listed is None:
             return None
@@ -124,7 +124,10 @@ def nearest(name: str, listed: Iterable[str]) -> str | None:
         found = get_close_matches(name, pool, n=1, cutoff=cutoff)
         if found:
             return found[0]
-    return None
+    if slash:
+        return None
+    bare = {other.partition("/")[2]: other for other in sorted(free) if "/" in other}
+    return next((bare[found] for found in get_close_matches(name, bare, n=1, cutoff=0.55)), None)
 
 
 # --- what is rotten ---
@@ -155,7 +158,8 @@ def _gone_ids(config: Config, market: Market) -> Iterator[str]:
 
 
 def _nearest(name: str, market: Market, provider: Provider) -> str:
-    close = nearest(name, market.lists.get(provider, frozenset()))
+    listed = market.lists.get(provider, frozenset())
+    close = nearest(name, listed) or nearest(name, market.lists.get(Provider.OPENROUTER, frozenset()))
     return f"; nearest listed name: {close}." if close else "; nothing listed is like it."
 
 

@@ -14,7 +14,7 @@ from lollmsbot_keys.core.catalogue import Config, Privacy
 from lollmsbot_keys.core.money import budget_day
 from lollmsbot_keys.core.record import Claimed, Noticed, WaitOver, record
 from lollmsbot_keys.core.request import Candidate, Facts, Plan, Priority, Reason, Request, Tried
-from lollmsbot_keys.core.route import route
+from lollmsbot_keys.core.route import notices_about, route
 from lollmsbot_keys.core.state import Hold, Owner, Snapshot, Waiter
 
 HOLD_LIFETIME = timedelta(hours=1)
@@ -75,7 +75,7 @@ def claim(
 ) -> tuple[Snapshot, Claiming]:
     """Route, and hold the bound of the first candidate that may be used."""
     plan = route(request, config, snapshot, facts, now, tried)
-    choice = _first_not_queued_for(plan, wanted_before(snapshot, claimant.ticket))
+    choice = _first_not_queued_for(plan, wanted_before(snapshot, claimant.ticket, now))
     if choice is None:
         whole = route(request, config, snapshot, facts, now) if tried and plan.untrusted is None else plan
         return snapshot, Nothing(whole, queued=plan.choice is not None)
@@ -85,7 +85,7 @@ def claim(
     snapshot = record(snapshot, Claimed(hold, choice.takes_turn), now)
     if claimant.ticket is not None:
         snapshot = record(snapshot, WaitOver(frozenset({claimant.ticket})), now)
-    notices = plan.notices
+    notices = notices_about(choice, prefers_free=plan.prefers_free)
     if choice.free and plan.privacy is Privacy.MEDIUM and _FREE_AT_MEDIUM not in snapshot.notices:
         snapshot = record(snapshot, Noticed(_FREE_AT_MEDIUM), now)
         notices = (*notices, _free_at_medium(choice))
@@ -114,14 +114,14 @@ def _free_at_medium(choice: Candidate) -> str:
     )
 
 
-def wanted_before(snapshot: Snapshot, ticket: str | None) -> frozenset[str]:
-    """The keys ("" is local) that those ahead in the queue wait for. Who does not wait stands in no queue."""
+def wanted_before(snapshot: Snapshot, ticket: str | None, now: datetime) -> frozenset[str]:
+    """The keys ("" is local) that those ahead in the queue can use now. Who does not wait stands in no queue."""
     mine = snapshot.waiters.get(ticket) if ticket is not None else None
     if mine is None or ticket is None:
         return frozenset()
     place = _place(ticket, mine)
     ahead = [waiter for id_, waiter in snapshot.waiters.items() if id_ != ticket and _place(id_, waiter) < place]
-    return frozenset(key for waiter in ahead for key in waiter.keys)
+    return frozenset(key for waiter in ahead for key, since in waiter.keys.items() if since <= now)
 
 
 def _place(ticket: str, waiter: Waiter) -> tuple[bool, datetime, str]:

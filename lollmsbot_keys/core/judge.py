@@ -25,9 +25,8 @@ def account_of(key: Key, fingerprint: str, snapshot: Snapshot) -> str:
     if key.account is not None:
         return key.account
     learnt = snapshot.accounts.get(key.name)
-    if learnt is not None and same_secret(learnt.fingerprint, fingerprint):
-        return learnt.name
-    return f"{key.name}#{fingerprint}"
+    name = learnt.of(fingerprint) if learnt is not None else None
+    return name or f"{key.name}#{fingerprint}"
 
 
 class Gone:
@@ -56,7 +55,7 @@ def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAs
         return SetAside(Reason.NO_SECRET, detail=facts.problems.get(key.name, ""))
     fingerprint = facts.secrets[key.name]
     disabled = snapshot.disabled.get(key.name)
-    if disabled is not None and same_secret(disabled.fingerprint, fingerprint):
+    if disabled is not None and disabled.covers(fingerprint):
         return SetAside(Reason.DISABLED, detail=_source(disabled.source, disabled.evidence))
     account = account_of(key, fingerprint, snapshot)
     covering = [

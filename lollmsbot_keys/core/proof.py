@@ -1,17 +1,15 @@
 """What a key check means: the provider's reply in, verdict, limits and account out.
 
-Providers add fields and change shapes by the month. So every field may be missing, of the wrong type or new; what is
-not understood is not there, and `null` means that there is no limit. Shapes: docs.ollama.com/api/balance of autumn
-2026 (per-token and older plans), OpenRouter's API description of `GET /key`, old and new fields.
+A key is invalid only by a clear no. Whatever else came, or did not come, says nothing against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, assert_never
 
+from lollmsbot_keys.core import allowances
 from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.classify import classify
 from lollmsbot_keys.core.finding import Allowance, Limit, Proof, Unit, Verdict
@@ -23,7 +21,6 @@ from lollmsbot_keys.core.symptoms import evidence
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-LONGEST_NAME = 200
 _NOTHING: Mapping[str, object] = {}
 _KEYS_PAGE = {
     Provider.OLLAMA: "ollama.com/settings/keys",
@@ -88,7 +85,7 @@ def prove(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime)
 
 def _read(provider: Provider, facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
     if provider is Provider.OPENROUTER:
-        return _openrouter(_table(facts.get("data")), cooldowns, now)
+        return _openrouter(allowances.table(facts.get("data")), cooldowns, now)
     return _ollama(facts, cooldowns, now)
 
 
@@ -129,8 +126,9 @@ def _undecided(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: date
         )
         if failure.kind is OutcomeKind.NO_CREDIT:
             until = failure.until or now + HOUR
-            limit = Limit(failure.reach, Reason.NO_CREDIT, until, detail)
-            return Proof(Verdict.NO_CREDIT, detail, _top_up(provider), until, limits=(limit,))
+            limits = (Limit(failure.reach, Reason.NO_CREDIT, until, detail),)
+            told = limits if failure.reach in {Reach.KEY, Reach.ACCOUNT} else ()
+            return Proof(Verdict.NO_CREDIT, detail, _top_up(provider), until, limits=told)
     if heard.status >= 500:
         return Proof(Verdict.UNKNOWN, detail, f"{provider} is in trouble: test again in a few minutes.")
     return Proof(
@@ -148,14 +146,14 @@ def _top_up(provider: Provider) -> str:
 
 
 def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
-    included, purchased = _table(facts.get("included")), _table(facts.get("purchased"))
-    windows = tuple(_windows(included))
-    credit = tuple(_credit(included, purchased))
+    included, purchased = allowances.table(facts.get("included")), allowances.table(facts.get("purchased"))
+    windows = tuple(allowances.windows(included))
+    credit = tuple(allowances.credit(included, purchased))
     proof = Proof(Verdict.VALID, "accepted", allowances=(*windows, *credit))
     bought = next((entry for entry in credit if entry.name == "purchased"), None)
-    if bought is not None and not _used_up(bought):
+    if bought is not None and not allowances.used_up(bought):
         return proof
-    shut = [window for window in windows if _used_up(window)]
+    shut = [window for window in windows if allowances.used_up(window)]
     if shut:
         names = " and ".join(window.name for window in shut)
         until = max((_believed(window.resets_at, cooldowns, now) for window in shut), default=now)
@@ -169,7 +167,7 @@ def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) ->
             limits=(limit,),
         )
     plan_says = "balance_usd" in included or not included
-    if not windows and plan_says and credit and all(map(_used_up, credit)):
+    if not windows and plan_says and credit and all(map(allowances.used_up, credit)):
         resets_at = next((entry.resets_at for entry in credit if entry.resets_at), None)
         until = _believed(resets_at, cooldowns, now)
         limit = Limit(Reach.ACCOUNT, Reason.NO_CREDIT, until, "its balance is used up")
@@ -183,41 +181,22 @@ def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) ->
     return proof
 
 
-def _windows(included: Mapping[str, object]) -> Iterator[Allowance]:
-    """The windows of older plans (session, weekly), and whatever else is counted in percent."""
-    for name, value in included.items():
-        window = _table(value)
-        if "remaining_percent" in window:
-            left = _amount(window["remaining_percent"])
-            if left is not None or window["remaining_percent"] is None:
-                resets_at = _moment(window.get("resets_at"))
-                yield Allowance(_name(name), Unit.PERCENT, left, Decimal(100), resets_at)
-
-
-def _credit(included: Mapping[str, object], purchased: Mapping[str, object]) -> Iterator[Allowance]:
-    until = _moment(_table(included.get("period")).get("until"))
-    for name, source, resets_at in (("plan", included, until), ("purchased", purchased, None)):
-        left = _amount(source.get("balance_usd"))
-        if left is not None or ("balance_usd" in source and source["balance_usd"] is None):
-            yield Allowance(name, Unit.USD, left, _amount(source.get("allowance_usd")), resets_at)
-
-
 # --- OpenRouter: GET /key ---
 
 
 def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
-    free = _table(data.get("free_model_daily_requests"))
-    expires_at = _moment(data.get("expires_at"))
+    free = allowances.table(data.get("free_model_daily_requests"))
+    expires_at = allowances.moment(data.get("expires_at"))
     free_tier = data.get("is_free_tier")
     proof = Proof(
         Verdict.VALID,
         "accepted",
-        allowances=(*_key_limit(data, now), *_budgets(data), *_free_requests(free, now)),
-        account=_text(data.get("organization_id")) or _text(data.get("creator_user_id")),
+        allowances=(*allowances.key_limit(data, now), *allowances.budgets(data), *allowances.free_requests(free, now)),
+        account=allowances.text(data.get("organization_id")) or allowances.text(data.get("creator_user_id")),
         expires_at=expires_at,
         free_tier=free_tier if isinstance(free_tier, bool) else None,
         management=data.get("is_management_key") is True or data.get("is_provisioning_key") is True,
-        used_usd=_amount(data.get("usage_monthly")),
+        used_usd=allowances.amount(data.get("usage_monthly")),
     )
     if proof.management:
         return proof._replace(
@@ -236,7 +215,7 @@ def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime)
 
 def _spent(proof: Proof, cooldowns: Cooldowns, now: datetime) -> Proof:
     """What of the key's allowances is used up, and what that keeps it from."""
-    gone = [entry for entry in proof.allowances if _used_up(entry)]
+    gone = [entry for entry in proof.allowances if allowances.used_up(entry)]
     free = next((entry for entry in gone if entry.unit is Unit.REQUESTS), None)
     money = [entry for entry in gone if entry.unit is Unit.USD]
     limits = [
@@ -269,56 +248,6 @@ def _reason(entry: Allowance) -> Reason:
     return Reason.COOLING_DOWN if entry.resets_at else Reason.NO_CREDIT
 
 
-def _key_limit(data: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
-    if "limit" not in data and "limit_remaining" not in data:
-        return
-    limit, left = _amount(data.get("limit")), _amount(data.get("limit_remaining"))
-    if left is None and limit is not None:
-        used = _amount(data.get("usage"))
-        left = None if used is None or data.get("limit_reset") else limit - used
-        if left is None:
-            return
-    if left is not None or (data.get("limit") is None and data.get("limit_remaining") is None):
-        yield Allowance("key limit", Unit.USD, left, limit, _next_reset(data.get("limit_reset"), now))
-
-
-def _budgets(data: Mapping[str, object]) -> Iterator[Allowance]:
-    """The budget that binds; where the reply does not say which, all of them."""
-    effective, budgets = _table(data.get("effective_budget")), data.get("budgets")
-    listed = budgets[:20] if isinstance(budgets, list) else []
-    for budget in [effective] if effective else map(_table, listed):
-        limit, left = _amount(budget.get("limit_usd")), _amount(budget.get("remaining_usd"))
-        spent = _amount(budget.get("spend_usd"))
-        if left is None and limit is not None and spent is not None:
-            left = limit - spent
-        if left is not None:
-            scope = _name(str(budget.get("scope") or ""))
-            name = f"{scope} budget".strip()
-            yield Allowance(name, Unit.USD, left, limit, _moment(budget.get("resets_at")))
-
-
-def _free_requests(free: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
-    limit, left, used = (_amount(free.get(name)) for name in ("limit", "remaining", "used"))
-    if left is None and limit is not None and used is not None:
-        left = limit - used
-    if left is not None:
-        yield Allowance("free requests", Unit.REQUESTS, left, limit, _next_reset("daily", now))
-
-
-def _next_reset(word: object, now: datetime) -> datetime | None:
-    """When a limit begins anew: OpenRouter counts UTC days, weeks from Monday, and months."""
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    match word:
-        case "daily":
-            return midnight + timedelta(days=1)
-        case "weekly":
-            return midnight + timedelta(days=7 - midnight.weekday())
-        case "monthly":
-            return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
-        case _:
-            return None
-
-
 # --- the real call of --deep ---
 
 
@@ -342,47 +271,6 @@ _DEEP = {
     OutcomeKind.UNAUTHORIZED: Verdict.INVALID,
     OutcomeKind.UNREACHABLE: Verdict.UNREACHABLE,
 }
-
-
-# --- reading with suspicion ---
-
-
-def _table(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME else None
-
-
-def _name(text: str) -> str:
-    return " ".join(text.replace("_", " ").split())[:40]
-
-
-def _amount(value: object) -> Decimal | None:
-    """A finite number, written as one or as text; anything else is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal) or len(str(value)) > 40:
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number) < 10**15 else None
-
-
-def _moment(value: object) -> datetime | None:
-    """An ISO 8601 time (without a zone: UTC)."""
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _used_up(entry: Allowance) -> bool:
-    return entry.left is not None and entry.left <= 0
 
 
 def _believed(resets_at: datetime | None, cooldowns: Cooldowns, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import (
     KEPT_AFTER_LAPSE,
+    OTHER_SECRETS,
     Account,
     Cooldown,
     Disabled,
@@ -32,7 +33,9 @@ from lollmsbot_keys.core.windows import counted
 STUMBLES = 3
 """So many junk answers in a row on one key and model cool that pair."""
 MOST_COOLDOWNS = 256
-"""More scopes than this do not cool at once: whoever names endless models must not grow the state."""
+"""More scopes than this do not cool at once: whoever names endless models must not grow the state. A model's is the
+first to go; what keeps a whole key or account out stays.
+"""
 
 
 class Claimed(NamedTuple):
@@ -155,7 +158,7 @@ def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa
                 else snapshot
             )
         case KeyRefused(key, disabled):
-            return snapshot._replace(disabled={**snapshot.disabled, key: disabled})
+            return _refused(snapshot, key, disabled)
         case KeyProved():
             return _proved(snapshot, event)
         case Reset():
@@ -227,28 +230,52 @@ def _cooled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
     known = snapshot.cooldowns.get(cooldown.scope)
     if known is not None and known.until >= cooldown.until:
         return snapshot
-    if known is None and len(snapshot.cooldowns) >= MOST_COOLDOWNS:
-        return snapshot
-    return snapshot._replace(cooldowns={**snapshot.cooldowns, cooldown.scope: cooldown})
+    cooldowns = dict(snapshot.cooldowns)
+    if known is None and len(cooldowns) >= MOST_COOLDOWNS:
+        del cooldowns[min(cooldowns, key=lambda scope: (not scope.model, cooldowns[scope].until))]
+    return snapshot._replace(cooldowns={**cooldowns, cooldown.scope: cooldown})
 
 
 def _stumbled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
     row = snapshot.streaks.get(cooldown.scope, 0) + 1
-    if row == 1 and len(snapshot.streaks) >= MOST_COOLDOWNS:
-        return snapshot
     if row < STUMBLES:
-        return snapshot._replace(streaks={**snapshot.streaks, cooldown.scope: row})
+        streaks = dict(snapshot.streaks)
+        if row == 1 and len(streaks) >= MOST_COOLDOWNS:
+            del streaks[next(iter(streaks))]
+        return snapshot._replace(streaks={**streaks, cooldown.scope: row})
     return _cooled(snapshot._replace(streaks=_without(snapshot.streaks, {cooldown.scope})), cooldown)
+
+
+def _refused(snapshot: Snapshot, key: str, disabled: Disabled) -> Snapshot:
+    """Late news of an old secret must not free the new one, nor the reverse: what was refused before stays refused."""
+    before = snapshot.disabled.get(key)
+    if before is not None:
+        former = (before.fingerprint, *before.others)
+        others = tuple(dict.fromkeys(other for other in former if other and other != disabled.fingerprint))
+        disabled = disabled._replace(others=others[:OTHER_SECRETS])
+    return snapshot._replace(disabled={**snapshot.disabled, key: disabled})
 
 
 def _proved(snapshot: Snapshot, event: KeyProved) -> Snapshot:
     disabled = snapshot.disabled.get(event.key)
-    if disabled is not None and event.fingerprint and same_secret(disabled.fingerprint, event.fingerprint):
-        snapshot = snapshot._replace(disabled=_without(snapshot.disabled, {event.key}))
+    if disabled is not None and event.fingerprint:
+        snapshot = snapshot._replace(disabled=_forgiven(snapshot.disabled, event.key, disabled, event.fingerprint))
     if event.account is not None:
-        account = Account(event.fingerprint, event.account)
+        before = snapshot.accounts.get(event.key)
+        former = ((before.fingerprint, before.name), *before.others) if before is not None else ()
+        others = tuple(pair for pair in former if pair[0] != event.fingerprint)[:OTHER_SECRETS]
+        account = Account(event.fingerprint, event.account, others)
         snapshot = snapshot._replace(accounts={**snapshot.accounts, event.key: account})
     return snapshot
+
+
+def _forgiven(marks: Mapping[str, Disabled], key: str, disabled: Disabled, fingerprint: str) -> Mapping[str, Disabled]:
+    others = tuple(other for other in disabled.others if other != fingerprint)
+    if not same_secret(disabled.fingerprint, fingerprint):
+        return {**marks, key: disabled._replace(others=others)}
+    if not others:
+        return _without(marks, {key})
+    return {**marks, key: disabled._replace(fingerprint=others[0], others=others[1:])}
 
 
 def _reset(snapshot: Snapshot, event: Reset) -> Snapshot:

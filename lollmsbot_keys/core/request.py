@@ -129,6 +129,7 @@ class Plan(NamedTuple):
     `model` is the one that was named, by the request or by its role; `None` for general inference.
 
     `retry_at` is when the first candidate may come free by itself: `None` while one is eligible, or if none ever will.
+    `prefers_free`: a free model was wanted first, and a paid one would do.
     """
 
     candidates: tuple[Candidate, ...]
@@ -138,6 +139,7 @@ class Plan(NamedTuple):
     role: str | None
     max_output_tokens: int
     retry_at: datetime | None = None
+    prefers_free: bool = False
     notices: tuple[str, ...] = ()
 
     @property

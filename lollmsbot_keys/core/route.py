@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 from typing import NamedTuple
 
 from lollmsbot_keys.core import judge
-from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, Role, match_name
+from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, Role, is_cloud_name, match_name
 from lollmsbot_keys.core.request import (
     Candidate,
     Facts,
@@ -56,7 +57,7 @@ def route(
         UsageError: the request names a pillar, role or key that does not exist.
     """
     wish = understand(request, config)
-    order = _Order(wish, config, snapshot, facts, now, tried)
+    order = _Order(wish, config, snapshot, facts, now)
     bench = judge.Bench(wish, config, snapshot, facts, now)
     seen: set[tuple[str | None, Provider, str]] = set()
     candidates = []
@@ -65,8 +66,10 @@ def route(
         if identity not in seen and wish.admits(option.key):
             seen.add(identity)
             candidates.append(_candidate(option, bench))
+    if not config.routing.ollama_failover and wish.key is None:
+        candidates = _one_ollama_key(candidates, wish, tried)
     remaining = _keep_reserved_back(_not_tried(candidates, tried), config, wish)
-    return Plan(
+    plan = Plan(
         candidates=tuple(remaining),
         model=None if wish.general else wish.model,
         privacy=wish.privacy,
@@ -74,18 +77,16 @@ def route(
         role=wish.role,
         max_output_tokens=wish.max_output_tokens,
         retry_at=_retry_at(remaining),
-        notices=_notices(remaining, wish),
+        prefers_free=wish.free_first and wish.or_paid,
     )
+    return plan._replace(notices=notices_about(plan.choice, prefers_free=plan.prefers_free))
 
 
 class _Order:
     """The routing rules: in which order providers, keys and models are asked."""
 
-    def __init__(
-        self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime, tried: Sequence[Tried]
-    ) -> None:
+    def __init__(self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
         self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
-        self.tried = tried
         self.gone = judge.Gone(snapshot, facts, now)
 
     def options(self) -> Iterator[Option]:
@@ -98,6 +99,8 @@ class _Order:
         yield from self._pinned_elsewhere()
         for side in sides if self._ollama_first() else reversed(sides):
             yield from side()
+        if self.wish.fallback is not None:
+            yield from self._fallback(self.wish.fallback)
 
     def _ollama_first(self) -> bool:
         if not self.config.routing.prefer_ollama:
@@ -142,32 +145,16 @@ class _Order:
         pin = self._pin()
         if pin and pin.provider is Provider.OLLAMA:
             keys = (pin, *(key for key in keys if key is not pin))
-        only = self._only_ollama_key(keys)
         for depth, model in enumerate(self._with_successors()):
             for key in keys:
                 rule = Rule.GENERAL if self.wish.general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
-                off = "" if only is None or key is only else "routing.ollama_failover is off"
                 yield Option(
                     key,
                     Provider.OLLAMA,
                     model,
                     Rule.SUCCESSOR if depth else rule,
                     takes_turn=self.wish.general,
-                    off=off,
                 )
-
-    def _only_ollama_key(self, keys: Sequence[Key]) -> Key | None:
-        """With Ollama's failover off, the one key that stands for the side. `None` lets all of them stand."""
-        if self.config.routing.ollama_failover or self.wish.key:
-            return None
-        for tried in self.tried:
-            if tried.candidate.provider is Provider.OLLAMA:
-                return self.config.key(tried.candidate.key or "")
-        usable = [key for key in keys if key.enabled and key.name in self.facts.secrets]
-        if self.wish.general:
-            free_now = [key for key in usable if judge.standing(key, self.snapshot, self.facts, self.now) is None]
-            usable = free_now or usable
-        return usable[0] if usable else keys[0] if keys else None
 
     def _with_successors(self) -> Iterator[str]:
         """The model, and as long as Ollama is known to have dropped the last one, the one it named instead."""
@@ -184,13 +171,17 @@ class _Order:
 
     def _local(self) -> Iterator[Option]:
         """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
-        listed = match_name(self.wish.model, self.facts.lists.get(Provider.LOCAL, frozenset()))
+        known = self.facts.lists.get(Provider.LOCAL, frozenset())
+        own = {name for name in known if not is_cloud_name(name)}
+        listed = match_name(self.wish.model, own) or match_name(self.wish.model, known)
         if listed or self.wish.privacy is Privacy.CRITICAL or self.wish.key == LOCAL_NAME:
             yield Option(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
 
+    def _openrouter_off(self) -> str:
+        switched_on = self.config.routing.openrouter_fallback or self.wish.is_openrouter_id or self.wish.key
+        return "" if switched_on else "routing.openrouter_fallback is off"
+
     def _openrouter_side(self) -> Iterator[Option]:
-        switched_off = not (self.config.routing.openrouter_fallback or self.wish.is_openrouter_id or self.wish.key)
-        off = "routing.openrouter_fallback is off" if switched_off else ""
         model = self._equivalent()
         if model is not None:
             rule = (
@@ -201,14 +192,12 @@ class _Order:
                 else Rule.EQUIVALENT
             )
             for key in self._in_turn(Provider.OPENROUTER):
-                yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
-        if self.wish.fallback is not None:
-            yield from self._fallback(self.wish.fallback, off)
+                yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=self._openrouter_off())
 
-    def _fallback(self, fallback: Role, off: str) -> Iterator[Option]:
+    def _fallback(self, fallback: Role) -> Iterator[Option]:
         pin = self.config.key(fallback.key) if fallback.key else None
         provider = Provider.OPENROUTER if "/" in fallback.model else Provider.OLLAMA
-        off = off if provider is Provider.OPENROUTER else ""
+        off = self._openrouter_off() if provider is Provider.OPENROUTER else ""
         keys = self.config.keys_of(provider)
         start = keys.index(pin) if pin in keys else 0
         for key in keys[start:] + keys[:start]:
@@ -244,6 +233,32 @@ def _candidate(option: Option, bench: judge.Bench) -> Candidate:
     return candidate if verdict is None else candidate._replace(set_aside=verdict)
 
 
+def _one_ollama_key(candidates: list[Candidate], wish: Wish, tried: Sequence[Tried]) -> list[Candidate]:
+    """With Ollama's failover off one key stands for the side: after a failure the one that failed, and no other.
+
+    A named model goes to the first key that is not out for good; a general request to the first that is ready, or
+    else to the one that comes back first.
+    """
+    here = [candidate for candidate in candidates if candidate.provider is Provider.OLLAMA]
+    standing = [c for c in here if c.set_aside is None or c.set_aside.reason not in _OUT_FOR_GOOD]
+    if wish.general:
+        standing.sort(key=_back_at)
+    used = [past.key for past, _ in tried if past.provider is Provider.OLLAMA]
+    only = used[0] if used else standing[0].key if standing else None
+    off = SetAside(Reason.PROVIDER_OFF, detail="routing.ollama_failover is off")
+    return [c._replace(set_aside=off) if c in standing and c.key != only else c for c in candidates]
+
+
+def _back_at(candidate: Candidate) -> float:
+    """When it may be used: at once, at a time, or never."""
+    if candidate.set_aside is None:
+        return 0
+    return candidate.set_aside.until.timestamp() if candidate.set_aside.until is not None else inf
+
+
+_OUT_FOR_GOOD = frozenset({Reason.NO_SECRET, Reason.DISABLED})
+
+
 def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Candidate]:
     def spent(candidate: Candidate) -> bool:
         for past, reach in tried:
@@ -275,11 +290,8 @@ def _retry_at(candidates: Sequence[Candidate]) -> datetime | None:
     return min(times, default=None)
 
 
-def _notices(candidates: Sequence[Candidate], wish: Wish) -> tuple[str, ...]:
-    """What a person should be told about the choice, because it differs from what they may expect."""
-    choice = next((candidate for candidate in candidates if candidate.eligible), None)
-    if choice is None or not wish.free_first:
+def notices_about(choice: Candidate | None, *, prefers_free: bool) -> tuple[str, ...]:
+    """What a person should be told of `choice`, because it differs from what they may expect."""
+    if choice is None or not prefers_free or choice.free or choice.provider is Provider.LOCAL:
         return ()
-    if wish.or_paid and choice.provider is not Provider.LOCAL and not choice.free:
-        return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
-    return ()
+    return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)

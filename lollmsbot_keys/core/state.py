@@ -91,12 +91,20 @@ class Cooldown(NamedTuple):
 
 
 class Disabled(NamedTuple):
-    """A key whose secret was refused. It stays out until the secret changes, proves good, or a person resets it."""
+    """A key whose secret was refused. It stays out until the secret changes, proves good, or a person resets it.
+
+    `others` are the fingerprints of former secrets that were refused too: shells that are still open may hold one.
+    """
 
     fingerprint: str
     since: datetime
     source: str = ""
     evidence: str = ""
+    others: tuple[str, ...] = ()
+
+    def covers(self, fingerprint: str) -> bool:
+        """Whether this mark is about the secret of that fingerprint."""
+        return same_secret(self.fingerprint, fingerprint) or fingerprint in self.others
 
 
 class Owner(NamedTuple):
@@ -131,11 +139,22 @@ class Hold(NamedTuple):
     lapsed: bool = False
 
 
+OTHER_SECRETS = 4
+"""So many former secrets of a key are remembered."""
+
+
 class Account(NamedTuple):
-    """Who is billed for a key, as far as a key check found out, while the key's secret is the same."""
+    """Who is billed for a key, as far as a key check found out. `others`: fingerprints and names of former secrets."""
 
     fingerprint: str
     name: str
+    others: tuple[tuple[str, str], ...] = ()
+
+    def of(self, fingerprint: str) -> str | None:
+        """Who is billed for the secret of that fingerprint; `None` where nobody found out."""
+        if same_secret(self.fingerprint, fingerprint):
+            return self.name
+        return dict(self.others).get(fingerprint)
 
 
 class CellKey(NamedTuple):
@@ -202,13 +221,13 @@ class ClosedDay(NamedTuple):
 
 
 class Waiter(NamedTuple):
-    """A process that waits for one of `keys` ("" is local) to come free, until `until`."""
+    """A process that waits until `until` for one of `keys` ("" is local), each of use to it from its time on."""
 
     owner: Owner
     since: datetime
     until: datetime
     priority: Priority
-    keys: tuple[str, ...]
+    keys: Mapping[str, datetime]
 
 
 class Snapshot(NamedTuple):

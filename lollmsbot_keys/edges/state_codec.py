@@ -111,7 +111,7 @@ def _snapshot(tree: Tree) -> Snapshot:
         cooldowns={cooldown.scope: cooldown for cooldown in map(_read_cooldown, tree["cooldowns"])},
         disabled=_each(tree["disabled"], str, _read_disabled),
         streaks={_read_scope(streak): _count(streak["count"]) for streak in tree["streaks"]},
-        accounts=_each(tree["accounts"], str, lambda pair: Account(_text(pair[0]), _text(pair[1]))),
+        accounts=_each(tree["accounts"], str, _read_account),
         holds={id_: _read_hold(id_, hold) for id_, hold in tree["holds"].items()},
         waiters=_each(tree["waiters"], str, _read_waiter),
         days=_each(tree["days"], date.fromisoformat, read_day),
@@ -211,11 +211,23 @@ def _disabled(disabled: Disabled) -> Tree:
         "since": _time(disabled.since),
         "source": disabled.source,
         "evidence": disabled.evidence,
+        "others": list(disabled.others),
     }
 
 
 def _read_disabled(tree: Tree) -> Disabled:
-    return Disabled(_text(tree["fingerprint"]), _moment(tree["since"]), _text(tree["source"]), _text(tree["evidence"]))
+    return Disabled(
+        _text(tree["fingerprint"]),
+        _moment(tree["since"]),
+        _text(tree["source"]),
+        _text(tree["evidence"]),
+        tuple(map(_text, tree["others"])),
+    )
+
+
+def _read_account(tree: list[Any]) -> Account:
+    fingerprint, name, others = tree
+    return Account(_text(fingerprint), _text(name), tuple((_text(other), _text(whose)) for other, whose in others))
 
 
 def _read_owner(tree: list[Any]) -> Owner:
@@ -260,7 +272,7 @@ def _waiter(waiter: Waiter) -> Tree:
         "since": _time(waiter.since),
         "until": _time(waiter.until),
         "priority": waiter.priority,
-        "keys": list(waiter.keys),
+        "keys": {key: _time(since) for key, since in waiter.keys.items()},
     }
 
 
@@ -270,7 +282,7 @@ def _read_waiter(tree: Tree) -> Waiter:
         _moment(tree["since"]),
         _moment(tree["until"]),
         Priority(tree["priority"]),
-        tuple(map(_text, tree["keys"])),
+        _each(tree["keys"], str, _moment),
     )
 
 

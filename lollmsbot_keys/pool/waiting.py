@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -37,7 +38,7 @@ class Queueing:
         self._engine, self._queue, self._owner = engine, queue, owner
         self._question, self._listener = question, listener
         self._deadline: datetime | None = None
-        self._keys: tuple[str, ...] = ()
+        self._keys: Mapping[str, datetime] = {}
         self.ticket: str | None = None
 
     async def wait(self, nothing: Nothing) -> Wait:
@@ -47,7 +48,7 @@ class Queueing:
         now = self._engine.clock()
         self._deadline = self._deadline or now + self._question.wait
         back = passing(nothing.plan)
-        keys = tuple(dict.fromkeys(key for _, key in back)) or self._keys
+        keys = {key: since for since, key in reversed(back)} or self._keys
         free_at = now if nothing.queued else back[0][0] if back else None
         if free_at is None or now >= self._deadline or free_at > self._deadline:
             return Wait.NO_USE
@@ -66,7 +67,7 @@ class Queueing:
             with suppress(StateError):
                 await self._record(WaitOver(frozenset({ticket})))
 
-    async def _queue_up(self, keys: tuple[str, ...], now: datetime) -> None:
+    async def _queue_up(self, keys: Mapping[str, datetime], now: datetime) -> None:
         self._keys = keys
         if self.ticket is not None or self._deadline is None:
             return

@@ -23,7 +23,8 @@ class Where(StrEnum):
     """Which requests a fault is for."""
 
     CHAT = "chat"
-    CHECK = "check"  # /api/balance, /api/usage, /api/me; /key, /credits, /generation
+    CHECK = "check"  # /api/balance, /api/usage; /key, /credits, /generation
+    ACCOUNT = "account"  # /api/me
     LIST = "list"  # /api/tags, /v1/models, /models, /api/version
     SHOW = "show"  # /api/show
     MANAGE = "manage"  # OpenRouter's /keys
@@ -35,6 +36,7 @@ class Value(StrEnum):
 
     NONE = "none"
     SECONDS = "seconds"
+    PERCENT = "percent"
     USD = "usd"
     TEXT = "text"
 
@@ -47,12 +49,14 @@ class Kind:
     meaning: str
     providers: tuple[Provider, ...] = tuple(Provider)
     chat_only: bool = False
+    check_only: bool = False
     value: Value = Value.NONE
     default: str | None = None
 
 
 _OLLAMA = (Provider.OLLAMA, Provider.LOCAL)
 _OPENROUTER = (Provider.OPENROUTER,)
+_KEYED = (Provider.OLLAMA, Provider.OPENROUTER)
 
 _KINDS = (
     Kind("400", "the request is not valid"),
@@ -117,6 +121,16 @@ _KINDS = (
     Kind("echo", "500, and the body repeats the Authorization header"),
     Kind("echo200", "the answer repeats the Authorization header, split over two chunks", chat_only=True),
     Kind("zero", "tokens used, cost 0 (Ollama: no token counts)", chat_only=True),
+    Kind("spent", "the key check says: nothing left (write KEY@check=spent)", _KEYED, check_only=True),
+    Kind("expired", "the key check says: expired yesterday", _OPENROUTER, check_only=True),
+    Kind(
+        "legacy",
+        "the key check tells of an older plan, VALUE percent of the week left",
+        (Provider.OLLAMA,),
+        check_only=True,
+        value=Value.PERCENT,
+        default="40",
+    ),
     Kind("over", "a cost of VALUE dollars (Ollama: ten million tokens)", chat_only=True, value=Value.USD, default="25"),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
@@ -173,6 +187,8 @@ def parse_fault(text: str, targets: Mapping[str, Provider]) -> Fault:
     kind = _kind(name, targets[target], target, text)
     if kind.chat_only and where is not Where.CHAT:
         raise UsageError(f"fault {text!r}: {name} is for chat only, not for @{where}")
+    if kind.check_only and where is not Where.CHECK:
+        raise UsageError(f"fault {text!r}: {name} is for key checks only. Write {target}@check={rest}")
     return Fault(target, kind, where, _value(kind, value if valued else None, text), times)
 
 

@@ -63,10 +63,13 @@ class OllamaCloud:
             return refusal or unauthorized(call)
         if call.request.query:
             return ollama_failure(400, "unexpected query parameter")
-        left = float(max(Decimal(0), _ALLOWANCE_USD - call.key.account.usage.cost_usd))
+        if call.fault is not None and call.fault.kind.name == "legacy":
+            return json_reply(200, _older_plan(call.now_s, call.fault.amount))
+        spent = call.fault is not None and call.fault.kind.name == "spent"
+        left = 0.0 if spent else float(max(Decimal(0), _ALLOWANCE_USD - call.key.account.usage.cost_usd))
         period = {"from": _iso(call.now_s - 8 * 86_400), "until": _iso(call.now_s + 22 * 86_400)}
         included: Json = {"balance_usd": left, "allowance_usd": float(_ALLOWANCE_USD), "period": period}
-        return json_reply(200, {"included": included, "purchased": {"balance_usd": 25}})
+        return json_reply(200, {"included": included, "purchased": {"balance_usd": 0 if spent else 25}})
 
     def usage(self, call: Call) -> Reply:
         refusal = self._checked(call)
@@ -145,6 +148,13 @@ def unauthorized(call: Call) -> Reply:
 
 def not_found(model: str, *, openai_shape: bool = False) -> Reply:
     return ollama_failure(404, f'model "{model}" not found', openai_shape=openai_shape)
+
+
+def _older_plan(now_s: float, week_left_percent: float) -> Json:
+    """The balance of a plan from before September 2026: windows instead of money."""
+    session: Json = {"remaining_percent": 75, "resets_at": _iso(now_s + 3 * 3600)}
+    weekly: Json = {"remaining_percent": week_left_percent, "resets_at": _iso(now_s + 2 * 86_400)}
+    return {"included": {"session": session, "weekly": weekly}, "purchased": {"balance_usd": 0}}
 
 
 def _identity(call: Call) -> str:

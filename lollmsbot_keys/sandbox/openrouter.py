@@ -70,7 +70,7 @@ class OpenRouter:
     def key(self, call: Call) -> Reply:
         if call.key is None or call.key.disabled:
             return unauthorized(call)
-        return json_reply(200, {"data": _about(call.key, call.now_s)})
+        return json_reply(200, {"data": {**_about(call.key, call.now_s), **_bent(call)}})
 
     def credits(self, call: Call) -> Reply:
         if call.key is None or call.key.disabled:
@@ -171,6 +171,17 @@ def _listed(name: str, same_price: str | None, rate: Rate | None) -> Json:
 
 def _per_token(usd_per_mtok: Decimal) -> str:
     return format((usd_per_mtok / 1_000_000).normalize(), "f")
+
+
+def _bent(call: Call) -> Json:
+    """What a fault of the key check changes in what a key is told about itself."""
+    match call.fault.kind.name if call.fault is not None else "":
+        case "spent":
+            return {"limit": 10, "limit_remaining": 0, "limit_reset": "monthly", "usage_monthly": 10}
+        case "expired":
+            return {"expires_at": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(call.now_s - 86_400))}
+        case _:
+            return {}
 
 
 def _about(key: SandboxKey, now_s: float) -> Json:

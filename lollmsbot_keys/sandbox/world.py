@@ -140,7 +140,7 @@ class World:
 
     def _lasting_refusal(self, targets: Iterable[str], where: Where) -> Fault | None:
         """A key that the chat refuses with 401 is refused by the key checks as well, which use nothing up."""
-        if where not in (Where.CHECK, Where.MANAGE):
+        if where not in (Where.CHECK, Where.ACCOUNT, Where.MANAGE):
             return None
         fault = self._board.peek(targets, Where.CHAT)
         return fault if fault is not None and fault.kind.name == "401" else None
@@ -238,7 +238,7 @@ def _routes(cloud: OllamaCloud, openrouter: OpenRouter, management: Management) 
         *_ollama_rows(Place.LOCAL, Provider.LOCAL, "", local),
         (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "GET", "/ollama/api/balance", cloud.balance),
         (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "GET", "/ollama/api/usage", cloud.usage),
-        (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "POST", "/ollama/api/me", cloud.me),
+        (Place.INTERNET, Provider.OLLAMA, Where.ACCOUNT, "POST", "/ollama/api/me", cloud.me),
         (Place.LOCAL, Provider.LOCAL, Where.LIST, "GET", "/api/version", local.version),
         *(
             (Place.INTERNET, Provider.OPENROUTER, where, method, f"/openrouter/api/v1{path}", handler)

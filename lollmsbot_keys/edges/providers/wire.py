@@ -97,7 +97,7 @@ class Wire:
     async def whose_key(
         self, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta = PATIENCE
     ) -> str | None:
-        """The account that `secret` belongs to, where only a question of its own tells. Best effort; raises as `send`."""
+        """The account of `secret`, where only a question of its own tells. Best effort; raises as `send`."""
         return await checks.whose_key(self._asker, provider, endpoints, secret, silence)
 
     async def list_models(

@@ -1,0 +1,118 @@
+"""`lbk test-keys`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lollmsbot_keys.cli.boundary import say
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, duration, files
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.errors import Exit
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.commands.test_keys import KeyTest, Progress
+    from lollmsbot_keys.core.finding import Findings
+
+
+def prove(
+    context: typer.Context,
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY…]", help="Only these keys.", show_default=False)
+    ] = None,
+    provider: Annotated[
+        Provider | None, typer.Option("--provider", help="Only this provider's keys.", show_default=False)
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="One real call of one token for each key too; it costs next to nothing.")
+    ] = False,
+    allow_unreachable: Annotated[
+        bool, typer.Option("--allow-unreachable", help="A provider that cannot be reached is no failure.")
+    ] = False,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="The longest that one check may take.")
+    ] = "15s",
+    config: ConfigOption = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Prove each key against its provider, and say what it may still do, and which models are still to be had.
+
+    A key is proved by a call that the provider refuses without one, and that costs nothing. What is found out feeds
+    routing at once: a refused key is disabled, a good one enabled, a used up one left out until its limit begins anew.
+
+    Exit code 0: every key that is present is valid. 1: one is not, or none is present.
+
+    \b
+    Examples:
+      $ lbk test-keys
+      $ lbk test-keys OLLAMA_API_KEY --deep
+      $ lbk test-keys --json | jq -r '.keys[] | select(.verdict != "valid") | .key'
+      $ lbk sandbox --fault OLLAMA_API_KEY=401 -- lbk test-keys
+    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    from lollmsbot_keys.commands.test_keys import KeyTest, Wanted
+
+    wanted = Wanted(tuple(keys or ()), provider, deep, allow_unreachable, duration("--timeout", timeout))
+    where = files(context, config, state)
+    test = KeyTest(where.config, where.state)
+    try:
+        found = test.run(wanted, _progress(workflow=test.workflow, to_stderr=json))
+    finally:
+        for warning in test.warnings:
+            say(warning)
+    _print(test, found, json=json)
+    if test.workflow:
+        _tell_runner(test, found, to_stderr=json)
+    if not found.ok:
+        raise typer.Exit(Exit.NO)
+
+
+def _print(test: KeyTest, found: Findings, *, json: bool) -> None:
+    if json:
+        from lollmsbot_keys.render.machine import document
+        from lollmsbot_keys.render.test_keys_tree import findings_tree
+
+        print(document(findings_tree(found)))
+    else:
+        from lollmsbot_keys.render.test_keys import draw_findings
+
+        draw_findings(found, test.now, plain=test.plain, workflow=test.workflow)
+
+
+def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
+    """Annotations and the step's summary. The runner reads both streams; with `--json` stdout stays one document."""
+    from lollmsbot_keys.render.workflow import commands, summary
+
+    for line in commands(found):
+        print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+    problem = test.add_to_summary(summary(found, test.now))
+    if problem:
+        say(problem)
+
+
+def _progress(*, workflow: bool, to_stderr: bool) -> Progress:
+    """Who listens: GitHub's runner is told the secrets to hide, a person at a terminal who is waited for."""
+    from lollmsbot_keys.commands.test_keys import Progress
+    from lollmsbot_keys.render.workflow import mask
+
+    on_terminal = sys.stderr.isatty()
+
+    class Told(Progress):
+        def secret(self, characters: str) -> None:
+            if workflow:
+                print(mask(characters), file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+        def waiting_for(self, names: Sequence[str]) -> None:
+            if on_terminal and names:
+                more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+                line = f"lbk: waiting for {', '.join(names[:2])}{more} …"
+                print(f"\r\x1b[K{line[:78]}", end="", file=sys.stderr, flush=True)
+
+        def finished(self) -> None:
+            if on_terminal:
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    return Told()
