@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 from lollmsbot_keys.core import money
@@ -47,8 +48,8 @@ class Gone:
         return listed is not None and not model.startswith("openrouter/") and match_name(model, listed) is None
 
 
-def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
-    """Why the whole key is out, whatever the model; `None` if it is ready. Limits and budgets are not looked at."""
+def out_for_good(key: Key, snapshot: Snapshot, facts: Facts) -> SetAside | None:
+    """Why the whole key is out until somebody does something; `None` if it is not."""
     if not key.enabled:
         return SetAside(Reason.DISABLED, detail="enabled = false in the configuration")
     if key.name not in facts.secrets:
@@ -57,6 +58,15 @@ def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAs
     disabled = snapshot.disabled.get(key.name)
     if disabled is not None and disabled.covers(fingerprint):
         return SetAside(Reason.DISABLED, detail=_source(disabled.source, disabled.evidence))
+    return None
+
+
+def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
+    """Why the whole key is out, whatever the model; `None` if it is ready. Limits and budgets are not looked at."""
+    lasting = out_for_good(key, snapshot, facts)
+    if lasting is not None:
+        return lasting
+    fingerprint = facts.secrets[key.name]
     account = account_of(key, fingerprint, snapshot)
     covering = [
         cooldown
@@ -109,12 +119,12 @@ class Bench:
         self.day = money.budget_day(now, config.timezone)
         self.committed = money.committed(snapshot, self.day)
         self.gone = Gone(snapshot, facts, now)
-        self._spent = {provider: money.of_provider(self.committed, provider) for provider in config.providers}
+        self._spent: dict[Provider, Decimal] = {}
         self._terms: dict[tuple[Provider, str], Terms] = {}
         self._holders: dict[str, Holder] = {}
         self._limits: dict[str, SetAside | None] = {}
-        self._standings: dict[str, SetAside | None] = {}
-        self._trusted: dict[Provider, bool] = {}
+        self._lasting_marks: dict[str, SetAside | None] = {}
+        self._permitted = {provider for provider in config.providers if wish.privacy.permits(provider)}
 
     def terms(self, provider: Provider, model: str) -> Terms:
         """What `model` can cost at `provider` for this request."""
@@ -144,7 +154,7 @@ class Bench:
         lasting = self._lasting(candidate, key, off)
         if lasting is not None:
             return lasting
-        passing = list(self._passing(candidate, key))
+        passing = self._passing(candidate, key)
         if passing:
             return max(passing, key=_lasting_longest)
         if key is not None and not self._may_hold_secrets(candidate.provider):
@@ -154,32 +164,29 @@ class Bench:
 
     def _may_hold_secrets(self, provider: Provider) -> bool:
         """Whether all endpoints of `provider` are trusted: any of them may be the one that answers."""
-        if provider not in self._trusted:
-            settings = self.config.providers[provider]
-            self._trusted[provider] = all(trusted(provider, e, settings.trusted_hosts) for e in settings.endpoints)
-        return self._trusted[provider]
+        settings = self.config.providers[provider]
+        return _all_trusted(provider, settings.endpoints, settings.trusted_hosts)
 
     def _lasting(self, candidate: Candidate, key: Key | None, off: str) -> SetAside | None:
-        if not self.wish.privacy.permits(candidate.provider):
+        if candidate.provider not in self._permitted:
             return SetAside(Reason.PRIVACY, detail=f"{self.wish.privacy} prompts never go to {candidate.provider}")
         if off:
             return SetAside(Reason.PROVIDER_OFF, detail=off)
         if key is None:
             return self._local(candidate)
-        whole = self._standing(key)
-        if whole is not None and whole.until is None:
+        whole = self._out_for_good(key)
+        if whole is not None:
             return whole
-        assumed = self.facts.assumed.get(key.name)
-        if assumed is not None:
-            return assumed
-        if self.gone.unlisted(candidate.provider, candidate.model):
+        if key.name in self.facts.assumed:
+            return self.facts.assumed[key.name]
+        if self.facts.lists and self.gone.unlisted(candidate.provider, candidate.model):
             return SetAside(Reason.NO_SUCH_MODEL, detail=f"not in the list of {candidate.provider}")
         return None
 
-    def _standing(self, key: Key) -> SetAside | None:
-        if key.name not in self._standings:
-            self._standings[key.name] = standing(key, self.snapshot, self.facts, self.now)
-        return self._standings[key.name]
+    def _out_for_good(self, key: Key) -> SetAside | None:
+        if key.name not in self._lasting_marks:
+            self._lasting_marks[key.name] = out_for_good(key, self.snapshot, self.facts)
+        return self._lasting_marks[key.name]
 
     def _local(self, candidate: Candidate) -> SetAside | None:
         if is_cloud_name(candidate.model):
@@ -190,18 +197,22 @@ class Bench:
                 return SetAside(Reason.UNPROVEN, detail=f"{remote} is not on this machine")
         return None
 
-    def _passing(self, candidate: Candidate, key: Key | None) -> Iterator[SetAside]:
-        for cooldown in self.cooldowns:
-            if cooldown.scope.covers(candidate):
-                yield SetAside(cooldown.reason, cooldown.until, _words(cooldown))
+    def _passing(self, candidate: Candidate, key: Key | None) -> list[SetAside]:
+        found = [
+            SetAside(cooldown.reason, cooldown.until, _words(cooldown))
+            for cooldown in self.cooldowns
+            if cooldown.scope.covers(candidate)
+        ]
         if key is None:
-            return
+            return found
         if key.name not in self._limits:
             self._limits[key.name] = self._hourly(key)
         limit = self._limits[key.name]
         if limit is not None:
-            yield limit
-        yield from self._budgets(candidate, key)
+            found.append(limit)
+        if candidate.bound_usd:
+            found.extend(self._budgets(candidate, key))
+        return found
 
     def _hourly(self, key: Key) -> SetAside | None:
         limit = self.config.providers[key.provider].max_calls_per_hour
@@ -217,10 +228,12 @@ class Bench:
     def _budgets(self, candidate: Candidate, key: Key) -> Iterator[SetAside]:
         settings = self.config.providers[key.provider]
         bound = candidate.bound_usd
-        if not bound:
-            return
-        if settings.daily_budget_usd is not None and self._spent[key.provider] + bound > settings.daily_budget_usd:
-            yield self._over(settings.daily_budget_usd, self._spent[key.provider], bound, f"providers.{key.provider}")
+        if settings.daily_budget_usd is not None:
+            if key.provider not in self._spent:
+                self._spent[key.provider] = money.of_provider(self.committed, key.provider)
+            spent = self._spent[key.provider]
+            if spent + bound > settings.daily_budget_usd:
+                yield self._over(settings.daily_budget_usd, spent, bound, f"providers.{key.provider}")
         if key.daily_budget_usd is not None:
             spent = self.committed.get(Spender(key.provider, key.name), money.NOTHING)
             if spent + bound > key.daily_budget_usd:
@@ -230,6 +243,11 @@ class Bench:
         until = money.day_end(self.day, self.config.timezone) if bound <= budget else None
         detail = f"{spent:.4f} spent or held, this call could cost {bound:.4f}, {table}.daily_budget_usd is {budget}"
         return SetAside(Reason.OVER_BUDGET, until, detail)
+
+
+@cache
+def _all_trusted(provider: Provider, endpoints: tuple[str, ...], hosts: tuple[str, ...]) -> bool:
+    return all(trusted(provider, endpoint, hosts) for endpoint in endpoints)
 
 
 def _certainly_remote(endpoint: str) -> bool:

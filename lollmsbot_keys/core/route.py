@@ -63,7 +63,7 @@ def route(
     candidates = []
     for option in order.options():
         identity = (option.key.name if option.key else None, option.provider, option.model)
-        if identity not in seen and wish.admits(option.key):
+        if identity not in seen and (wish.key is None or wish.admits(option.key)):
             seen.add(identity)
             candidates.append(_candidate(option, bench))
     if not config.routing.ollama_failover and wish.key is None:
@@ -79,7 +79,9 @@ def route(
         retry_at=_retry_at(remaining),
         prefers_free=wish.free_first and wish.or_paid,
     )
-    return plan._replace(notices=notices_about(plan.choice, prefers_free=plan.prefers_free))
+    if not plan.prefers_free:
+        return plan
+    return plan._replace(notices=notices_about(plan.choice, prefers_free=True))
 
 
 class _Order:
@@ -171,9 +173,10 @@ class _Order:
 
     def _local(self) -> Iterator[Option]:
         """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
-        known = self.facts.lists.get(Provider.LOCAL, frozenset())
-        own = {name for name in known if not is_cloud_name(name)}
-        listed = match_name(self.wish.model, own) or match_name(self.wish.model, known)
+        listed = None
+        if known := self.facts.lists.get(Provider.LOCAL):
+            own = {name for name in known if not is_cloud_name(name)}
+            listed = match_name(self.wish.model, own) or match_name(self.wish.model, known)
         if listed or self.wish.privacy is Privacy.CRITICAL or self.wish.key == LOCAL_NAME:
             yield Option(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
 
@@ -272,8 +275,10 @@ def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Cand
 
 def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: Wish) -> list[Candidate]:
     """Reserved keys go last, and stay aside while anything else is left; a critical request uses them in place."""
-    reserved = {key.name for key in config.keys if key.reserved}
-    if not reserved or wish.priority is Priority.CRITICAL:
+    if wish.priority is Priority.CRITICAL:
+        return candidates
+    reserved = [key.name for key in config.keys if key.reserved]
+    if not reserved:
         return candidates
     others = [candidate for candidate in candidates if candidate.key not in reserved]
     kept = [candidate for candidate in candidates if candidate.key in reserved]
@@ -284,9 +289,12 @@ def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: Wish)
 
 
 def _retry_at(candidates: Sequence[Candidate]) -> datetime | None:
-    if any(candidate.eligible for candidate in candidates):
-        return None
-    times = [c.set_aside.until for c in candidates if c.set_aside is not None and c.set_aside.until is not None]
+    times = []
+    for candidate in candidates:
+        if candidate.set_aside is None:
+            return None
+        if candidate.set_aside.until is not None:
+            times.append(candidate.set_aside.until)
     return min(times, default=None)
 
 

@@ -35,7 +35,10 @@ def installation_key(path: Path, *, create: bool) -> bytes | None:
             _create(path)
             found = _read(path)
     except OSError as error:
-        raise StateError(f"The fingerprint key {path} cannot be used: {error.strerror}. Check its owner.") from None
+        raise StateError(
+            f"Cannot use {path}, which lies beside the state: {error.strerror}. Mend the permissions of that folder, or "
+            "choose another state file with --state or LBK_STATE."
+        ) from None
     if found is None:
         if create:
             raise StateError(f"The fingerprint key {path} vanished while it was made. Try again.")
