@@ -1,4 +1,4 @@
-"""What a key check means: every body of both providers, old and new, with fields missing, unknown and of wrong types."""
+"""What a key check means: bodies of both providers, old and new, with fields missing, unknown and of wrong types."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def window(percent: object, resets_at: object = "2026-11-26T00:00:00Z") -> dict[
         ({"weekly": window(0)}, {"balance_usd": 3}, "valid", None),  # extra usage was bought
         ({"weekly": window(0.4)}, {"balance_usd": 0}, "valid", None),
         ({"weekly": window(None)}, {"balance_usd": 0}, "valid", None),  # null: no limit
-        ({"weekly": window("none"), "session": window(True)}, {}, "valid", None),
+        ({"weekly": window("none"), "session": window([True])}, {}, "valid", None),
         ({"weekly": window(0, "soon")}, {}, "limited", NOW + timedelta(hours=1)),
         ({"weekly": window(0, "2026-11-01T00:00:00Z")}, {}, "limited", None),  # its time is over: a late figure
         ({"balance_usd": 0}, {"balance_usd": 0}, "no_credit", NOW + timedelta(hours=1)),

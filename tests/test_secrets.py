@@ -358,7 +358,7 @@ def test_a_key_of_the_wrong_size_is_refused(tmp_path: Path, size: int) -> None:
 def test_a_key_that_cannot_be_read_or_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file" / "fingerprint.key"):
-        with pytest.raises(StateError, match="cannot be used"):
+        with pytest.raises(StateError, match="lies beside the state"):
             installation_key(path, create=True)
 
 

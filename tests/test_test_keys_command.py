@@ -379,3 +379,24 @@ def test_a_limited_check_says_when_to_try_again(tmp_path: Path) -> None:
         until = datetime.fromisoformat(entry["try_again_at"])
         assert timedelta(seconds=30) < until - datetime.now(UTC) <= timedelta(seconds=41)
         assert here.state.cooldowns == {}
+
+
+def test_who_asks_too_often_is_told_what_was_known_a_moment_ago(tmp_path: Path) -> None:
+    with lab(tmp_path, one_ollama_account=True) as here:
+        for _ in range(5):
+            run_on(here, "--provider", "ollama", code=0)
+        document = run_on(here, OLLAMA, code=0)
+        assert here.sandbox.requests[-1].status in {200, 429}
+        assert 429 in {entry.status for entry in here.sandbox.requests}
+        assert f"{OLLAMA} is as it was" in document["notes"][0]
+        assert key(document, OLLAMA)["limits"]
+        other = here.run("test-keys", "--json", OLLAMA, **{OLLAMA: here.sandbox.keys[OLLAMA_2]})
+        assert verdicts(other.document) == {OLLAMA: "unknown"}, "that is another secret"
+        cache = here.state_file.with_name("cache") / "checks.json"
+        run_on(here, ROUTERS[0], code=0)
+        assert cache.stat().st_mode & 0o777 == 0o600
+        text = cache.read_text("utf-8")
+        assert "creator_user_id" in text
+        assert not [secret for secret in here.sandbox.keys.values() if secret[:12] in text]
+        cache.write_text("junk", "utf-8")
+        assert verdicts(run_on(here, OLLAMA, code=1)) == {OLLAMA: "unknown"}

@@ -32,7 +32,7 @@ def screen(here: Lab, columns: int, **variables: str) -> str:
 
 def final_lines(drawn: str) -> list[str]:
     """What stands there at the end: without colour, and without lines that were wiped."""
-    return [ESCAPES.sub("", line.rpartition("\r\x1b[K")[2]).rstrip("\r") for line in drawn.splitlines()]
+    return [ESCAPES.sub("", line.rpartition("\r\x1b[K")[2]) for line in drawn.rstrip("\n").split("\n")]
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -17,6 +17,7 @@ from lollmsbot_keys.core.ledger import milliseconds
 from lollmsbot_keys.core.proof import Heard, foreign, missing, prove, unusable
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.trust import OWN_HOSTS, address
+from lollmsbot_keys.edges.check_cache import Kept, keep_checks, read_checks
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
 from lollmsbot_keys.edges.providers.call import ModelList
 from lollmsbot_keys.edges.secrets.kinds import looks_like_another
@@ -77,6 +78,8 @@ class KeyRound:
         self._engine, self._wanted, self._snapshot = engine, wanted, snapshot
         self._secrets, self._progress, self._notes = secrets, progress, list(notes)
         self._open: list[str] = []
+        self._checked: dict[str, Kept] = {}
+        self._cache = engine.state.path.with_name("cache")
         config = engine.config
         self._wire = Wire(
             scrubber=engine.secrets.scrubber,
@@ -136,12 +139,26 @@ class KeyRound:
         (check, latency), account = await asyncio.gather(
             self._check(key, endpoints, secret), self._account(key, endpoints, secret)
         )
-        heard = Heard(check.verdict.value, check.detail, check.status, check.facts, check.hints, looks_like)
-        proof = prove(key.provider, heard, self._engine.config.cooldowns, self._engine.clock())
+        now = self._engine.clock()
+        proof = prove(
+            key.provider, self._heard(key, secret, check, now, looks_like), self._engine.config.cooldowns, now
+        )
         if proof.verdict.is_good_key and proof.account is None:
             proof = proof._replace(account=account)
         latency_ms = milliseconds(latency) if check.status is not None else None
         return Asked(key, secret.fingerprint, proof, check.endpoint, check.status, latency_ms)
+
+    def _heard(self, key: Key, secret: Secret, check: KeyCheck, now: datetime, looks_like: str) -> Heard:
+        """What came back; where the check was one too many, what the same secret was told less than a minute ago."""
+        if check.status == 200 and check.verdict is KeyVerdict.VALID and secret.fingerprint:
+            self._checked[key.name] = Kept(secret.fingerprint, now, check.facts)
+        if check.status == 429:
+            kept = read_checks(self._cache, now).get(key.name)
+            if kept is not None and secret.fingerprint and kept.fingerprint == secret.fingerprint:
+                seconds = max(0, round((now - kept.at).total_seconds()))
+                self._notes.append(f"{key.name} is as it was {seconds} s ago: {key.provider} was asked too often.")
+                return Heard("valid", "accepted", 200, kept.facts)
+        return Heard(check.verdict.value, check.detail, check.status, check.facts, check.hints, looks_like)
 
     async def _check(self, key: Key, endpoints: tuple[str, ...], secret: Secret) -> tuple[KeyCheck, timedelta]:
         began, limit = monotonic(), self._wanted.timeout
@@ -184,6 +201,8 @@ class KeyRound:
         for provider, found in lists.items():
             if not found.problem:
                 self._engine.keep_list(provider, found.names)
+        if self._checked:
+            keep_checks(self._cache, self._checked, self._engine.clock())
 
     def _learn(self, asked: Sequence[Asked]) -> None:
         """Write what was found out into the state, if it says anything."""

@@ -145,22 +145,22 @@ def _gone_ids(config: Config, market: Market) -> Iterator[str]:
         model, where = config.model(name), _places(used_by)
         if home(name) is Provider.OPENROUTER:
             if market.offers(Provider.OPENROUTER, name) is False:
-                yield f"{name} ({where}) is no longer listed by openrouter{_nearest(name, market, Provider.OPENROUTER)}"
+                yield f"{name} ({where}): openrouter lists it no more; {_nearest(name, market, Provider.OPENROUTER)}"
             continue
         alike = model.openrouter
         alike_gone = alike is not None and market.offers(Provider.OPENROUTER, alike) is False
         if _ways(config, market, name) == set():
-            also = f", nor is its equivalent {alike}" if alike_gone else ""
-            yield f"{name} ({where}) is listed nowhere any more{also}{_nearest(name, market, Provider.OLLAMA)}"
+            also = f", nor its equivalent {alike}" if alike_gone else ""
+            yield f"{name} ({where}): nobody lists it any more{also}; {_nearest(name, market, Provider.OLLAMA)}"
         elif alike is not None and alike_gone:
             near = _nearest(alike, market, Provider.OPENROUTER)
-            yield f"{alike}, the equivalent of {name}, is no longer listed by openrouter{near}"
+            yield f"{alike} (equivalent of {name}): openrouter lists it no more; {near}"
 
 
 def _nearest(name: str, market: Market, provider: Provider) -> str:
     listed = market.lists.get(provider, frozenset())
     close = nearest(name, listed) or nearest(name, market.lists.get(Provider.OPENROUTER, frozenset()))
-    return f"; nearest listed name: {close}." if close else "; nothing listed is like it."
+    return f"nearest: {close}." if close else "no listed name is like it."
 
 
 def _places(used_by: tuple[str, ...]) -> str:

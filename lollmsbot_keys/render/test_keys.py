@@ -169,7 +169,7 @@ def _instead(model: ModelFinding, *, wide: bool) -> str:
         case Status.RETIRED:
             return "retired"
         case Status.UNLISTED:
-            return f"unlisted, nearest is {model.nearest}" if wide and model.nearest else "unlisted"
+            return "unlisted"
         case Status.UNKNOWN:
             return "unknown"
 
