@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.request import Reach
+from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Fault, Where
-from lollmsbot_keys.sandbox.wire import json_reply
+from lollmsbot_keys.sandbox.wire import Pause, Reply, json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTERS, Json, Lab, endpoints, lab
 
 CLOSED = "http://127.0.0.1:9"
@@ -238,6 +239,11 @@ def test_an_endpoint_that_is_not_trusted_gets_nothing(tmp_path: Path) -> None:
         assert (done.code, done.document["error"]["code"]) == (3, "secret")
         assert "Nothing was sent" in done.document["error"]["message"]
         assert here.sandbox.requests == ()
+        endpoints(here.config, ollama=here.sandbox.ollama_endpoints[0])
+        text = here.config.read_text("utf-8").replace('/ollama/v1"]', '/ollama/v1", "https://api.ollama.cloud/v1"]')
+        here.config.write_text(text, "utf-8")
+        assert here.quick("test-keys").code == 3, "any of them may be the one that answers"
+        assert here.sandbox.requests == ()
 
 
 # --- what routing learns ---
@@ -367,7 +373,9 @@ def test_a_key_that_is_off_is_tested_only_by_name(tmp_path: Path) -> None:
 
 
 def test_the_timeout_bounds_a_check_that_drips(tmp_path: Path) -> None:
-    with lab(tmp_path, f"{OLLAMA}@any=stall=30") as here:
+    drip: tuple[bytes | Pause, ...] = (Pause(0.4), b" ")
+    frames = (b'{"included": {}', *drip * 20, b"}")
+    with lab(tmp_path, Fault.raw(OLLAMA, Reply(200, frames), where=Where.CHECK)) as here:
         began = time.monotonic()
         run_on(here, OLLAMA, "--timeout", "1s", code=1)
         assert time.monotonic() - began < 3
@@ -400,3 +408,8 @@ def test_who_asks_too_often_is_told_what_was_known_a_moment_ago(tmp_path: Path) 
         assert not [secret for secret in here.sandbox.keys.values() if secret[:12] in text]
         cache.write_text("junk", "utf-8")
         assert verdicts(run_on(here, OLLAMA, code=1)) == {OLLAMA: "unknown"}
+
+
+def test_a_fault_of_checks_says_how_to_write_it(tmp_path: Path) -> None:
+    with lab(tmp_path) as here, pytest.raises(UsageError, match=rf"Write {OLLAMA}@check=spent"):
+        here.sandbox.add(f"{OLLAMA}=spent")

@@ -89,6 +89,13 @@ def test_what_a_provider_says_is_neither_control_nor_markup(tmp_path: Path) -> N
     assert not [line for line in done.out.splitlines() if line.startswith("::error::gotcha") or "##[" in line]
 
 
+def test_a_models_name_at_the_beginning_of_a_line_is_no_command(tmp_path: Path) -> None:
+    with lab(tmp_path, settings='[pillars.soul.primary]\nmodel = "::error::gotcha"\n') as here:
+        here_out = here.run("test-keys", GITHUB_ACTIONS="true").out
+    assert "\\::error::gotcha" in here_out
+    assert not [line for line in here_out.splitlines() if line.startswith("::error::gotcha")]
+
+
 # --- GitHub's runner ---
 
 

@@ -111,7 +111,7 @@ def _name(text: str) -> str:
 
 def amount(value: object) -> Decimal | None:
     """A finite number, written as one or as text; anything else is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal) or len(str(value)) > 40:
+    if not isinstance(value, int | float | str | Decimal) or len(str(value)) > 40:
         return None
     try:
         number = Decimal(str(value))
