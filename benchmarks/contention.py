@@ -17,8 +17,8 @@ from state_update import plainest
 from world import NOON, claimed_call, config, facts, settled_call
 
 from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.processes import this_process
-from lollmsbot_keys.edges.state_file import StateFile
+from lollmsbot_keys.edges.state.file import StateFile
+from lollmsbot_keys.edges.state.processes import this_process
 
 PROCESSES = 64
 CALLS = 25

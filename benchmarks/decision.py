@@ -10,7 +10,7 @@ from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.request import Facts, Request
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.state_codec import encode
+from lollmsbot_keys.edges.state.codec import encode
 
 ROUNDS = 2_000
 

@@ -12,9 +12,9 @@ from pairs import line, paired
 from world import NOON, claimed_call, config, facts, lived_in, settled_call
 
 from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.processes import this_process
-from lollmsbot_keys.edges.state_codec import encode
-from lollmsbot_keys.edges.state_file import StateFile
+from lollmsbot_keys.edges.state.codec import encode
+from lollmsbot_keys.edges.state.file import StateFile
+from lollmsbot_keys.edges.state.processes import this_process
 
 ROUNDS = 300
 

@@ -12,9 +12,9 @@ from lollmsbot_keys.core.record import record
 from lollmsbot_keys.core.report import Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Facts, Request
 from lollmsbot_keys.core.state import Owner, Snapshot
-from lollmsbot_keys.edges.config_file import load
+from lollmsbot_keys.edges.config.file import load
 from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.processes import this_process
+from lollmsbot_keys.edges.state.processes import this_process
 
 _LIMITS = ("MAX_CALLS_PER_HOUR", "DAILY_BUDGET")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -17,10 +17,10 @@ from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.core.wish import unknown
-from lollmsbot_keys.edges.config_file import compiled_path, load
+from lollmsbot_keys.edges.config.file import compiled_path, load
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.secrets import Secrets
-from lollmsbot_keys.edges.state_file import StateFile
+from lollmsbot_keys.edges.state.file import StateFile
 from lollmsbot_keys.errors import UsageError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from lollmsbot_keys.cli.app import build
 from lollmsbot_keys.core.state import Cell, CellKey, Snapshot
-from lollmsbot_keys.edges.state_codec import decode
+from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.sandbox import Fault, Sandbox
 from tests.support import ROOT, command, run_lbk
 

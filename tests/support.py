@@ -17,8 +17,8 @@ from lollmsbot_keys.core.record import Claimed, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import Hold, Owner, Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.processes import this_process
-from lollmsbot_keys.edges.state_file import Change, StateFile
+from lollmsbot_keys.edges.state.file import Change, StateFile
+from lollmsbot_keys.edges.state.processes import this_process
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 110.0

@@ -10,7 +10,7 @@ import pytest
 from lollmsbot_keys.core.availability import Market, nearest, rotten, served_as, survey
 from lollmsbot_keys.core.catalogue import Config, Pillar, Privacy, Provider, Role
 from lollmsbot_keys.core.finding import ModelFinding
-from lollmsbot_keys.edges.config_file import load
+from lollmsbot_keys.edges.config.file import load
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.sandbox.offers import LOCAL_MODELS, OLLAMA_SERVED, OPENROUTER_FREE, OPENROUTER_PAID
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.edges import config_cache, config_file
-from lollmsbot_keys.edges.config_build import build, compile_tree
+from lollmsbot_keys.edges.config import cache as config_cache
+from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config.build import build, compile_tree
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError
 
@@ -22,7 +23,7 @@ NOTHING = Environment({"HOME": "/nonexistent"})
 HEAVY = """
 import sys
 from pathlib import Path
-from lollmsbot_keys.edges import config_file
+from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.environment import Environment
 config_file.load({option}, Environment({{"HOME": "/nonexistent"}}), Path({cache!r}))
 print(*(name for name in ("pydantic", "tomllib", "rich", "difflib") if name in sys.modules))

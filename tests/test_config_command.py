@@ -14,8 +14,8 @@ import pytest
 
 from lollmsbot_keys.commands import config as commands
 from lollmsbot_keys.core.settings import Origin
-from lollmsbot_keys.edges import config_file
-from lollmsbot_keys.edges.config_template import template
+from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config.template import template
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError, UsageError
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Config, Privacy, Provider
 from lollmsbot_keys.core.settings import ConfigProblems
-from lollmsbot_keys.edges import config_file
-from lollmsbot_keys.edges.config_lines import key_path, line_numbers, line_of
-from lollmsbot_keys.edges.config_merge import by_priority, merge
+from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config.lines import key_path, line_numbers, line_of
+from lollmsbot_keys.edges.config.merge import by_priority, merge
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError, Exit
 

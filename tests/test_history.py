@@ -17,9 +17,9 @@ import pytest
 from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.history import History
-from lollmsbot_keys.edges.state_codec import decode
-from lollmsbot_keys.edges.state_file import StateFile
+from lollmsbot_keys.edges.state.codec import decode
+from lollmsbot_keys.edges.state.file import StateFile
+from lollmsbot_keys.edges.state.history import History
 from lollmsbot_keys.errors import StateError
 from tests.support import PATIENCE_S, claimed, finished, hold, opened, settled, spending, spent, start, together
 

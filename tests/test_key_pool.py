@@ -32,8 +32,8 @@ from lollmsbot_keys.core.report import (
 from lollmsbot_keys.core.request import Reason
 from lollmsbot_keys.core.state import Cell, Snapshot
 from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.state_codec import decode
-from lollmsbot_keys.edges.state_queue import StateQueue
+from lollmsbot_keys.edges.state.codec import decode
+from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import StateError, UsageError
 from lollmsbot_keys.pool import KeyPool, Listener, question

@@ -22,7 +22,7 @@ from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, U
 from lollmsbot_keys.core.request import Reach, Request
 from lollmsbot_keys.core.state import Day, Hold, Owner, Snapshot, Spender
 from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.state_codec import decode, encode
+from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, KEY_NAMES, LONGEST, MINUTE, NOW, with_key, with_settings
 
 T = TypeVar("T")

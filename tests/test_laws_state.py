@@ -26,10 +26,10 @@ from lollmsbot_keys.core.record import (
 )
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Reach, Reason
-from lollmsbot_keys.core.state import Account, KEPT_AFTER_LAPSE, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
+from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Account, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
 from lollmsbot_keys.core.upkeep import SKEW, Housekeeping, upkeep
 from lollmsbot_keys.core.windows import calls_within_an_hour, minute_of
-from lollmsbot_keys.edges.state_codec import decode, encode
+from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.strategies import (
     DAY,
     HOUR,

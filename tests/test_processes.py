@@ -21,9 +21,9 @@ import pytest
 
 from lollmsbot_keys.core.record import Noticed, record
 from lollmsbot_keys.core.state import Cell, Snapshot
-from lollmsbot_keys.edges.lock import locked
-from lollmsbot_keys.edges.processes import is_alive, is_dead, this_process
-from lollmsbot_keys.edges.state_codec import decode
+from lollmsbot_keys.edges.state.codec import decode
+from lollmsbot_keys.edges.state.lock import locked
+from lollmsbot_keys.edges.state.processes import is_alive, is_dead, this_process
 from lollmsbot_keys.sandbox import Sandbox
 from tests.support import (
     PATIENCE_S,
@@ -199,7 +199,9 @@ def test_a_dead_process_is_told_from_a_living_one_and_from_its_successor() -> No
     me = this_process()
     assert is_alive(me)
     assert not is_dead(me)
-    script = "from lollmsbot_keys.edges.processes import this_process; print(*this_process(), flush=True); input()"
+    script = (
+        "from lollmsbot_keys.edges.state.processes import this_process; print(*this_process(), flush=True); input()"
+    )
     child = start([sys.executable, "-c", script], os.environ, subprocess.PIPE)
     assert child.stdout is not None
     pid, boot, started = child.stdout.readline().split()

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.filesystem import network_kind
-from lollmsbot_keys.edges.state_codec import NotAState, decode
+from lollmsbot_keys.edges.state.codec import NotAState, decode
+from lollmsbot_keys.edges.state.filesystem import network_kind
 from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.sandbox import Sandbox
 from tests.support import (

@@ -10,7 +10,7 @@ from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
 from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
-from lollmsbot_keys.edges import config_file
+from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import UsageError
 
@@ -62,7 +62,7 @@ def show(option: Path | None, wanted: str | None = None, environment: Environmen
         ConfigError: the configuration cannot be used.
         UsageError: nothing is called `wanted`.
     """
-    from lollmsbot_keys.edges.config_origins import settings
+    from lollmsbot_keys.edges.config.origins import settings
 
     sources = config_file.read(option, environment or Environment.here())
     found = settings(sources)
@@ -93,7 +93,7 @@ def init(option: Path | None, environment: Environment | None = None) -> Where:
     Raises:
         ConfigError: the place cannot be written to.
     """
-    from lollmsbot_keys.edges.config_template import write_new
+    from lollmsbot_keys.edges.config.template import write_new
 
     path, _ = (environment or Environment.here()).config_path(option)
     try:
@@ -125,7 +125,7 @@ def _unquoted(key: str) -> str:
 
 def _untrusted(sources: config_file.Sources, config: Config) -> list[Problem]:
     """Endpoints that are used with a secret but may not be shown one."""
-    from lollmsbot_keys.edges.config_origins import settings
+    from lollmsbot_keys.edges.config.origins import settings
 
     origins = {setting.key: setting for setting in settings(sources)}
     problems: list[Problem] = []

@@ -1,7 +1,7 @@
 """The pool's inventory and its rules: providers, keys, models, pillars. Read once, never changed.
 
 Everything here is the merged configuration in typed form. The TOML shape is described in the README;
-``edges.config_file`` turns one into the other.
+``edges.config.file`` turns one into the other.
 """
 
 from __future__ import annotations

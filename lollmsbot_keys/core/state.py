@@ -1,6 +1,6 @@
 """The shared state as one immutable value: what every process knows about keys, limits and money.
 
-`edges.state_file` stores it; `core.record` is the only thing that makes a new one from an old one.
+`edges.state.file` stores it; `core.record` is the only thing that makes a new one from an old one.
 """
 
 from __future__ import annotations

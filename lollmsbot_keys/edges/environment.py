@@ -74,7 +74,7 @@ class Environment(NamedTuple):
         """
         if not any(map(self.get, _OVERRIDING)):
             return ()
-        from lollmsbot_keys.edges.config_variables import read  # rarely needed
+        from lollmsbot_keys.edges.config.variables import read  # rarely needed
 
         return read({name: value for name in _OVERRIDING if (value := self.get(name)) is not None})
 

@@ -12,9 +12,9 @@ from lollmsbot_keys.core.day import Summary
 from lollmsbot_keys.core.record import Reset
 from lollmsbot_keys.core.report import Answer, Report, delivered
 from lollmsbot_keys.core.request import Plan
-from lollmsbot_keys.edges.processes import this_process
 from lollmsbot_keys.edges.providers import Wire
-from lollmsbot_keys.edges.state_queue import StateQueue
+from lollmsbot_keys.edges.state.processes import this_process
+from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool.failover import Failover
 from lollmsbot_keys.pool.question import Listener, Options, Question, question

@@ -36,7 +36,7 @@ from lollmsbot_keys.core.state import Cooldown, Disabled, Owner, Scope, Snapshot
 from lollmsbot_keys.core.trust import is_on_loopback
 from lollmsbot_keys.core.wording import what_next, why_not
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
-from lollmsbot_keys.edges.state_queue import StateQueue
+from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import ConfigError, SecretError, StateError
 from lollmsbot_keys.pool.question import Listener, Question

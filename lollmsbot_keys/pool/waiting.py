@@ -12,7 +12,7 @@ from enum import Enum, auto
 from lollmsbot_keys.core.claim import Nothing, passing
 from lollmsbot_keys.core.record import Event, Waiting, WaitOver, record
 from lollmsbot_keys.core.state import Owner, Snapshot, Waiter
-from lollmsbot_keys.edges.state_queue import StateQueue
+from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.pool.question import Listener, Question

@@ -36,7 +36,7 @@ def installation_key(path: Path, *, create: bool) -> bytes | None:
             found = _read(path)
     except OSError as error:
         raise StateError(
-            f"Cannot use {path}, which lies beside the state: {error.strerror}. Mend the permissions of that folder, or "
+            f"Cannot use {path}, which lies beside the state: {error.strerror}. Mend that folder's permissions, or "
             "choose another state file with --state or LBK_STATE."
         ) from None
     if found is None:

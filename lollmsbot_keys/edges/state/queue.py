@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.state_file import StateFile
+from lollmsbot_keys.edges.state.file import StateFile
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from lollmsbot_keys.core.settings import ConfigProblems, Problem
 from lollmsbot_keys.core.trust import authority
-from lollmsbot_keys.edges import config_values as values
+from lollmsbot_keys.edges.config import values
 from lollmsbot_keys.edges.environment import Override
 
 _TRUE = ("true", "yes", "on", "1")

@@ -27,7 +27,7 @@ from lollmsbot_keys.core.catalogue import (
 )
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.edges.config_merge import Table
+    from lollmsbot_keys.edges.config.merge import Table
 
 Fields = Mapping[str, object]
 Compiled = dict[str, object]
@@ -39,7 +39,7 @@ _PRICE = ("input_usd_per_mtok", "output_usd_per_mtok", "priced_on")
 def compile_tree(tree: Table) -> Compiled:
     """The JSON form of a TOML tree that fits the schema and keeps the rules; anything else is a bug of the caller."""
     from lollmsbot_keys.core import durations  # a cached configuration is already compiled
-    from lollmsbot_keys.edges.config_merge import by_priority
+    from lollmsbot_keys.edges.config.merge import by_priority
 
     keys = cast("dict[str, dict[str, object]]", tree["keys"])
     cooldowns = cast("dict[str, str]", tree["cooldowns"])

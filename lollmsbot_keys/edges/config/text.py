@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from lollmsbot_keys.core.settings import ConfigProblems, Problem
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.edges.config_merge import Table
+    from lollmsbot_keys.edges.config.merge import Table
 
 _LARGEST_BYTES = 1 << 20
 _TWICE = {

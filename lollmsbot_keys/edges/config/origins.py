@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import cast
 
 from lollmsbot_keys.core.settings import Origin, Setting, Value
-from lollmsbot_keys.edges.config_file import Sources
-from lollmsbot_keys.edges.config_lines import Path, key_path, line_numbers, line_of
+from lollmsbot_keys.edges.config.file import Sources
+from lollmsbot_keys.edges.config.lines import Path, key_path, line_numbers, line_of
 
 _UNSAID = {"enabled": True, "reserved": False}
 

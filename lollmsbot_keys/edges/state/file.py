@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lollmsbot_keys.core.state import ClosedDay, Owner, Snapshot
-from lollmsbot_keys.edges.state_codec import NewerState, NotAState, decode, encode
+from lollmsbot_keys.edges.state.codec import NewerState, NotAState, decode, encode
 from lollmsbot_keys.errors import StateError
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class StateFile:
 
     def update_all(self, changes: Sequence[Change[T]]) -> list[T]:
         """Apply several changes, in order, with one write for all. See `update`."""
-        from lollmsbot_keys.edges.lock import locked
+        from lollmsbot_keys.edges.state.lock import locked
 
         with _explained(self.path, "write"):
             self._prepare()
@@ -114,7 +114,7 @@ class StateFile:
 
         snapshot, closed = self._keeper.after(snapshot, now)
         if closed:
-            from lollmsbot_keys.edges.history import History
+            from lollmsbot_keys.edges.state.history import History
 
             History(self.history, self._warn).store(closed)
         content = encode(snapshot._replace(written=now))
@@ -133,7 +133,7 @@ class StateFile:
         owners |= {waiter.owner for waiter in snapshot.waiters.values()}
         if not owners:
             return self._keeper.before(snapshot, now, frozenset(), frozenset())
-        from lollmsbot_keys.edges.processes import is_alive, is_dead
+        from lollmsbot_keys.edges.state.processes import is_alive, is_dead
 
         dead = frozenset(filter(is_dead, owners))
         return self._keeper.before(snapshot, now, dead, frozenset(filter(is_alive, owners - dead)))
@@ -142,7 +142,7 @@ class StateFile:
         """Make the folder, and refuse one that a network is between."""
         if self._prepared:
             return
-        from lollmsbot_keys.edges.filesystem import network_kind
+        from lollmsbot_keys.edges.state.filesystem import network_kind
 
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kind = network_kind(self.path)

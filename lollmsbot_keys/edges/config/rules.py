@@ -8,8 +8,8 @@ from typing import cast
 
 from lollmsbot_keys.core import durations
 from lollmsbot_keys.core.catalogue import match_name
-from lollmsbot_keys.edges.config_merge import Table
-from lollmsbot_keys.edges.config_values import nearest
+from lollmsbot_keys.edges.config.merge import Table
+from lollmsbot_keys.edges.config.values import nearest
 
 Fault = tuple[tuple[str, ...], str]
 Tables = Mapping[str, Table]

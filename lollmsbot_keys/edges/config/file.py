@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from lollmsbot_keys.core.catalogue import Config
-from lollmsbot_keys.edges import config_cache
-from lollmsbot_keys.edges.config_build import Compiled, build
+from lollmsbot_keys.edges.config import cache as compiled_cache
+from lollmsbot_keys.edges.config.build import Compiled, build
 from lollmsbot_keys.edges.environment import Environment, Override
 from lollmsbot_keys.errors import ConfigError
 
 if TYPE_CHECKING:
     from lollmsbot_keys.core.settings import ConfigProblems
-    from lollmsbot_keys.edges.config_merge import Table
+    from lollmsbot_keys.edges.config.merge import Table
 
-DEFAULTS = Path(__file__).parent.parent / "data" / "defaults.toml"
+DEFAULTS = Path(__file__).parents[2] / "data" / "defaults.toml"
 _MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError)
 
 
@@ -49,7 +49,7 @@ def load(option: Path | None, environment: Environment, cache: Path | None = Non
     """
     path, named = environment.config_path(option)
     overrides = _overrides(path, environment, must_exist=named)
-    identity = config_cache.identity((DEFAULTS, path), overrides) if cache is not None else None
+    identity = compiled_cache.identity((DEFAULTS, path), overrides) if cache is not None else None
     if cache is not None and identity is not None:
         kept = _kept(cache, identity, path)
         if kept is not None and (kept.found or not named):
@@ -57,7 +57,7 @@ def load(option: Path | None, environment: Environment, cache: Path | None = Non
     sources = _read(path, overrides, must_exist=named)
     compiled, warnings = _compile(sources)
     if cache is not None and identity is not None:
-        config_cache.write(cache, identity, _without_urls(compiled), warnings)
+        compiled_cache.write(cache, identity, _without_urls(compiled), warnings)
     return Loaded(build(compiled), path, sources.text is not None, warnings)
 
 
@@ -93,8 +93,8 @@ def compiled_path(state: Path) -> Path:
     return state.with_name(f"{state.stem}-config.cache.json")
 
 
-def _kept(cache: Path, identity: config_cache.Identity, path: Path) -> Loaded | None:
-    found = config_cache.read(cache, identity)
+def _kept(cache: Path, identity: compiled_cache.Identity, path: Path) -> Loaded | None:
+    found = compiled_cache.read(cache, identity)
     if found is None:
         return None
     compiled, warnings = found
@@ -102,7 +102,7 @@ def _kept(cache: Path, identity: config_cache.Identity, path: Path) -> Loaded | 
         alerts = cast("dict[str, object]", compiled["alerts"])
         if alerts["urls"] is None:
             alerts["urls"] = _alert_urls(path)
-        return Loaded(build(compiled), path, config_cache.has_user_file(identity), warnings)
+        return Loaded(build(compiled), path, compiled_cache.has_user_file(identity), warnings)
     except _MALFORMED:
         return None
 
@@ -113,30 +113,31 @@ def _without_urls(compiled: Compiled) -> Compiled:
 
 
 def _alert_urls(path: Path) -> object:
-    from lollmsbot_keys.edges import config_text, config_values  # only for those who have such URLs
+    from lollmsbot_keys.edges.config import text as toml_text  # only for those who have such URLs
+    from lollmsbot_keys.edges.config import values
 
-    alerts = cast("Mapping[str, object]", config_text.parse(config_text.read(path), str(path))["alerts"])
-    return config_values.urls(alerts["urls"])
+    alerts = cast("Mapping[str, object]", toml_text.parse(toml_text.read(path), str(path))["alerts"])
+    return values.urls(alerts["urls"])
 
 
 def _compile(sources: Sources) -> tuple[Compiled, tuple[str, ...]]:
-    from lollmsbot_keys.edges.config_build import compile_tree
+    from lollmsbot_keys.edges.config.build import compile_tree
 
     compiled = compile_tree(sources.tree)
     if sources.text is None:
         return compiled, ()
-    from lollmsbot_keys.edges import config_rules  # only a person's own file can be odd
+    from lollmsbot_keys.edges.config import rules  # only a person's own file can be odd
 
-    return compiled, config_rules.warnings(sources.tree)
+    return compiled, rules.warnings(sources.tree)
 
 
 def _read(path: Path, overrides: tuple[Override, ...], *, must_exist: bool) -> Sources:
-    from lollmsbot_keys.edges import config_text  # not needed for a kept configuration
-    from lollmsbot_keys.edges.config_merge import merge, with_values
+    from lollmsbot_keys.edges.config import text as toml_text  # not needed for a kept configuration
+    from lollmsbot_keys.edges.config.merge import merge, with_values
 
-    defaults = config_text.parse(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
-    text = config_text.read(path, must_exist=must_exist)
-    file = config_text.parse(text, str(path)) if text is not None else {}
+    defaults = toml_text.parse(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
+    text = toml_text.read(path, must_exist=must_exist)
+    file = toml_text.parse(text, str(path)) if text is not None else {}
     tree = merge(defaults, file)
     if text is not None:
         _check(tree, defaults, file, path, line_source=text)
@@ -147,12 +148,12 @@ def _read(path: Path, overrides: tuple[Override, ...], *, must_exist: bool) -> S
 
 def _check(tree: Table, defaults: Table, file: Table, path: Path, *, line_source: str) -> None:
     """Hold the merged tree against the schema, and what is right of it against the rules."""
-    from lollmsbot_keys.edges import config_rules, config_schema  # pydantic takes 0.1 s
-    from lollmsbot_keys.edges.config_merge import mended
+    from lollmsbot_keys.edges.config import rules, schema  # pydantic takes 0.1 s
+    from lollmsbot_keys.edges.config.merge import mended
 
-    found = config_schema.faults(tree)
+    found = schema.faults(tree)
     wrong = [where for where, _ in found]
-    for where, message in config_rules.faults(mended(tree, wrong, defaults), file):
+    for where, message in rules.faults(mended(tree, wrong, defaults), file):
         if not any(where == one[: len(where)] or one == where[: len(one)] for one in wrong):
             found.append((where, message))
     if found:
@@ -161,8 +162,8 @@ def _check(tree: Table, defaults: Table, file: Table, path: Path, *, line_source
 
 def _problems(found: list[tuple[tuple[str, ...], str]], text: str, path: Path) -> ConfigProblems:
     from lollmsbot_keys.core.settings import ConfigProblems, Problem  # only when something is wrong
-    from lollmsbot_keys.edges.config_lines import key_path, line_numbers, line_of
-    from lollmsbot_keys.edges.config_values import harmless
+    from lollmsbot_keys.edges.config.lines import key_path, line_numbers, line_of
+    from lollmsbot_keys.edges.config.values import harmless
 
     lines = line_numbers(text)
     problems = [

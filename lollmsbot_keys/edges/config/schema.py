@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from lollmsbot_keys.edges import config_values as values
+from lollmsbot_keys.edges.config import values
 
 # `Any` as pydantic's word for "as it is": every value is checked by the function beside it, and never changed.
 Flag = Annotated[Any, AfterValidator(values.flag)]

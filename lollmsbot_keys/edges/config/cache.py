@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from lollmsbot_keys import __version__
-from lollmsbot_keys.edges.config_build import Compiled
+from lollmsbot_keys.edges.config.build import Compiled
 from lollmsbot_keys.edges.environment import Override
 
 FORMAT = 1
@@ -34,7 +34,7 @@ def identity(sources: Iterable[Path], overrides: Sequence[Override]) -> Identity
     `None` where a source is there but no regular file, such as a pipe: what it holds is seen only once.
     """
     code = [
-        _file_identity(Path(__file__).with_name(f"config_{part}.py"))
+        _file_identity(Path(__file__).with_name(f"{part}.py"))
         for part in ("build", "merge", "rules", "schema", "values")
     ]
     files = [_file_identity(path) for path in sources]
