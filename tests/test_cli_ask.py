@@ -58,6 +58,17 @@ def test_where_the_prompt_comes_from(argument: str | None, stdin: str | None, sa
     assert done.out == f"{heading()}{said.rstrip(chr(10))}\n"
 
 
+def test_an_unreadable_stdin_is_said(tmp_path: Path) -> None:
+    with lab(tmp_path) as here, (tmp_path / "written").open("wb") as only_written:
+        env = {"PYTHONPATH": str(ROOT), **here.env}
+        done = subprocess.run(
+            command(["ask", "hello"]), env=env, stdin=only_written, capture_output=True, text=True, check=False
+        )
+        assert here.chats() == []
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Standard input cannot be read" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "words"),
     [
@@ -192,6 +203,13 @@ def test_critical_refuses_what_it_cannot_prove_local(model: str, tmp_path: Path)
         assert not here.state.days
 
 
+def test_what_cannot_be_proved_local_is_refused_without_failover_too(tmp_path: Path) -> None:
+    with lab(tmp_path, "local@show=500") as here:
+        done = here.quick("ask", "hello", "--json", "--privacy", "critical", "-m", LOCAL, "--no-failover")
+        assert here.chats() == []
+    assert (done.code, done.document["error"]["code"]) == (4, "refused")
+
+
 def test_a_role_s_level_cannot_be_widened(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         done = here.run("ask", "my diary", "-p", "identity", "--role", "interface", "--privacy", "low")
@@ -232,6 +250,17 @@ def test_high_never_goes_to_openrouter(tmp_path: Path) -> None:
         done = here.run("ask", "secret plan", "--privacy", "high", "-m", ROUTED)
         assert (done.code, done.out) == (4, "")
         assert not any("openrouter" in entry.path for entry in here.sandbox.requests)
+
+
+def test_a_call_that_cannot_be_sent_costs_nothing(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        endpoints(here.config, ollama="https://ollama.com/v1")
+        done = here.run("ask", "hello", "-m", SERVED, HTTPS_PROXY="socks5://127.0.0.1:9")
+        state = here.state
+    assert (done.code, done.out) == (3, "")
+    assert "HTTPS_PROXY" in done.err
+    assert state.holds == {}
+    assert [day.cells for day in state.days.values() if day.cells] == []
 
 
 def test_an_untrusted_host_gets_no_secret(tmp_path: Path) -> None:
@@ -382,6 +411,20 @@ def test_wait_for_the_first_key_to_come_free(tmp_path: Path) -> None:
         assert done.err.count("waiting until ") == 1
         first, second = here.sandbox.chats()
         assert 1.9 <= (second.at - first.at).total_seconds() < 6
+        assert not here.state.waiters
+
+
+def test_a_wait_ends_with_a_reset(tmp_path: Path) -> None:
+    """The key failed for this very question; whoever resets it wants it tried again."""
+    with lab(tmp_path, f"{OLLAMA}=429retry=25:1") as here:
+        waiting = start_lbk(["ask", "hello", "-m", SERVED, "--key", OLLAMA, "--wait", "30s", "-v"], here.env)
+        while not here.state.waiters:
+            time.sleep(0.02)
+            assert waiting.poll() is None
+        assert here.quick("reset-limits", "--all").code == 0
+        out, _ = waiting.communicate(timeout=15)
+        assert (waiting.returncode, out) == (0, f"{heading()}hello\n")
+        assert here.chats() == [OLLAMA, OLLAMA]
         assert not here.state.waiters
 
 

@@ -18,6 +18,7 @@ from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.config.template import template
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError, UsageError
+from tests.support import run_lbk
 
 NOTHING = Environment({"HOME": "/nonexistent"})
 RUN = [sys.executable, "-c", "from lollmsbot_keys.cli.config import app; app()"]
@@ -49,6 +50,15 @@ def test_path() -> None:
     assert (result.returncode, result.stdout) == (0, "/some/where.toml\n")
     result = lbk_config("path", "--json", "--config", "/else/where.toml", LBK_CONFIG="/some/where.toml")
     assert json.loads(result.stdout) == {"path": "/else/where.toml", "found": False}
+
+
+@pytest.mark.parametrize("verb", ["path", "show", "check", "init"])
+def test_the_file_may_be_named_before_the_command(verb: str, tmp_path: Path) -> None:
+    path = tmp_path / "named.toml"
+    path.write_text("[routing]\nprefer_ollama = 3\n")
+    done = run_lbk(["--config", str(path), "config", verb], {"HOME": str(tmp_path)})
+    assert str(path) in done.stdout + done.stderr
+    assert done.returncode == {"path": 0, "init": 1}.get(verb, 3)
 
 
 def test_show_tells_where_each_value_comes_from(tmp_path: Path) -> None:

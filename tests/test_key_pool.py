@@ -233,6 +233,19 @@ def test_one_wrong_question_does_not_spoil_the_others(sandbox: Sandbox, tmp_path
     world.check_books()
 
 
+def test_an_option_that_does_not_exist_is_refused_and_nothing_is_sent(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A misspelt `privacy` that went unnoticed would send the prompt anywhere."""
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            with pytest.raises(UsageError, match=r"'privcy'.*'privacy'"):
+                await pool.ask("dear diary", privcy="critical")  # type: ignore[call-arg]  # the mistake
+
+    asyncio.run(run())
+    assert list(sandbox.chats()) == []
+
+
 def test_two_pools_in_two_processes_share_one_state(sandbox: Sandbox, tmp_path: Path) -> None:
     script = """
 import asyncio

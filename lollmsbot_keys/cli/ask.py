@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from lollmsbot_keys.cli.options import (
     PrivacyOption,
     RoleOption,
     StateOption,
+    duration,
     files,
 )
 from lollmsbot_keys.core.request import Priority
@@ -86,8 +86,8 @@ def ask(
         system=system,
         max_output_tokens=max_tokens,
         temperature=temperature,
-        timeout=_duration("--timeout", timeout),
-        wait=_duration("--wait", wait) if wait is not None else None,
+        timeout=duration("--timeout", timeout),
+        wait=duration("--wait", wait) if wait is not None else None,
         failover=not no_failover,
         stream=not no_stream,
     )
@@ -104,18 +104,6 @@ def ask(
     raise typer.Exit(speaker.conclude(report))
 
 
-def _duration(option: str, text: str) -> timedelta:
-    from lollmsbot_keys.core import durations
-
-    try:
-        duration = durations.parse(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r}: {error}.") from None
-    if not duration:
-        raise UsageError(f"{option} must be longer than nothing.")
-    return duration
-
-
 def _whole_prompt(argument: str | None) -> str:
     """The argument, then standard input to its end, unless that is a terminal."""
     parts = [argument] if argument is not None else []
@@ -126,6 +114,8 @@ def _whole_prompt(argument: str | None) -> str:
             raise UsageError(
                 f"Standard input is not UTF-8 text (byte {error.start}). Convert it first, for instance with iconv."
             ) from None
+        except OSError as error:
+            raise UsageError(f"Standard input cannot be read ({error.strerror}). Use < /dev/null for none.") from None
         if piped.strip():
             parts.append(piped)
     if not parts:

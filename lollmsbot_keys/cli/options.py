@@ -54,7 +54,7 @@ class Files(NamedTuple):
     state: Path | None = None
 
 
-def files(context: typer.Context, config: Path | None, state: Path | None) -> Files:
+def files(context: typer.Context, config: Path | None, state: Path | None = None) -> Files:
     """The files a command was given; its own options win over those before it."""
     before = context.find_object(Files) or Files()
     return Files(config or before.config, state or before.state)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from lollmsbot_keys.core.catalogue import Privacy
-from lollmsbot_keys.core.request import Plan, Reason
+from lollmsbot_keys.core.request import Plan, Reason, SetAside
+
+_RESETTABLE = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL}
+"""What `reset-limits` clears, where it passes by time; hourly limits and budgets it leaves alone."""
 
 
 def why_not(plan: Plan) -> str:
-    """Why no candidate of `plan` may be used, in one line: each label with its first reason."""
-    seen: dict[str, str] = {}
+    """Why no candidate of `plan` may be used, in one line: of each label the reason that passes first."""
+    seen: dict[str, SetAside] = {}
     for candidate in plan.candidates:
         if candidate.set_aside is not None:
-            reason = candidate.set_aside.reason.value
-            if candidate.set_aside.until is not None:
-                reason += f" until {candidate.set_aside.until:%Y-%m-%d %H:%M:%S} UTC"
-            seen.setdefault(candidate.label, reason)
-    return ", ".join(f"{label}: {reason}" for label, reason in seen.items()) or "no key could take it at all"
+            known = seen.setdefault(candidate.label, candidate.set_aside)
+            seen[candidate.label] = min(known, candidate.set_aside, key=_back_at)
+    return ", ".join(f"{label}: {_told(aside)}" for label, aside in seen.items()) or "no key could take it at all"
+
+
+def _back_at(aside: SetAside) -> float:
+    return aside.until.timestamp() if aside.until is not None else inf
+
+
+def _told(aside: SetAside) -> str:
+    return aside.reason if aside.until is None else f"{aside.reason} until {aside.until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def what_next(plan: Plan) -> str:
@@ -30,5 +41,6 @@ def what_next(plan: Plan) -> str:
             "Critical prompts need a model of this machine's own: name one with --model, or fetch it with ollama pull."
         )
     if plan.retry_at is not None:
-        return "lbk ask --wait DURATION waits for it; lbk reset-limits tries again now."
+        also = "" if reasons.isdisjoint(_RESETTABLE) else "; lbk reset-limits tries again now"
+        return f"lbk ask --wait DURATION waits for it{also}."
     return "lbk route shows the whole plan."

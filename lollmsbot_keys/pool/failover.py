@@ -18,7 +18,7 @@ from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of
 from lollmsbot_keys.core.ledger import milliseconds
-from lollmsbot_keys.core.record import Cooled, Event, KeyProved, KeyRefused, Released, record
+from lollmsbot_keys.core.record import Event, Released, record
 from lollmsbot_keys.core.report import (
     Answer,
     Attempt,
@@ -31,14 +31,15 @@ from lollmsbot_keys.core.report import (
     Report,
     Usage,
 )
-from lollmsbot_keys.core.request import Candidate, Plan, Reach, Reason, Tried
-from lollmsbot_keys.core.state import Cooldown, Disabled, Owner, Scope, Snapshot
+from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
+from lollmsbot_keys.core.state import Owner, Snapshot
 from lollmsbot_keys.core.trust import is_on_loopback
 from lollmsbot_keys.core.wording import what_next, why_not
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import ConfigError, SecretError, StateError
+from lollmsbot_keys.pool.confirmation import after_unauthorized
 from lollmsbot_keys.pool.question import Listener, Question
 from lollmsbot_keys.pool.waiting import Queueing, Wait
 
@@ -167,6 +168,9 @@ class Failover:
         candidate, sent_at = claimed.candidate, monotonic()
         try:
             outcome = await self._wire.send(self._call(claimed), self._hear)
+        except (ConfigError, SecretError):  # raised before a byte leaves: there is nothing to book
+            await _to_the_end(self._record(Released(claimed.hold.id)))
+            raise
         except BaseException:
             # Interrupted, or a bug, or the reader went away: it may have been billed.
             outcome = Outcome(OutcomeKind.INTERRUPTED, failure=_INTERRUPTED, started=bool(self._text))
@@ -182,7 +186,7 @@ class Failover:
             return self._failed("failed", f"{candidate.label} would not take the request: {_words(failure)}")
         if failure.kind is OutcomeKind.UNAUTHORIZED:
             await self._confirm(candidate)
-        if not self._question.failover:
+        if not self._question.failover and failure.kind is not OutcomeKind.UNPROVEN:  # then nothing was sent
             return self._failed("failed", f"{candidate.label}: {_words(failure)}. No failover was asked for.")
         self._tried.append(Tried(candidate, failure.reach))
         return None
@@ -260,34 +264,17 @@ class Failover:
             )
 
     async def _confirm(self, candidate: Candidate) -> None:
-        """A 401 disables a key only if the provider's key check agrees: some have been seen for other reasons."""
         if candidate.key is None:
             return
-        check = await self._wire.check_key(
-            candidate.provider, candidate.endpoints, self._engine.secrets.open(candidate.key)
-        )
-        now, unavailable = self._engine.clock(), self._engine.config.cooldowns.unavailable
-        match check.verdict:
-            case KeyVerdict.INVALID:
-                disabled = Disabled(candidate.fingerprint, now, "refused by the provider's key check", check.detail)
-                await self._record(KeyRefused(candidate.key, disabled))
-                self._listener.notice(
-                    f"{candidate.key} was refused by {candidate.provider} and is disabled. "
-                    f"Replace its secret, or try it again with: lbk reset-limits {candidate.key}"
-                )
-            case KeyVerdict.VALID:
-                scope = Scope.of(Reach.KEY_AND_MODEL, candidate)
-                source = "401, though the key check found the key good"
-                await self._record(
-                    KeyProved(candidate.key, candidate.fingerprint),
-                    Cooled(Cooldown(scope, Reason.COOLING_DOWN, now, now + unavailable, source)),
-                )
-            case KeyVerdict.UNKNOWN:
-                scope = Scope.of(Reach.KEY, candidate)
-                source = "401, and the key check could not be made"
-                await self._record(
-                    Cooled(Cooldown(scope, Reason.COOLING_DOWN, now, now + unavailable, source, check.detail))
-                )
+        engine = self._engine
+        check = await self._wire.check_key(candidate.provider, candidate.endpoints, engine.secrets.open(candidate.key))
+        unavailable = engine.config.cooldowns.unavailable
+        await self._record(*after_unauthorized(candidate, candidate.key, check, engine.clock(), unavailable))
+        if check.verdict is KeyVerdict.INVALID:
+            self._listener.notice(
+                f"{candidate.key} was refused by {candidate.provider} and is disabled. "
+                f"Replace its secret, or try it again with: lbk reset-limits {candidate.key}"
+            )
 
     async def _record(self, *events: Event) -> None:
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:

@@ -9,6 +9,7 @@ from typing import TypedDict
 from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.report import Attempt
 from lollmsbot_keys.core.request import Priority, Request
+from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.edges.providers.call import Message
 from lollmsbot_keys.errors import UsageError
 
@@ -59,8 +60,11 @@ def question(prompt: str, options: Options) -> Question:
     """The question that `prompt` is under `options`.
 
     Raises:
-        UsageError: the prompt is empty, or an option has an impossible value.
+        UsageError: the prompt is empty, there is no such option, or one has an impossible value.
     """
+    for name in options:  # the annotation alone stops no misspelt `privacy`, and the prompt would go anywhere
+        if name not in Options.__annotations__:
+            raise UsageError(unknown("option", name, Options.__annotations__))
     if not prompt.strip():
         raise UsageError("The prompt is empty.")
     system = options.get("system")

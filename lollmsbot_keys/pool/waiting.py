@@ -48,6 +48,9 @@ class Queueing:
         now = self._engine.clock()
         self._deadline = self._deadline or now + self._question.wait
         back = passing(nothing.plan)
+        if self.ticket is not None and not nothing.queued and self._keys.keys() - {key for _, key in back}:
+            self._keys = {}  # somebody reset one, or mended its secret: once, lest the same news counts twice
+            return Wait.CAME_FREE
         keys = {key: since for since, key in reversed(back)} or self._keys
         free_at = now if nothing.queued else back[0][0] if back else None
         if free_at is None or now >= self._deadline or free_at > self._deadline:
