@@ -860,3 +860,19 @@ def test_general_inference_names_no_model_in_its_plan() -> None:
 
 def test_a_hold_lives_long_enough() -> None:
     assert claimed(World())[1].hold.expires - NOW >= timedelta(hours=1)
+
+
+def test_a_free_model_that_stands_in_for_a_paid_one_is_announced() -> None:
+    plan = World(Request(model="kimi", free=True)).plan()
+    assert plan.choice is not None
+    assert plan.choice.free
+    assert [notice for notice in plan.notices if notice.startswith("kimi is not free")]
+    assert World(Request(model="lama:free", free=True)).plan().notices == ()
+
+
+def test_who_switched_openrouter_off_does_not_get_it_for_its_free_models() -> None:
+    routing = CONFIG.routing._replace(prefer_free_tier=True, openrouter_fallback=False)
+    plan = World(Request(), config=CONFIG._replace(routing=routing)).plan()
+    assert plan.choice is not None
+    assert plan.choice.provider is OLLAMA
+    assert World(Request(free=True), config=CONFIG._replace(routing=routing)).plan().choice is not None

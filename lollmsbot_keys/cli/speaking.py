@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -113,7 +114,15 @@ class Speaker(Listener):
 
     def _say(self, message: str) -> None:
         self.done_waiting()
-        if self._last != "\n" and sys.stdout.isatty() and sys.stderr.isatty():
+        if self._last != "\n" and _one_place():
             print(file=sys.stderr)
             self._last = "\n"
         say(clean_line(message))
+
+
+def _one_place() -> bool:
+    """Whether stdout and stderr go to the same terminal, pipe or file, so that one must begin a line of its own."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False

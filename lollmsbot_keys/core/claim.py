@@ -85,7 +85,7 @@ def claim(
     snapshot = record(snapshot, Claimed(hold, choice.takes_turn), now)
     if claimant.ticket is not None:
         snapshot = record(snapshot, WaitOver(frozenset({claimant.ticket})), now)
-    notices = notices_about(choice, prefers_free=plan.prefers_free)
+    notices = notices_about(choice, plan)
     if choice.free and plan.privacy is Privacy.MEDIUM and _FREE_AT_MEDIUM not in snapshot.notices:
         snapshot = record(snapshot, Noticed(_FREE_AT_MEDIUM), now)
         notices = (*notices, _free_at_medium(choice))

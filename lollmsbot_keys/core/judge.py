@@ -91,6 +91,19 @@ def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
             return False
 
 
+def hourly_limit(key: Key, config: Config, snapshot: Snapshot, now: datetime) -> SetAside | None:
+    """Until when `key` has made all the calls that it may make within an hour; `None` while it may make more."""
+    limit = config.providers[key.provider].max_calls_per_hour
+    buckets = snapshot.hours.get(key.name)
+    if limit is None or (limit and not buckets):
+        return None
+    calls = calls_within_an_hour(buckets or {}, now)
+    if calls < limit:
+        return None
+    until = free_again(buckets or {}, limit, now)
+    return SetAside(Reason.HOURLY_LIMIT, until, f"{calls} of {limit} calls within an hour")
+
+
 class Terms(NamedTuple):
     """A model's price (`None`: nobody knows), the most this request can cost at it, and whether it is given away."""
 
@@ -206,24 +219,13 @@ class Bench:
         if key is None:
             return found
         if key.name not in self._limits:
-            self._limits[key.name] = self._hourly(key)
+            self._limits[key.name] = hourly_limit(key, self.config, self.snapshot, self.now)
         limit = self._limits[key.name]
         if limit is not None:
             found.append(limit)
         if candidate.bound_usd:
             found.extend(self._budgets(candidate, key))
         return found
-
-    def _hourly(self, key: Key) -> SetAside | None:
-        limit = self.config.providers[key.provider].max_calls_per_hour
-        buckets = self.snapshot.hours.get(key.name)
-        if limit is None or (limit and not buckets):
-            return None
-        calls = calls_within_an_hour(buckets or {}, self.now)
-        if calls < limit:
-            return None
-        until = free_again(buckets or {}, limit, self.now)
-        return SetAside(Reason.HOURLY_LIMIT, until, f"{calls} of {limit} calls within an hour")
 
     def _budgets(self, candidate: Candidate, key: Key) -> Iterator[SetAside]:
         settings = self.config.providers[key.provider]

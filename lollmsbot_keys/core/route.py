@@ -79,9 +79,7 @@ def route(
         retry_at=_retry_at(remaining),
         prefers_free=wish.free_first and wish.or_paid,
     )
-    if not plan.prefers_free:
-        return plan
-    return plan._replace(notices=notices_about(plan.choice, prefers_free=True))
+    return plan._replace(notices=notices_about(plan.choice, plan)) if wish.free_first else plan
 
 
 class _Order:
@@ -210,9 +208,10 @@ class _Order:
         models = self.config.providers[Provider.OPENROUTER].free_models
         if self.config.is_free(self.wish.model) and not self.wish.general:
             models = (self.wish.model, *models)
+        off = self._openrouter_off() if self.wish.or_paid else ""  # --free asks for OpenRouter by name
         for model in models:
             for key in self._in_turn(Provider.OPENROUTER):
-                yield Option(key, Provider.OPENROUTER, model, Rule.FREE, takes_turn=True)
+                yield Option(key, Provider.OPENROUTER, model, Rule.FREE, takes_turn=True, off=off)
 
 
 def _candidate(option: Option, bench: judge.Bench) -> Candidate:
@@ -298,8 +297,12 @@ def _retry_at(candidates: Sequence[Candidate]) -> datetime | None:
     return min(times, default=None)
 
 
-def notices_about(choice: Candidate | None, *, prefers_free: bool) -> tuple[str, ...]:
+def notices_about(choice: Candidate | None, plan: Plan) -> tuple[str, ...]:
     """What a person should be told of `choice`, because it differs from what they may expect."""
-    if choice is None or not prefers_free or choice.free or choice.provider is Provider.LOCAL:
+    if choice is None or choice.provider is Provider.LOCAL:
         return ()
-    return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
+    if plan.prefers_free and not choice.free:
+        return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
+    if choice.rule is Rule.FREE and plan.model not in (None, choice.model):
+        return (f"{plan.model} is not free: the free model {choice.model} stands in for it",)
+    return ()

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from lollmsbot_keys.core import judge, money
-from lollmsbot_keys.core.catalogue import Config, Provider
+from lollmsbot_keys.core.catalogue import Config, Key, Provider
 from lollmsbot_keys.core.day import KeyDay, ProviderDay, Summary
 from lollmsbot_keys.core.ledger import added
-from lollmsbot_keys.core.request import Facts
+from lollmsbot_keys.core.request import Facts, Reason, SetAside
 from lollmsbot_keys.core.state import Cell, CellKey, Snapshot, Spender
 
 
@@ -35,13 +35,26 @@ def _keys(
     config: Config, snapshot: Snapshot, facts: Facts, now: datetime, cells: Mapping[CellKey, Cell]
 ) -> Iterable[KeyDay]:
     known = {key.name for key in config.keys}
+    day = money.budget_day(now, config.timezone)
+    committed = money.committed(snapshot, day)
     for key in config.keys:
         sums = _sum(cell for place, cell in cells.items() if place.key == key.name)
-        yield KeyDay(key.name, key.provider, sums, judge.standing(key, snapshot, facts, now))
+        out = judge.standing(key, snapshot, facts, now) or judge.hourly_limit(key, config, snapshot, now)
+        yield KeyDay(key.name, key.provider, sums, out or _used_up(key, config, committed, day))
     former = {(place.key, place.provider) for place in cells if place.key not in known}
     for name, provider in sorted(former):
         sums = _sum(cell for place, cell in cells.items() if (place.key, place.provider) == (name, provider))
         yield KeyDay(name or None, provider, sums, None)
+
+
+def _used_up(key: Key, config: Config, committed: dict[Spender, Decimal], day: date) -> SetAside | None:
+    """Whether nothing is left of the provider's or the key's budget. What is left may be too little for a call."""
+    budget = config.providers[key.provider].daily_budget_usd
+    mine = committed.get(Spender(key.provider, key.name), money.NOTHING)
+    gone = budget is not None and money.of_provider(committed, key.provider) >= budget
+    if gone or (key.daily_budget_usd is not None and mine >= key.daily_budget_usd):
+        return SetAside(Reason.OVER_BUDGET, money.day_end(day, config.timezone), "nothing is left of the day's budget")
+    return None
 
 
 def _provider(provider: Provider, config: Config, snapshot: Snapshot, day: date) -> ProviderDay:

@@ -33,7 +33,7 @@ def what_next(plan: Plan) -> str:
     """What a person can do about a plan without an eligible candidate."""
     reasons = {candidate.set_aside.reason for candidate in plan.candidates if candidate.set_aside is not None}
     if not plan.candidates:
-        return "No configured key has this model: see lbk route --help for --model and --key."
+        return "No key that was allowed for it can take this model: see --model and --key in lbk route --help."
     if reasons == {Reason.NO_SECRET}:
         return "No key has a secret: lbk route says where each is looked for. To try lbk without one: lbk sandbox."
     if plan.privacy is Privacy.CRITICAL:
@@ -43,4 +43,8 @@ def what_next(plan: Plan) -> str:
     if plan.retry_at is not None:
         also = "" if reasons.isdisjoint(_RESETTABLE) else "; lbk reset-limits tries again now"
         return f"lbk ask --wait DURATION waits for it{also}."
+    if Reason.DISABLED in reasons:
+        return "Find out what is wrong with the disabled keys with lbk test-keys, or try them again: lbk reset-limits."
+    if Reason.OVER_BUDGET in reasons:
+        return "The most this could cost is beyond the budget: lower --max-tokens, shorten the prompt, or raise it."
     return "lbk route shows the whole plan."

@@ -34,6 +34,7 @@ from lollmsbot_keys.core.report import (
 from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
 from lollmsbot_keys.core.state import Owner, Snapshot
 from lollmsbot_keys.core.trust import is_on_loopback
+from lollmsbot_keys.core.wish import LOCAL_NAME
 from lollmsbot_keys.core.wording import what_next, why_not
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.queue import StateQueue
@@ -103,6 +104,8 @@ class Failover:
 
         At `critical` local is in the plan already, whatever it is known to have.
         """
+        if self._question.request.key not in (None, LOCAL_NAME):
+            return False
         endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
         if self._asked_local or plan.privacy is Privacy.CRITICAL or not all(map(is_on_loopback, endpoints)):
             return False
@@ -282,7 +285,10 @@ class Failover:
                 snapshot = record(snapshot, event, now)
             return snapshot, None
 
-        await self._queue.update(change)
+        try:
+            await self._queue.update(change)
+        except StateError as error:
+            self._listener.notice(str(error))
 
     # --- report ---
 

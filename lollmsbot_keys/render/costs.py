@@ -43,7 +43,7 @@ def _draw(out: Console, summary: Summary, now: datetime) -> None:
             provider.provider.value,
             f"{provider.today_usd:.6f}",
             f"{provider.reserved_usd:.6f}",
-            "–" if budget is None else f"{budget:.2f}",
+            "–" if budget is None else f"{budget:.2f}" if budget >= 1 or not budget else f"{budget.normalize():f}",
             "–" if used is None else f"{used} %",
             f"{provider.month_usd:.6f}",
         )

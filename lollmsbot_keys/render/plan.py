@@ -64,7 +64,8 @@ def _draw(out: Console, plan: Plan, now: datetime) -> None:
             Text(clean_line(candidate.model)),
             _state(candidate, now, longest),
         )
-    out.print(table)
+    if plan.candidates:
+        out.print(table)
     if choice is None:
         out.print(Text(what_next(plan)))
     for notice in plan.notices:
