@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim, passing, wanted_before
-from lollmsbot_keys.core.record import Waiting, record
+from lollmsbot_keys.core.record import Reset, Waiting, record
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.core.state import Owner, Snapshot, Waiter
 from lollmsbot_keys.core.upkeep import upkeep
@@ -180,3 +180,11 @@ def test_a_paid_model_that_the_queue_leads_to_is_announced() -> None:
     assert isinstance(claimed, Claim)
     assert (claimed.candidate.key, claimed.candidate.free) == ("O1", False)
     assert [notice for notice in claimed.notices if "paid" in notice]
+
+
+def test_a_reset_frees_the_key_for_who_came_first() -> None:
+    ahead = waiter(2 * MINUTE)._replace(keys={"O1": NOW + HOUR})
+    late = waiter(MINUTE)._replace(keys={"O1": NOW + HOUR})
+    snapshot = record(queue(first=ahead, late=late), Reset(frozenset(), frozenset({"O1"})), NOW)
+    assert isinstance(ask(snapshot, "late")[1], Nothing)
+    assert isinstance(ask(snapshot, "first")[1], Claim)

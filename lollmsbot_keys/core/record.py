@@ -162,7 +162,7 @@ def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa
         case KeyProved():
             return _proved(snapshot, event)
         case Reset():
-            return _reset(snapshot, event)
+            return _reset(snapshot, event, now)
         case Lapsed(ids):
             return _lapsed(snapshot, ids, now)
         case Waiting(id_, waiter):
@@ -278,12 +278,20 @@ def _forgiven(marks: Mapping[str, Disabled], key: str, disabled: Disabled, finge
     return {**marks, key: disabled._replace(fingerprint=others[0], others=others[1:])}
 
 
-def _reset(snapshot: Snapshot, event: Reset) -> Snapshot:
+def _reset(snapshot: Snapshot, event: Reset, now: datetime) -> Snapshot:
     streaks = {scope for scope in snapshot.streaks if scope.key in event.keys}
+    # Whoever waits for one of these keys can use it from now on, and keeps the place in the queue.
+    waiters = {
+        ticket: waiter._replace(
+            keys={k: min(since, now) if k in event.keys else since for k, since in waiter.keys.items()}
+        )
+        for ticket, waiter in snapshot.waiters.items()
+    }
     return snapshot._replace(
         cooldowns=_without(snapshot.cooldowns, event.scopes),
         streaks=_without(snapshot.streaks, streaks),
         disabled=_without(snapshot.disabled, event.keys),
+        waiters=waiters,
     )
 
 
