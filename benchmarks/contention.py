@@ -23,11 +23,13 @@ from lollmsbot_keys.edges.state.processes import this_process
 PROCESSES = 64
 CALLS = 25
 """Calls of each process; each is two updates."""
+CONFIGURED = config()
+"""Loaded once, before the processes are forked: not what is measured here."""
 
 
 def ours(folder: str, worker: int) -> None:
-    configured = config()
-    known, owner = facts(configured), this_process()
+    configured, owner = CONFIGURED, this_process()
+    known = facts(configured)
     keeper = Housekeeping(configured.timezone, configured.cooldowns.longest)
     state = StateFile(Path(folder, "state.json"), keeper=keeper, clock=lambda: NOON, warn=print)
     for call in range(CALLS):
