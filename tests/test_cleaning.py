@@ -107,9 +107,9 @@ def test_an_endless_sequence_takes_no_memory() -> None:
 
 @pytest.mark.parametrize("hostile", ["\x1b" * 300_000, "\x1b[" * 150_000, "\x1b]" * 150_000, "\x9b1" * 150_000])
 def test_hostile_text_costs_no_more_than_its_length(hostile: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert clean(hostile) == ""
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 5
 
 
 # What the runner does with a line (ActionCommand.cs of actions/runner), for any name of a command.

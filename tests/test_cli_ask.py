@@ -379,10 +379,10 @@ def test_the_answer_streams(tmp_path: Path) -> None:
 
 
 def test_a_cut_answer_shows_what_came_and_says_so(tmp_path: Path) -> None:
-    with lab(tmp_path, f"{OLLAMA}=stall=9") as here:
+    with lab(tmp_path, f"{OLLAMA}=stall=60") as here:
         began = time.monotonic()
         done = here.run("ask", "hello", "-m", SERVED, "--timeout", "1s")
-        assert time.monotonic() - began < 7
+        assert time.monotonic() - began < 40
         assert done.code == 5
         assert done.out.startswith("Sandbox")
         assert done.out.endswith("\n")
@@ -391,10 +391,10 @@ def test_a_cut_answer_shows_what_came_and_says_so(tmp_path: Path) -> None:
 
 
 def test_timeout_is_the_longest_silence(tmp_path: Path) -> None:
-    with lab(tmp_path, f"{OLLAMA}=slow=30") as here:
+    with lab(tmp_path, f"{OLLAMA}=slow=90") as here:
         began = time.monotonic()
         done = here.run("ask", "hello", "-m", SERVED, "--timeout", "1s", "--json")
-        assert 1 <= time.monotonic() - began < 8
+        assert 1 <= time.monotonic() - began < 60
         assert [a["outcome"] for a in done.document["attempts"]] == ["timeout", "answered"]
         assert done.document["attempts"][0]["latency_ms"] >= 1000
 
@@ -429,12 +429,12 @@ def test_a_wait_ends_with_a_reset(tmp_path: Path) -> None:
 
 
 def test_a_wait_that_would_be_in_vain_is_not_begun(tmp_path: Path) -> None:
-    with lab(tmp_path, f"{OLLAMA}=429retry=60:1") as here:
-        options = ["-m", SERVED, "--key", OLLAMA, "--wait", "5s"]
+    with lab(tmp_path, f"{OLLAMA}=429retry=600:1") as here:
+        options = ["-m", SERVED, "--key", OLLAMA, "--wait", "50s"]
         began = time.monotonic()
         assert here.run("ask", "hello", *options).code == 5
         assert here.run("ask", "hello", *options).code == 4
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 40
 
 
 def test_the_countdown_is_drawn_on_a_terminal_and_wiped(tmp_path: Path) -> None:

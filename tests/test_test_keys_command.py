@@ -17,7 +17,7 @@ from tests.lab import OLLAMA, OLLAMA_2, ROUTERS, Json, Lab, endpoints, lab
 
 CLOSED = "http://127.0.0.1:9"
 ALL = (OLLAMA, OLLAMA_2, *ROUTERS)
-SLOW = ("ollama@any=slow=1", "openrouter@any=slow=1", "local@any=slow=1")
+SLOW = ("ollama@any=slow=4", "openrouter@any=slow=4", "local@any=slow=4")
 
 
 def run_on(here: Lab, *args: str, code: int) -> Json:
@@ -67,8 +67,8 @@ def test_five_slow_keys_are_asked_at_once(tmp_path: Path) -> None:
         began = time.monotonic()
         document = run_on(here, code=0)
         took = time.monotonic() - began
-    assert all(1000 <= entry["latency_ms"] < 2000 for entry in document["keys"])
-    assert 1 <= took < 2, "one after the other would be five seconds, and the accounts after the checks two"
+    assert all(4_000 <= entry["latency_ms"] < 8_000 for entry in document["keys"]), document["keys"]
+    assert 4 <= took < 8, "one after the other would be twenty seconds, and the accounts after the checks eight"
 
 
 def test_the_matrix_has_the_seventeen_and_where_they_are(tmp_path: Path) -> None:
@@ -128,7 +128,8 @@ def test_an_empty_list_of_a_provider_is_not_believed(tmp_path: Path) -> None:
 )
 def test_each_verdict(fault: str, name: str, verdict: str, words: str, tmp_path: Path) -> None:
     with lab(tmp_path, fault) as here:
-        document = run_on(here, "--timeout", "1s", code=0 if verdict == "valid" else 1)
+        patience = "1s" if "slow" in fault else "30s"
+        document = run_on(here, "--timeout", patience, code=0 if verdict == "valid" else 1)
         entry = key(document, name)
         assert entry["verdict"] == verdict
         assert words in entry["detail"]
@@ -138,7 +139,7 @@ def test_each_verdict(fault: str, name: str, verdict: str, words: str, tmp_path:
         assert [other for other, found in verdicts(document).items() if found != "valid"] == [name]
         disabled = set(here.state.disabled)
         assert disabled == ({name} if verdict == "invalid" else set())
-        shown = here.quick("test-keys", "--timeout", "1s", name).out
+        shown = here.quick("test-keys", "--timeout", patience, name).out
         assert shown.splitlines()[-1] == f"0/1 keys valid: {name} {verdict}"
 
 
@@ -300,7 +301,7 @@ def test_a_deep_test_asks_one_token_of_each_key_and_counts_it(tmp_path: Path) ->
         assert sorted(here.chats()) == sorted(ALL)
         assert {entry.max_output_tokens for entry in here.sandbox.chats()} == {1}
         assert {entry.model for entry in here.sandbox.chats(OLLAMA)} == {"nemotron-3-nano:30b"}
-        assert all("answered in" in entry["deep"] for entry in document["keys"])
+        assert all("answered in" in entry["deep"] for entry in document["keys"]), document["keys"]
         (day,) = here.state.days.values()
         assert sum(cell.calls for cell in day.cells.values()) == 5
         assert sum(cell.cost_usd for cell in day.cells.values()) > 0
@@ -374,11 +375,11 @@ def test_a_key_that_is_off_is_tested_only_by_name(tmp_path: Path) -> None:
 
 def test_the_timeout_bounds_a_check_that_drips(tmp_path: Path) -> None:
     drip: tuple[bytes | Pause, ...] = (Pause(0.4), b" ")
-    frames = (b'{"included": {}', *drip * 20, b"}")
+    frames = (b'{"included": {}', *drip * 75, b"}")
     with lab(tmp_path, Fault.raw(OLLAMA, Reply(200, frames), where=Where.CHECK)) as here:
         began = time.monotonic()
         run_on(here, OLLAMA, "--timeout", "1s", code=1)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 25
 
 
 def test_a_limited_check_says_when_to_try_again(tmp_path: Path) -> None:
