@@ -328,7 +328,9 @@ class Failover:
 
 def _told(attempt: Attempt) -> str:
     status = f" ({attempt.status})" if attempt.status else ""
-    return f"{attempt.outcome}{status}"
+    # Where nothing was reached, the place is what a person must know; other words are for -v and --json.
+    where = f" ({attempt.detail})" if attempt.outcome is OutcomeKind.UNREACHABLE and attempt.detail else ""
+    return f"{attempt.outcome}{status}{where}"
 
 
 def _untrusted(candidate: Candidate) -> ConfigError:
