@@ -27,6 +27,7 @@ from lollmsbot_keys.core.catalogue import (
     Provider,
     ProviderSettings,
     Role,
+    Rotation,
     Routing,
 )
 from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
@@ -38,9 +39,12 @@ from lollmsbot_keys.core.state import (
     Cooldown,
     Day,
     Disabled,
+    Failed,
     Hold,
     Owner,
+    Raised,
     Scope,
+    Sighting,
     Snapshot,
     Spender,
     Waiter,
@@ -107,7 +111,8 @@ CONFIG = Config(
     timezone=UTC,
     routing=ROUTING,
     cooldowns=Cooldowns(HOUR, 5 * MINUTE, LONGEST),
-    alerts=Alerts(Decimal(75)),
+    alerts=Alerts((Decimal(75), Decimal(100))),
+    rotation=Rotation(DAY),
     providers=PROVIDERS,
     keys=tuple(Key(name, provider_of(name), f"env:{name}") for name in KEY_NAMES),
     models=MODELS,
@@ -284,6 +289,26 @@ _windows = st.dictionaries(
 )
 
 
+_sightings = st.builds(
+    Sighting,
+    fingerprint=st.sampled_from(["current", "old"]),
+    since=moments(-DAY, DAY),
+    generation=st.integers(1, 3),
+    others=st.sampled_from([(), ("older",)]),
+)
+_failed = st.builds(
+    lambda spender, outcome: Failed(spender.provider, spender.key, outcome), spenders, st.sampled_from(["junk", "cut"])
+)
+_raised = st.builds(
+    Raised,
+    window=st.sampled_from(["", "2026-11-23", "2026-11"]),
+    since=moments(-DAY, DAY),
+    message=texts,
+    told=st.sampled_from([(), ("a",), ("a", "b")]),
+    over=st.booleans(),
+)
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     """States as a pool may leave them, and worse: clocks were wrong, secrets were replaced."""
@@ -301,6 +326,12 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         closed=draw(st.dictionaries(dates, sums, max_size=2)),
         months=draw(st.dictionaries(st.just("2026-11"), sums, max_size=1)),
         notices=draw(st.frozensets(st.just("free_at_medium"))),
+        sightings=draw(st.dictionaries(key_names, _sightings, max_size=2)),
+        successes=draw(st.dictionaries(st.sampled_from(["", *KEY_NAMES]), moments(-DAY, DAY), max_size=2)),
+        totals=draw(st.dictionaries(spenders, _cells, max_size=2)),
+        failures=draw(st.dictionaries(_failed, st.integers(1, 9), max_size=2)),
+        lost={f"gen-{lost.id}": lost._replace(lapsed=False) for lost in draw(st.lists(holds(), max_size=2))},
+        alerts=draw(st.dictionaries(texts, _raised, max_size=2)),
     )
 
 

@@ -86,13 +86,13 @@ def test_nothing_secret_is_kept(tmp_path: Path) -> None:
 
 def test_a_changed_file_or_variable_is_seen(tmp_path: Path) -> None:
     path, cache = written(tmp_path, "[alerts]\nat_percent = 10\n"), tmp_path / "cache.json"
-    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 10
-    assert config_file.load(path, Environment({"ALERT_AT_PERCENT": "30"}), cache).config.alerts.at_percent == 30
-    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 10
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
+    assert config_file.load(path, Environment({"ALERT_AT_PERCENT": "30"}), cache).config.alerts.at_percent[0] == 30
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
     before = path.stat()
     path.write_text("[alerts]\nat_percent = 20\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 20
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 20
     path.unlink()
     with pytest.raises(ConfigError, match="no such file"):
         config_file.load(path, NOTHING, cache)
@@ -126,7 +126,7 @@ def test_a_file_written_this_moment_is_not_kept_for_it_may_change_again(tmp_path
 def test_a_broken_cache_is_as_none(tmp_path: Path, text: str) -> None:
     path, cache = written(tmp_path, "[alerts]\nat_percent = 10\n"), tmp_path / "cache.json"
     cache.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 10
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
 
 
 def test_a_cache_with_the_right_identity_and_wrong_contents_is_as_none(tmp_path: Path) -> None:
@@ -150,15 +150,15 @@ def test_a_cache_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
     document = json.loads(cache.read_text())
     document["config"]["alerts"]["at_percent"] = 99
     cache.write_text(json.dumps(document))
-    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 99, "this is what would be believed"
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 99, "this is what would be believed"
     cache.chmod(0o666)
-    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 10
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
 
 
 def test_where_nothing_can_be_written_all_works_the_same(tmp_path: Path) -> None:
     path = written(tmp_path, "[alerts]\nat_percent = 10\n")
     for cache in (tmp_path, path / "below-a-file", Path("/proc/nowhere/cache")):
-        assert config_file.load(path, NOTHING, cache).config.alerts.at_percent == 10
+        assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -52,7 +52,7 @@ def test_the_contracts_values() -> None:
     assert config.routing.default_privacy is Privacy.MEDIUM
     assert config.routing.unknown_price == Price(Decimal(15), Decimal(75))
     assert config.cooldowns.longest == timedelta(days=8)
-    assert config.alerts.at_percent == 75
+    assert config.alerts.at_percent == (Decimal(75), Decimal(100))
     ollama, openrouter, local = (config.providers[provider] for provider in Provider)
     assert ollama.endpoints == ("https://ollama.com/v1", "https://ollama.com/api")
     assert (ollama.max_calls_per_hour, ollama.daily_budget_usd, ollama.balance) == (

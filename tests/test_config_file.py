@@ -88,7 +88,7 @@ def test_variables_win_over_the_file(tmp_path: Path) -> None:
     config = load(tmp_path, text, Environment({"OLLAMA_DAILY_BUDGET": "2.5", "OLLAMA_HOST": "h:1"}))
     assert config.providers[Provider.OLLAMA].daily_budget_usd == Decimal("2.5")
     assert config.providers[Provider.LOCAL].endpoints == ("http://h:1",)
-    assert config.alerts.at_percent == 10
+    assert config.alerts.at_percent[0] == 10
 
 
 def test_a_wrong_value_is_not_excused_by_a_variable(tmp_path: Path) -> None:

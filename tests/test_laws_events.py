@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.charging import Charge
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.charging import Charge, unconfirmed
+from lollmsbot_keys.core.ledger import close_days
+from lollmsbot_keys.core.marks import MOST_COOLDOWNS, STUMBLES
+from lollmsbot_keys.core.money import committed
 from lollmsbot_keys.core.record import (
-    MOST_COOLDOWNS,
-    STUMBLES,
     Answered,
     Claimed,
     Cooled,
     Event,
+    Found,
     KeyProved,
     KeyRefused,
     Lapsed,
     Noticed,
     Released,
+    Replaced,
     Reset,
     Settled,
+    Sighted,
     Stumbled,
     Waiting,
     WaitOver,
@@ -30,15 +36,18 @@ from lollmsbot_keys.core.record import (
 )
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Reach, Reason, Request
-from lollmsbot_keys.core.state import Cooldown, Disabled, Scope, Snapshot
+from lollmsbot_keys.core.state import Cooldown, Disabled, Failed, Hold, Scope, Sighting, Snapshot, Spender
 from tests.strategies import (
     CONFIG,
+    DAY,
     FACTS,
     HOUR,
     KEY_NAMES,
+    ME,
     MINUTE,
     NOW,
     OLLAMA_KEYS,
+    TODAY,
     World,
     amounts,
     by_scope,
@@ -68,6 +77,10 @@ def single_events(draw: st.DrawFn, snapshot: Snapshot) -> Event:
     events: list[Event] = [
         Claimed(hold, takes_turn=draw(st.booleans())),
         Settled(hold_id, charge, Usage(3, 4), timedelta(seconds=2), failed=draw(st.booleans()), failover=False),
+        Settled(hold_id, charge._replace(unconfirmed=True), Usage(), HOUR, failed=True, failover=False, generation="g"),
+        Found(draw(st.sampled_from([*snapshot.lost, "g"])), charge, Usage(1, 2)),
+        Sighted(key, secret),
+        Replaced(key, secret or "new"),
         Released(hold_id),
         Cooled(draw(cooldowns())._replace(scope=scope)),
         Answered(scope),
@@ -104,6 +117,78 @@ def test_a_settlement_that_comes_again_later_changes_nothing(data: st.DataObject
         assume(not (isinstance(event, Claimed) and event.hold.id == hold_id))
         after = record(after, event, NOW)
         assert record(after, settled, NOW) == after
+
+
+@settings(max_examples=150)
+@given(st.data(), snapshots())
+def test_counters_never_go_back(data: st.DataObject, snapshot: Snapshot) -> None:
+    for _ in range(4):
+        after = record(snapshot, data.draw(single_events(snapshot)), NOW)
+        for spender, before in snapshot.totals.items():
+            now = after.totals[spender]
+            assert all(b >= a for a, b in zip(before.latencies, now.latencies, strict=True))
+            assert now.calls >= before.calls
+            assert now.errors >= before.errors
+            assert now.cost_usd >= before.cost_usd
+            assert now.prompt_tokens >= before.prompt_tokens
+            assert now.latency_ms >= before.latency_ms
+        assert all(after.failures[failed] >= count for failed, count in snapshot.failures.items())
+        snapshot = after
+
+
+def test_a_call_counts_once_whether_it_lapsed_first_or_not() -> None:
+    charge = Charge(Decimal("0.5"), Decimal("0.5"), "provider")
+    held = Hold("h", ME, NOW, NOW + HOUR, TODAY, "O1", Provider.OLLAMA, "kimi", "", Decimal("0.2"))
+    settled = Settled("h", charge, Usage(3, 4), timedelta(seconds=2), failed=False, failover=False, outcome="answered")
+    claimed = record(Snapshot(), Claimed(held, takes_turn=False), NOW)
+    (counted,) = record(claimed, settled, NOW).totals.values()
+    assert (counted.calls, counted.errors, counted.cost_usd, counted.prompt_tokens) == (1, 0, Decimal("0.5"), 3)
+    lapsed = record(claimed, Lapsed(frozenset({"h"})), NOW)
+    late = record(lapsed, settled, NOW)
+    (counted,) = late.totals.values()
+    assert (counted.calls, counted.errors, counted.cost_usd, counted.prompt_tokens) == (1, 1, Decimal("0.5"), 3)
+    assert late.failures == {Failed(Provider.OLLAMA, "O1", "lapsed"): 1}
+    assert late.days[TODAY].spent == {Spender(Provider.OLLAMA, "O1"): Decimal("0.5")}, "the ledger is corrected"
+    assert record(claimed, settled, NOW).successes == {"O1": NOW}
+    assert record(claimed, settled._replace(failed=True, outcome="junk"), NOW).successes == {}
+
+
+def test_a_lost_figure_that_is_found_takes_the_place_of_the_hold_also_in_a_closed_day() -> None:
+    held = Hold("h", ME, NOW, NOW + HOUR, TODAY, "R1", Provider.OPENROUTER, "moon/kimi", "", Decimal("0.2"))
+    cut = Settled(
+        "h",
+        unconfirmed(held.amount_usd, Provider.OPENROUTER),
+        Usage(),
+        HOUR,
+        failed=True,
+        failover=False,
+        outcome="cut",
+        generation="gen-1",
+    )
+    snapshot = record(record(Snapshot(), Claimed(held, takes_turn=False), NOW), cut, NOW)
+    found = Found("gen-1", Charge(Decimal("0.01"), Decimal("0.01"), "provider"), Usage(10, 20))
+    spender = Spender(Provider.OPENROUTER, "R1")
+    (cell,) = record(snapshot, found, NOW).days[TODAY].cells.values()
+    assert (cell.calls, cell.errors, cell.cost_usd, cell.unconfirmed_usd) == (1, 1, Decimal("0.01"), Decimal(0))
+    closed, days = close_days(snapshot, TODAY + DAY)
+    late = record(closed, found, NOW + DAY)
+    assert committed(late, TODAY)[spender] == Decimal("0.01")
+    again, more = close_days(late, TODAY + DAY)
+    assert again.closed[TODAY] == {spender: Decimal("0.01")}
+    assert {day.day.part for day in days} & {day.day.part for day in more} == set(), "a part is never replaced"
+    assert record(late, found, NOW) == late
+
+
+def test_a_secret_is_as_old_as_its_first_sighting() -> None:
+    first = record(Snapshot(), Sighted("O1", "a"), NOW)
+    assert first.sightings == {"O1": Sighting("a", NOW)}
+    assert record(first, Sighted("O1", "a"), NOW + DAY) == first
+    assert record(first, Sighted("O1", ""), NOW + DAY) == first, "an unopened secret says nothing"
+    second = record(first, Sighted("O1", "b"), NOW + DAY)
+    assert second.sightings == {"O1": Sighting("b", NOW + DAY, 2, ("a",))}
+    assert record(second, Sighted("O1", "a"), NOW + 2 * DAY) == second, "an old shell is no new generation"
+    back = record(second, Replaced("O1", "a"), NOW + 2 * DAY)
+    assert back.sightings == {"O1": Sighting("a", NOW + 2 * DAY, 3, ("b",))}
 
 
 def test_stumbles_are_counted_and_the_third_in_a_row_cools() -> None:

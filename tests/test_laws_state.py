@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import cycle, product
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.ledger import MOST_CELLS, OTHER
+from lollmsbot_keys.core.marks import MOST_COOLDOWNS
 from lollmsbot_keys.core.money import committed
 from lollmsbot_keys.core.record import (
-    MOST_COOLDOWNS,
     Claimed,
     Cooled,
     KeyProved,
@@ -75,6 +76,16 @@ def test_what_is_read_equals_what_was_written(snapshot: Snapshot) -> None:
     read = decode(encode(snapshot))
     assert read == snapshot
     assert encode(read) == encode(snapshot)
+
+
+@given(snapshots())
+def test_a_state_of_version_1_is_upgraded(snapshot: Snapshot) -> None:
+    news = ("sightings", "successes", "totals", "failures", "lost", "alerts")
+    tree = json.loads(encode(snapshot))
+    old = {name: value for name, value in tree.items() if name not in news} | {"version": 1}
+    blank = Snapshot()
+    expected = snapshot._replace(**{name: getattr(blank, name) for name in news})
+    assert decode(json.dumps(old).encode()) == expected
 
 
 @settings(max_examples=150)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.state import VERSION, Snapshot
 from lollmsbot_keys.edges.state.codec import NotAState, decode
 from lollmsbot_keys.edges.state.filesystem import network_kind
 from lollmsbot_keys.errors import StateError
@@ -315,7 +315,7 @@ def test_a_state_that_was_never_there_is_empty(path: Path) -> None:
     assert warnings == []
 
 
-@pytest.mark.parametrize("version", [2, 3, 10**6])
+@pytest.mark.parametrize("version", [VERSION + 1, VERSION + 2, 10**6])
 def test_a_newer_state_is_refused_and_untouched(rich: Path, version: int) -> None:
     newer = json.dumps({**json.loads(rich.read_bytes()), "version": version, "surprise": True}).encode()
     rich.write_bytes(newer)
@@ -327,7 +327,7 @@ def test_a_newer_state_is_refused_and_untouched(rich: Path, version: int) -> Non
 
 
 def test_a_newer_copy_is_refused_too(rich: Path) -> None:
-    opened(rich).copy.write_bytes(b'{"version": 2}')
+    opened(rich).copy.write_bytes(b'{"version": %d}' % (VERSION + 1))
     rich.write_bytes(b"")
     before = everything(rich.parent)
     for use in (opened(rich).read, lambda: opened(rich).update(spending())):

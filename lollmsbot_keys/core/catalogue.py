@@ -74,7 +74,10 @@ class Model(NamedTuple):
 
 
 class Key(NamedTuple):
-    """One named credential. `secret` says where its characters are; it never holds them."""
+    """One named credential. `secret` says where its characters are; it never holds them.
+
+    `rotate_week` is the week of every month (1 to 4) in which its secret is due to be replaced.
+    """
 
     name: str
     provider: Provider
@@ -83,10 +86,15 @@ class Key(NamedTuple):
     daily_budget_usd: Decimal | None = None
     reserved: bool = False
     enabled: bool = True
+    monthly_budget_usd: Decimal | None = None
+    rotate_week: int | None = None
 
 
 class ProviderSettings(NamedTuple):
-    """Where a provider is reached and what it may cost. `None` limits mean: no limit of ours."""
+    """Where a provider is reached and what it may cost. `None` limits mean: no limit of ours.
+
+    `management_secret` says where the secret is that makes and deletes this provider's keys.
+    """
 
     endpoints: tuple[str, ...]
     max_calls_per_hour: int | None = None
@@ -94,6 +102,8 @@ class ProviderSettings(NamedTuple):
     balance: Balance = Balance.ROUND_ROBIN
     free_models: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
+    monthly_budget_usd: Decimal | None = None
+    management_secret: str | None = None
 
 
 class Role(NamedTuple):
@@ -133,8 +143,16 @@ class Cooldowns(NamedTuple):
 
 
 class Alerts(NamedTuple):
-    at_percent: Decimal
+    """At which shares of a budget to speak up, lowest first, and where to."""
+
+    at_percent: tuple[Decimal, ...]
     urls: tuple[str, ...] = ()
+
+
+class Rotation(NamedTuple):
+    """`grace` is how long a replaced secret stays good beside the new one."""
+
+    grace: timedelta
 
 
 class Config(NamedTuple):
@@ -144,6 +162,7 @@ class Config(NamedTuple):
     routing: Routing
     cooldowns: Cooldowns
     alerts: Alerts
+    rotation: Rotation
     providers: Mapping[Provider, ProviderSettings]
     keys: tuple[Key, ...]
     models: Mapping[str, Model]

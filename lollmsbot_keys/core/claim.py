@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Privacy
 from lollmsbot_keys.core.money import budget_day
-from lollmsbot_keys.core.record import Claimed, Noticed, WaitOver, record
+from lollmsbot_keys.core.record import Claimed, Noticed, Sighted, WaitOver, record
 from lollmsbot_keys.core.request import Candidate, Facts, Plan, Priority, Reason, Request, Tried
 from lollmsbot_keys.core.route import notices_about, route
 from lollmsbot_keys.core.state import Hold, Owner, Snapshot, Waiter
@@ -83,6 +83,7 @@ def claim(
         return snapshot, Locked(choice.key)
     hold = _hold(choice, plan, claimant, config, now)
     snapshot = record(snapshot, Claimed(hold, choice.takes_turn), now)
+    snapshot = record(snapshot, Sighted(hold.key, choice.fingerprint), now)
     if claimant.ticket is not None:
         snapshot = record(snapshot, WaitOver(frozenset({claimant.ticket})), now)
     notices = notices_about(choice, plan)

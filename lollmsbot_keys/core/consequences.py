@@ -47,6 +47,8 @@ def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: dat
         finished.latency,
         failed=outcome.failure is not None,
         failover=finished.failover,
+        outcome=outcome.kind.value,
+        generation=outcome.generation_id or "",
     )
     return (settled, *_health(finished.candidate, outcome, cooldowns, now))
 

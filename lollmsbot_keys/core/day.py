@@ -28,12 +28,13 @@ class ProviderDay(NamedTuple):
     month_usd: Decimal
     reserved_usd: Decimal
     daily_budget_usd: Decimal | None
-    alert_at_percent: Decimal
+    alert_at_percent: Decimal | None
 
     @property
     def alert(self) -> bool:
-        """Whether spend and holds have reached the share of the budget at which people want to know."""
-        return self.used_percent is not None and self.used_percent >= self.alert_at_percent
+        """Whether spend and holds have reached the lowest share of the budget at which people want to know."""
+        used, limit = self.used_percent, self.alert_at_percent
+        return used is not None and limit is not None and used >= limit
 
     @property
     def used_percent(self) -> Decimal | None:

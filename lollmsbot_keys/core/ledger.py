@@ -23,18 +23,9 @@ CLOSED_DAYS_KEPT = 8
 MONTHS_KEPT = 3
 
 
-def book(
-    snapshot: Snapshot,
-    hold: Hold,
-    charge: Charge,
-    usage: Usage,
-    *,
-    latency: timedelta | None,
-    failed: bool,
-    failover: bool,
-) -> Snapshot:
-    """Add one finished call to its day. `latency` is `None` where nobody saw the end."""
-    entry = Cell(
+def entry(charge: Charge, usage: Usage, *, latency: timedelta | None, failed: bool, failover: bool) -> Cell:
+    """One finished call as a cell. `latency` is `None` where nobody saw the end."""
+    call = Cell(
         calls=1,
         errors=int(failed),
         failovers=int(failover),
@@ -43,11 +34,16 @@ def book(
         latency_ms=milliseconds(latency) if latency is not None else 0,
         latencies=_bucket(latency),
     )
-    return _post(snapshot, hold, added(entry, _amounts(charge, 1)))
+    return added(call, _amounts(charge, 1))
+
+
+def book(snapshot: Snapshot, hold: Hold, call: Cell) -> Snapshot:
+    """Add one finished call to the day that its hold was claimed in."""
+    return _post(snapshot, hold, call)
 
 
 def unbook(snapshot: Snapshot, hold: Hold, charge: Charge) -> Snapshot:
-    """Take back what `book` added when `hold` lapsed, because the true figure came after all."""
+    """Take back what was booked for a failed call of unknown cost, because the true figure came after all."""
     return _post(snapshot, hold, added(Cell(calls=-1, errors=-1), _amounts(charge, -1)))
 
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar, assert_never
+from typing import NamedTuple, assert_never
 
-from lollmsbot_keys.core import ledger
+from lollmsbot_keys.core import counters, ledger, marks, sightings
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge, unconfirmed
+from lollmsbot_keys.core.marks import without
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import (
     KEPT_AFTER_LAPSE,
-    OTHER_SECRETS,
-    Account,
     Cooldown,
     Disabled,
     Hold,
@@ -26,16 +25,11 @@ from lollmsbot_keys.core.state import (
     Snapshot,
     Waiter,
     same_account,
-    same_secret,
 )
 from lollmsbot_keys.core.windows import counted
 
-STUMBLES = 3
-"""So many junk answers in a row on one key and model cool that pair."""
-MOST_COOLDOWNS = 256
-"""More scopes than this do not cool at once: whoever names endless models must not grow the state. A model's is the
-first to go; what keeps a whole key or account out stays.
-"""
+MOST_LOST = 32
+"""So many calls of unknown cost are remembered by the provider's id."""
 
 
 class Claimed(NamedTuple):
@@ -46,7 +40,10 @@ class Claimed(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A call ended: what it is booked at, and whether it failed or stood in for another."""
+    """A call ended: what it is booked at, and whether it failed or stood in for another.
+
+    `outcome` is its `OutcomeKind`; `generation` the provider's id of it, under which a lost figure can be asked for.
+    """
 
     hold_id: str
     charge: Charge
@@ -54,6 +51,30 @@ class Settled(NamedTuple):
     latency: timedelta
     failed: bool
     failover: bool
+    outcome: str = ""
+    generation: str = ""
+
+
+class Found(NamedTuple):
+    """The provider told what a call cost that had been booked at its hold, because its answer broke off."""
+
+    generation: str
+    charge: Charge
+    usage: Usage
+
+
+class Sighted(NamedTuple):
+    """A key was used with the secret of that fingerprint."""
+
+    key: str
+    fingerprint: str
+
+
+class Replaced(NamedTuple):
+    """A key has the secret of that fingerprint from now on."""
+
+    key: str
+    fingerprint: str
 
 
 class Released(NamedTuple):
@@ -124,6 +145,9 @@ class Noticed(NamedTuple):
 Event = (
     Claimed
     | Settled
+    | Found
+    | Sighted
+    | Replaced
     | Released
     | Cooled
     | Stumbled
@@ -138,29 +162,35 @@ Event = (
 )
 
 
-def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa: PLR0911 - one arm for each event
+def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
+    snapshot: Snapshot, event: Event, now: datetime
+) -> Snapshot:
     """The snapshot after `event`."""
     match event:
         case Claimed():
             return _claimed(snapshot, event, now)
         case Settled():
-            return _settled(snapshot, event)
+            return _settled(snapshot, event, now)
+        case Found():
+            return _found(snapshot, event)
+        case Sighted(key, fingerprint):
+            return sightings.sight(snapshot, key, fingerprint, now)
+        case Replaced(key, fingerprint):
+            return sightings.replace(snapshot, key, fingerprint, now)
         case Released(hold_id):
-            return snapshot._replace(holds=_without(snapshot.holds, {hold_id}))
+            return snapshot._replace(holds=without(snapshot.holds, {hold_id}))
         case Cooled(cooldown):
-            return _cooled(snapshot, cooldown)
+            return marks.cool(snapshot, cooldown)
         case Stumbled(cooldown):
-            return _stumbled(snapshot, cooldown)
+            return marks.stumble(snapshot, cooldown)
         case Answered(scope):
             return (
-                snapshot._replace(streaks=_without(snapshot.streaks, {scope}))
-                if scope in snapshot.streaks
-                else snapshot
+                snapshot._replace(streaks=without(snapshot.streaks, {scope})) if scope in snapshot.streaks else snapshot
             )
         case KeyRefused(key, disabled):
-            return _refused(snapshot, key, disabled)
-        case KeyProved():
-            return _proved(snapshot, event)
+            return marks.refuse(snapshot, key, disabled)
+        case KeyProved(key, fingerprint, account):
+            return sightings.sight(marks.prove(snapshot, key, fingerprint, account), key, fingerprint, now)
         case Reset():
             return _reset(snapshot, event, now)
         case Lapsed(ids):
@@ -168,19 +198,11 @@ def record(snapshot: Snapshot, event: Event, now: datetime) -> Snapshot:  # noqa
         case Waiting(id_, waiter):
             return snapshot._replace(waiters={**snapshot.waiters, id_: waiter})
         case WaitOver(ids):
-            return snapshot._replace(waiters=_without(snapshot.waiters, ids)) if ids else snapshot
+            return snapshot._replace(waiters=without(snapshot.waiters, ids)) if ids else snapshot
         case Noticed(notice):
             return snapshot._replace(notices=snapshot.notices | {notice})
         case _:
             assert_never(event)
-
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-def _without(mapping: Mapping[K, V], gone: AbstractSet[K]) -> dict[K, V]:
-    return {key: value for key, value in mapping.items() if key not in gone}
 
 
 def _claimed(snapshot: Snapshot, event: Claimed, now: datetime) -> Snapshot:
@@ -195,22 +217,35 @@ def _claimed(snapshot: Snapshot, event: Claimed, now: datetime) -> Snapshot:
     return snapshot._replace(holds={**snapshot.holds, hold.id: hold}, hours=hours, cursors=cursors)
 
 
-def _settled(snapshot: Snapshot, event: Settled) -> Snapshot:
+def _settled(snapshot: Snapshot, event: Settled, now: datetime) -> Snapshot:
     hold = snapshot.holds.get(event.hold_id)
     if hold is None:
         return snapshot
     if hold.lapsed:
         snapshot = ledger.unbook(snapshot, hold, unconfirmed(hold.amount_usd, hold.provider))
-    snapshot = ledger.book(
-        snapshot,
-        hold,
-        event.charge,
-        event.usage,
-        latency=event.latency,
-        failed=event.failed,
-        failover=event.failover,
-    )
-    return snapshot._replace(holds=_without(snapshot.holds, {hold.id}))
+    call = ledger.entry(event.charge, event.usage, latency=event.latency, failed=event.failed, failover=event.failover)
+    snapshot = counters.count(ledger.book(snapshot, hold, call), hold, call, event.outcome, now)
+    if event.charge.unconfirmed and event.generation and hold.key:
+        snapshot = _lost(snapshot, event.generation, hold)
+    return snapshot._replace(holds=without(snapshot.holds, {hold.id}))
+
+
+def _lost(snapshot: Snapshot, generation: str, hold: Hold) -> Snapshot:
+    lost = {**snapshot.lost, generation: hold._replace(lapsed=False)}
+    if len(lost) > MOST_LOST:
+        del lost[min(lost, key=lambda name: lost[name].claimed)]
+    return snapshot._replace(lost=lost)
+
+
+def _found(snapshot: Snapshot, event: Found) -> Snapshot:
+    """Put the true figure in the hold's place. Where the day has left for the history, this is one more part of it."""
+    hold = snapshot.lost.get(event.generation)
+    if hold is None:
+        return snapshot
+    hold = hold._replace(id=event.generation)
+    snapshot = ledger.unbook(snapshot, hold, unconfirmed(hold.amount_usd, hold.provider))
+    call = ledger.entry(event.charge, event.usage, latency=None, failed=True, failover=False)
+    return ledger.book(snapshot, hold, call)._replace(lost=without(snapshot.lost, {event.generation}))
 
 
 def _lapsed(snapshot: Snapshot, ids: frozenset[str], now: datetime) -> Snapshot:
@@ -220,62 +255,10 @@ def _lapsed(snapshot: Snapshot, ids: frozenset[str], now: datetime) -> Snapshot:
         if hold is None or hold.lapsed:
             continue
         charge = unconfirmed(hold.amount_usd, hold.provider)
-        snapshot = ledger.book(snapshot, hold, charge, Usage(), latency=None, failed=True, failover=False)
+        call = ledger.entry(charge, Usage(), latency=None, failed=True, failover=False)
+        snapshot = counters.count(ledger.book(snapshot, hold, call), hold, call, counters.LAPSED, now)
         holds[hold_id] = hold._replace(lapsed=True, expires=now + KEPT_AFTER_LAPSE)
     return snapshot._replace(holds=holds)
-
-
-def _cooled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
-    """Keep the later end: a new failure only ever extends what was known."""
-    known = snapshot.cooldowns.get(cooldown.scope)
-    if known is not None and known.until >= cooldown.until:
-        return snapshot
-    cooldowns = dict(snapshot.cooldowns)
-    if known is None and len(cooldowns) >= MOST_COOLDOWNS:
-        del cooldowns[min(cooldowns, key=lambda scope: (not scope.model, cooldowns[scope].until))]
-    return snapshot._replace(cooldowns={**cooldowns, cooldown.scope: cooldown})
-
-
-def _stumbled(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
-    row = snapshot.streaks.get(cooldown.scope, 0) + 1
-    if row < STUMBLES:
-        streaks = dict(snapshot.streaks)
-        if row == 1 and len(streaks) >= MOST_COOLDOWNS:
-            del streaks[next(iter(streaks))]
-        return snapshot._replace(streaks={**streaks, cooldown.scope: row})
-    return _cooled(snapshot._replace(streaks=_without(snapshot.streaks, {cooldown.scope})), cooldown)
-
-
-def _refused(snapshot: Snapshot, key: str, disabled: Disabled) -> Snapshot:
-    """Late news of an old secret must not free the new one, nor the reverse: what was refused before stays refused."""
-    before = snapshot.disabled.get(key)
-    if before is not None:
-        former = (before.fingerprint, *before.others)
-        others = tuple(dict.fromkeys(other for other in former if other and other != disabled.fingerprint))
-        disabled = disabled._replace(others=others[:OTHER_SECRETS])
-    return snapshot._replace(disabled={**snapshot.disabled, key: disabled})
-
-
-def _proved(snapshot: Snapshot, event: KeyProved) -> Snapshot:
-    disabled = snapshot.disabled.get(event.key)
-    if disabled is not None and event.fingerprint:
-        snapshot = snapshot._replace(disabled=_forgiven(snapshot.disabled, event.key, disabled, event.fingerprint))
-    if event.account is not None:
-        before = snapshot.accounts.get(event.key)
-        former = ((before.fingerprint, before.name), *before.others) if before is not None else ()
-        others = tuple(pair for pair in former if pair[0] != event.fingerprint)[:OTHER_SECRETS]
-        account = Account(event.fingerprint, event.account, others)
-        snapshot = snapshot._replace(accounts={**snapshot.accounts, event.key: account})
-    return snapshot
-
-
-def _forgiven(marks: Mapping[str, Disabled], key: str, disabled: Disabled, fingerprint: str) -> Mapping[str, Disabled]:
-    others = tuple(other for other in disabled.others if other != fingerprint)
-    if not same_secret(disabled.fingerprint, fingerprint):
-        return {**marks, key: disabled._replace(others=others)}
-    if not others:
-        return _without(marks, {key})
-    return {**marks, key: disabled._replace(fingerprint=others[0], others=others[1:])}
 
 
 def _reset(snapshot: Snapshot, event: Reset, now: datetime) -> Snapshot:
@@ -288,9 +271,9 @@ def _reset(snapshot: Snapshot, event: Reset, now: datetime) -> Snapshot:
         for ticket, waiter in snapshot.waiters.items()
     }
     return snapshot._replace(
-        cooldowns=_without(snapshot.cooldowns, event.scopes),
-        streaks=_without(snapshot.streaks, streaks),
-        disabled=_without(snapshot.disabled, event.keys),
+        cooldowns=without(snapshot.cooldowns, event.scopes),
+        streaks=without(snapshot.streaks, streaks),
+        disabled=without(snapshot.disabled, event.keys),
         waiters=waiters,
     )
 

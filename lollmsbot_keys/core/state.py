@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.request import EMPTY, Candidate, Priority, Reach, Reason
 
-VERSION = 1
+VERSION = 2
 
 LATENCY_BOUNDS_MS = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000)
 """Upper bounds of the latency histogram; one more bucket holds everything slower."""
@@ -157,6 +157,18 @@ class Account(NamedTuple):
         return dict(self.others).get(fingerprint)
 
 
+class Sighting(NamedTuple):
+    """The secret that a key has now: since when it is known here, and the how many-th of this key it is.
+
+    `others` are fingerprints of former secrets: a shell that is still open may hold one, and makes no new generation.
+    """
+
+    fingerprint: str
+    since: datetime
+    generation: int = 1
+    others: tuple[str, ...] = ()
+
+
 class CellKey(NamedTuple):
     """What the ledger is kept by. `key` and `pillar` are "" where there is none."""
 
@@ -220,6 +232,28 @@ class ClosedDay(NamedTuple):
     day: Day
 
 
+class Failed(NamedTuple):
+    """What failed attempts are counted by. `outcome` is an `OutcomeKind`, or `lapsed` where nobody saw the end."""
+
+    provider: Provider
+    key: str
+    outcome: str
+
+
+class Raised(NamedTuple):
+    """An alert that was raised.
+
+    `window` is what it is told once in: a day ("2026-11-23"), a month, or "" for as long as it lasts. `told` marks the
+    channels that have the message; once it is `over`, those that have its end.
+    """
+
+    window: str
+    since: datetime
+    message: str
+    told: tuple[str, ...] = ()
+    over: bool = False
+
+
 class Waiter(NamedTuple):
     """A process that waits until `until` for one of `keys` ("" is local), each of use to it from its time on."""
 
@@ -236,6 +270,8 @@ class Snapshot(NamedTuple):
     `hours` counts calls by key and by minute since the epoch. `cursors` names the key that took the last turn of each
     provider. `streaks` counts junk answers in a row. `closed` keeps the sums of the last closed days, so that a clock
     that steps back never finds an empty budget; `months` the sums of closed days by month ("2026-11").
+    `totals` and `failures` count since the state began and never go back. `lost` are holds that were charged in full
+    because the answer broke off, by the provider's id of the generation, under which it may tell the true cost.
     """
 
     written: datetime | None = None
@@ -251,3 +287,9 @@ class Snapshot(NamedTuple):
     closed: Mapping[date, Mapping[Spender, Decimal]] = EMPTY
     months: Mapping[str, Mapping[Spender, Decimal]] = EMPTY
     notices: frozenset[str] = frozenset()
+    sightings: Mapping[str, Sighting] = EMPTY
+    successes: Mapping[str, datetime] = EMPTY
+    totals: Mapping[Spender, Cell] = EMPTY
+    failures: Mapping[Failed, int] = EMPTY
+    lost: Mapping[str, Hold] = EMPTY
+    alerts: Mapping[str, Raised] = EMPTY

@@ -73,7 +73,7 @@ def _provider(provider: Provider, config: Config, snapshot: Snapshot, day: date)
         closed + open_days,
         reserved,
         config.providers[provider].daily_budget_usd,
-        config.alerts.at_percent,
+        min(config.alerts.at_percent, default=None),
     )
 
 

@@ -23,6 +23,7 @@ from lollmsbot_keys.core.catalogue import (
     Provider,
     ProviderSettings,
     Role,
+    Rotation,
     Routing,
 )
 
@@ -43,8 +44,11 @@ def compile_tree(tree: Table) -> Compiled:
 
     keys = cast("dict[str, dict[str, object]]", tree["keys"])
     cooldowns = cast("dict[str, str]", tree["cooldowns"])
-    plain = cast("Compiled", _plain({name: value for name, value in tree.items() if name not in ("keys", "cooldowns")}))
-    plain["cooldowns"] = {name: durations.parse(value) // timedelta(seconds=1) for name, value in cooldowns.items()}
+    rotation = cast("dict[str, str]", tree["rotation"])
+    own = ("keys", "cooldowns", "rotation")
+    plain = cast("Compiled", _plain({name: value for name, value in tree.items() if name not in own}))
+    for table, values in (("cooldowns", cooldowns), ("rotation", rotation)):
+        plain[table] = {name: durations.parse(value) // timedelta(seconds=1) for name, value in values.items()}
     plain["keys"] = [[name, _plain(keys[name])] for name in by_priority(keys)]
     return plain
 
@@ -76,12 +80,19 @@ def build(compiled: Mapping[str, object]) -> Config:
         timezone=_timezone(cast("str", compiled["timezone"])),
         routing=_routing(cast("Fields", compiled["routing"])),
         cooldowns=Cooldowns(**{name: timedelta(seconds=seconds) for name, seconds in cooldowns.items()}),
-        alerts=Alerts(Decimal(str(alerts["at_percent"])), tuple(cast("list[str]", alerts["urls"]))),
+        alerts=Alerts(_shares(alerts["at_percent"]), tuple(cast("list[str]", alerts["urls"]))),
+        rotation=Rotation(timedelta(seconds=cast("Mapping[str, int]", compiled["rotation"])["grace"])),
         providers={provider: _provider(providers[provider]) for provider in Provider},
         keys=tuple(_key(name, fields) for name, fields in cast("list[tuple[str, Fields]]", compiled["keys"])),
         models={name: _model(name, fields) for name, fields in models.items()},
         pillars={name: _pillar(roles) for name, roles in pillars.items()},
     )
+
+
+def _shares(value: object) -> tuple[Decimal, ...]:
+    """A single share means that one and the whole budget: nobody wants to hear of 80 % and not of the end."""
+    shares = {Decimal(str(share)) for share in (value if isinstance(value, list) else (value, 100))}
+    return tuple(sorted(shares))
 
 
 def _timezone(name: str) -> tzinfo:
@@ -116,6 +127,8 @@ def _provider(fields: Fields) -> ProviderSettings:
         balance=Balance(cast("str", fields.get("balance", Balance.ROUND_ROBIN))),
         free_models=tuple(cast("list[str]", fields.get("free_models", ()))),
         trusted_hosts=tuple(cast("list[str]", fields.get("trusted_hosts", ()))),
+        monthly_budget_usd=_amount(fields.get("monthly_budget_usd")),
+        management_secret=cast("str | None", fields.get("management_secret")),
     )
 
 
@@ -128,6 +141,8 @@ def _key(name: str, fields: Fields) -> Key:
         daily_budget_usd=_amount(fields.get("daily_budget_usd")),
         reserved=cast("bool", fields.get("reserved", False)),
         enabled=cast("bool", fields.get("enabled", True)),
+        monthly_budget_usd=_amount(fields.get("monthly_budget_usd")),
+        rotate_week=cast("int | None", fields.get("rotate_week")),
     )
 
 

@@ -18,6 +18,8 @@ Tokens = Annotated[Any, AfterValidator(values.tokens)]
 Priority = Annotated[Any, AfterValidator(values.priority)]
 Amount = Annotated[Any, AfterValidator(values.amount)]
 Percent = Annotated[Any, AfterValidator(values.percent)]
+Percents = Annotated[Any, AfterValidator(values.percents)]
+Week = Annotated[Any, AfterValidator(values.week)]
 TwoPrices = Annotated[Any, AfterValidator(values.two_prices)]
 Duration = Annotated[Any, AfterValidator(values.duration)]
 Day = Annotated[Any, AfterValidator(values.day)]
@@ -60,8 +62,12 @@ class CooldownsTable(_Table):
 
 
 class AlertsTable(_Table):
-    at_percent: Percent
+    at_percent: Percents
     urls: Urls
+
+
+class RotationTable(_Table):
+    grace: Duration
 
 
 class OllamaTable(_Table):
@@ -69,11 +75,13 @@ class OllamaTable(_Table):
     max_calls_per_hour: Calls
     daily_budget_usd: Amount
     balance: BalanceWord
+    monthly_budget_usd: Amount = _ABSENT
     trusted_hosts: Hosts = _ABSENT
 
 
 class OpenRouterTable(OllamaTable):
     free_models: ModelNames
+    management_secret: SecretReference = _ABSENT
 
 
 class LocalTable(_Table):
@@ -92,6 +100,8 @@ class KeyTable(_Table):
     secret: SecretReference = _ABSENT
     account: Name = _ABSENT
     daily_budget_usd: Amount = _ABSENT
+    monthly_budget_usd: Amount = _ABSENT
+    rotate_week: Week = _ABSENT
     reserved: Flag = _ABSENT
     enabled: Flag = _ABSENT
 
@@ -116,6 +126,7 @@ class Root(_Table):
     routing: RoutingTable
     cooldowns: CooldownsTable
     alerts: AlertsTable
+    rotation: RotationTable
     providers: ProvidersTable
     keys: dict[str, KeyTable]
     models: dict[str, ModelTable]
@@ -127,6 +138,7 @@ _TABLES: dict[tuple[str, ...], type[_Table]] = {
     ("routing",): RoutingTable,
     ("cooldowns",): CooldownsTable,
     ("alerts",): AlertsTable,
+    ("rotation",): RotationTable,
     ("providers",): ProvidersTable,
     ("providers", "ollama"): OllamaTable,
     ("providers", "openrouter"): OpenRouterTable,

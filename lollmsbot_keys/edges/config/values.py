@@ -90,6 +90,19 @@ def percent(value: object) -> object:
     return value
 
 
+def percents(value: object) -> object:
+    """One share of a budget, which has the whole budget for company, or an array of shares."""
+    if not isinstance(value, list):
+        return percent(value)
+    return _distinct(value, percent, "percentages, such as [75, 100]")
+
+
+def week(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4:
+        raise ValueError("expected a week of the month, from 1 to 4")
+    return value
+
+
 def two_prices(value: object) -> object:
     """Input and output. Not zero: an unknown price that counts as nothing would be no bound at all."""
     if not isinstance(value, list) or len(value) != 2 or not all(_is_number(price) and price > 0 for price in value):

@@ -15,7 +15,7 @@ from typing import Any
 
 from lollmsbot_keys.core.state import ClosedDay, Day
 from lollmsbot_keys.edges.atomic_file import replace_file
-from lollmsbot_keys.edges.state.codec import cells_tree, read_day
+from lollmsbot_keys.edges.state.codec.money import cells_tree, read_day
 from lollmsbot_keys.errors import StateError
 
 VERSION = 1

@@ -1,0 +1,36 @@
+"""Which secret each key has, and since when: the age of a secret counts from the first time it was seen here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lollmsbot_keys.core.state import OTHER_SECRETS, Sighting, Snapshot
+
+MOST_KEYS = 64
+
+
+def sight(snapshot: Snapshot, key: str, fingerprint: str, now: datetime) -> Snapshot:
+    """Note that `key` was used with the secret of that fingerprint. A former secret is no news: a shell still holds it.
+
+    An unknown fingerprint ("") says nothing.
+    """
+    known = snapshot.sightings.get(key)
+    if not fingerprint or not key or (known is not None and fingerprint in {known.fingerprint, *known.others}):
+        return snapshot
+    return replace(snapshot, key, fingerprint, now)
+
+
+def replace(snapshot: Snapshot, key: str, fingerprint: str, now: datetime) -> Snapshot:
+    """The secret of `key` is the one of that fingerprint from now on, also where it is a former one come back."""
+    known = snapshot.sightings.get(key)
+    if known is not None and known.fingerprint == fingerprint:
+        return snapshot
+    if known is None:
+        sighting = Sighting(fingerprint, now)
+    else:
+        former = (known.fingerprint, *(other for other in known.others if other != fingerprint))
+        sighting = Sighting(fingerprint, now, known.generation + 1, former[:OTHER_SECRETS])
+    sightings = {**snapshot.sightings, key: sighting}
+    if len(sightings) > MOST_KEYS:
+        del sightings[min(sightings, key=lambda name: sightings[name].since)]
+    return snapshot._replace(sightings=sightings)
