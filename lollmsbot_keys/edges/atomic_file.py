@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,10 +11,18 @@ OWNER_ONLY = 0o600
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line breaks of its own
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool, mode: int = OWNER_ONLY) -> None:
+def replace_file(
+    path: Path,
+    content: bytes,
+    *,
+    durable: bool,
+    mode: int = OWNER_ONLY,
+    last_look: Callable[[int], None] | None = None,
+) -> None:
     """Put `content` at `path`, with `mode` from its first byte on. `durable` also survives a loss of power.
 
     The temporary file is named after the process, so that what a killed one left behind is reused, not piled up.
+    `last_look` gets the finished file's descriptor just before it takes its place; what it raises prevents that.
 
     Raises:
         OSError: the disk is full, the folder cannot be written, …; `path` is then as it was.
@@ -25,6 +34,8 @@ def replace_file(path: Path, content: bytes, *, durable: bool, mode: int = OWNER
             _write_all(descriptor, content)
             if durable:
                 os.fsync(descriptor)
+            if last_look is not None:
+                last_look(descriptor)
         finally:
             os.close(descriptor)
         os.replace(temporary, path)  # noqa: PTH105 - on the way of every call; a Path costs as much again

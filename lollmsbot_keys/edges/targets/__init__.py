@@ -1,0 +1,25 @@
+"""Where a new secret is written to: dotenv files, files, keyrings, GitHub, and commands that store it.
+
+The counterpart of ``edges.secrets``: a target takes a `Secret`, and only the place behind it sees the characters.
+"""
+
+from __future__ import annotations
+
+from lollmsbot_keys.edges.targets.parsing import Surroundings, own_target, parse_target
+from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable, Target
+from lollmsbot_keys.edges.targets.together import Fate, NotAllWritten, Placement, check_all, write_all
+
+__all__ = [
+    "NOT_READABLE",
+    "Fate",
+    "MaybeWritten",
+    "NotAllWritten",
+    "NotReadable",
+    "Placement",
+    "Surroundings",
+    "Target",
+    "check_all",
+    "own_target",
+    "parse_target",
+    "write_all",
+]

@@ -1,0 +1,42 @@
+"""`command:PROGRAM ARGUMENTS`: a program that stores the secret it reads from its standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lollmsbot_keys.edges.secrets import Secret
+from lollmsbot_keys.edges.targets.programs import Programs
+from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable
+from lollmsbot_keys.errors import SecretError
+
+
+class CommandTarget:
+    """A program that is trusted to have stored the secret when its exit code is 0."""
+
+    __slots__ = ("_argv", "_programs", "label")
+
+    def __init__(self, argv: Sequence[str], programs: Programs) -> None:
+        self._argv, self._programs = tuple(argv), programs
+        self.label = f"command:{argv[0]}"  # its arguments may be somebody's credentials
+
+    def __repr__(self) -> str:
+        return f"<{self.label}>"
+
+    def check(self) -> None:
+        if not self._programs.has(self._argv[0]):
+            raise SecretError(f"There is no program {self._argv[0]}. Install it, or correct the target.")
+
+    def write(self, secret: Secret) -> None:
+        done = self._programs.run(self._argv, secret)
+        if done.code != 0:
+            says = f"It says: {done.complaint}" if done.complaint else "Run it by hand to see why."
+            raise MaybeWritten(f"{self._argv[0]} was to store the secret and ended with exit code {done.code}. {says}")
+
+    def read_back(self) -> NotReadable:
+        return NOT_READABLE
+
+    def restore(self, previous: Secret | None) -> None:
+        """As `Target`, where the caller knows what was there; nothing takes a secret away again."""
+        if previous is None:
+            raise SecretError(f"{self.label} stored the secret and cannot take it away. Remove it there by hand.")
+        self.write(previous)
