@@ -5,14 +5,14 @@ Nothing here waits for a network, and nothing here is slow to import: `lbk route
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core import judge
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
-from lollmsbot_keys.core.request import Facts, Plan, Request, SetAside
+from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Request, SetAside
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
@@ -26,6 +26,7 @@ from lollmsbot_keys.errors import UsageError
 if TYPE_CHECKING:
     from lollmsbot_keys.core.day import Summary
     from lollmsbot_keys.core.record import Reset
+    from lollmsbot_keys.core.statement import By, Statement
 
 
 def utc_now() -> datetime:
@@ -47,6 +48,7 @@ class Engine:
     ) -> None:
         self.config, self.state, self.secrets = config, state, secrets
         self.environment, self.clock, self.warnings = environment, clock, warnings
+        self._base = Path()
 
     @classmethod
     def open(
@@ -80,17 +82,30 @@ class Engine:
             file.path.with_name("fingerprint.key"),
             create_key=create,
         )
-        return cls(loaded.config, file, secrets, environment, clock, warnings)
+        engine = cls(loaded.config, file, secrets, environment, clock, warnings)
+        engine._base = loaded.path.parent
+        return engine
+
+    def log_path(self, option: Path | None = None) -> Path | None:
+        """Where decisions are written down: in `option`, where the environment says, or the configuration; or nowhere.
+
+        Raises:
+            ConfigError: the name begins with the home folder of a user who does not exist.
+        """
+        setting = self.config.log_file
+        if setting is None:
+            return self.environment.log_path(option)
+        return self.environment.log_path(option, Path(setting) if setting.startswith("~") else self._base / setting)
 
     def facts(self, assumed: Mapping[str, SetAside] | None = None) -> Facts:
         """What routing must know besides configuration and state, as of now."""
         from lollmsbot_keys.edges.model_lists import read_lists
 
-        lists = read_lists(self.state.path.with_name("cache"), self.clock())
+        kept = read_lists(self.state.path.with_name("cache"), self.clock())
         present = self.secrets.present()
         lacking = (key.name for key in self.config.keys if key.name not in present)
         problems = {name: problem for name in lacking if (problem := self.secrets.problem(name)) is not None}
-        return Facts(present, lists, assumed or {}, problems)
+        return Facts(present, kept.lists, assumed or {}, problems, kept.prices)
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.
@@ -105,18 +120,49 @@ class Engine:
         """Who is billed for `key`, as far as is known."""
         return judge.account_of(key, self.secrets.present().get(key.name, ""), snapshot)
 
-    def keep_list(self, provider: Provider, names: Iterable[str]) -> None:
-        """Remember a provider's fetched model list."""
+    def keep_list(
+        self, provider: Provider, names: Iterable[str], prices: Mapping[str, Sequence[str] | None] = EMPTY
+    ) -> None:
+        """Remember a provider's fetched model list, and what it asks for them."""
         from lollmsbot_keys.edges.model_lists import keep_list
 
-        keep_list(self.state.path.with_name("cache"), provider, names, self.clock())
+        keep_list(self.state.path.with_name("cache"), provider, names, self.clock(), prices)
 
     def summary(self) -> Summary:
         """Today at a glance. Changes nothing."""
+        from lollmsbot_keys.core.statement import By
+
+        return self.statement(By.KEY).summary
+
+    def statement(self, by: By, since: date | None = None) -> Statement:
+        """What was spent from `since` (by default, today) to today. Changes nothing.
+
+        The history is only read for a day that may be in it. It is read after the state, see `spending.parts_of`.
+
+        Raises:
+            StateError: the state cannot be read, or a month that is asked for.
+        """
+        from lollmsbot_keys.core import spending
+        from lollmsbot_keys.core.money import budget_day
+        from lollmsbot_keys.core.statement import Span
         from lollmsbot_keys.core.summary import summarise
 
         now = self.clock()
-        return summarise(self.config, self.state.read(now), self.facts(), now)
+        snapshot, today = self.state.read(now), budget_day(now, self.config.timezone)
+        span = Span(since or today, today)
+        if span.days == 1 and today not in snapshot.closed:
+            parts = spending.parts_of(snapshot, (), span)
+            summary = summarise(self.config, snapshot, self.facts(), now)
+            return spending.statement(summary, self.config, by, span, parts)
+        from lollmsbot_keys.edges.state.history import History
+
+        known = spending.in_state(snapshot)
+        stored = History(self.state.history, self.warnings.append).between(span)
+        sums = list(stored.sums(known))
+        named = spending.parts_of(snapshot, stored.named(by, span, known), span) if by.asks_for_models else None
+        summary = summarise(self.config, snapshot, self.facts(), now, sums)
+        found = spending.statement(summary, self.config, by, span, spending.parts_of(snapshot, sums, span), named)
+        return found._replace(gaps=tuple(spending.gaps(snapshot, sums, stored.survey)))
 
     def resetting(
         self, keys: Collection[str] | None, providers: Collection[Provider] = ()

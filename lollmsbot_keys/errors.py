@@ -4,7 +4,9 @@
     ├── UsageError    2   the command line asks for something that does not exist
     ├── ConfigError   3   the configuration cannot be used
     ├── StateError    3   the shared state cannot be read or written
-    ├── SecretError   3   a secret cannot be had, or may not be sent where it would go
+    ├── SecretError   3   a secret cannot be had, stored, or may not be sent where it would go
+    ├── SecretRefused 1   a secret that was to take over is not good, or is not the one that it should be
+    ├── Unasked       5   a provider could not be asked, or its reply says nothing
     └── NoAnswerError     what `KeyPool` raises where `lbk ask` reports (core.report)
         ├── Refused   4   nothing may take the request now; nothing was sent
         └── AllFailed 5   tried, and no answer came
@@ -56,3 +58,13 @@ class StateError(LbkError):
 class SecretError(LbkError):
     exit = Exit.UNUSABLE
     code = "secret"
+
+
+class SecretRefused(LbkError):
+    exit = Exit.NO
+    code = "secret_refused"
+
+
+class Unasked(LbkError):
+    exit = Exit.FAILED
+    code = "failed"

@@ -115,8 +115,18 @@ def lab(folder: Path, *faults: str | Fault, settings: str = "", **options: Any) 
         yield Lab(sandbox, folder, settings)
 
 
-def on_terminal(args: list[str], env: Mapping[str, str], *, columns: int = 80, patience_s: float = 60) -> Ended:
-    """Run `lbk` with stdin, stdout and stderr on a terminal; `out` is everything that was drawn, `err` empty."""
+def on_terminal(
+    args: list[str],
+    env: Mapping[str, str],
+    *,
+    columns: int = 80,
+    patience_s: float = 60,
+    typed: tuple[str, str] = ("", ""),
+) -> Ended:
+    """Run `lbk` with stdin, stdout and stderr on a terminal; `out` is everything that was drawn, `err` empty.
+
+    `typed`: once the first text was drawn, the second is typed.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
@@ -139,6 +149,9 @@ def on_terminal(args: list[str], env: Mapping[str, str], *, columns: int = 80, p
             if not piece:
                 break
             drawn += piece
+            if typed[0] and typed[0].encode() in drawn:
+                os.write(ours, typed[1].encode())
+                typed = ("", "")
         return Ended(process.wait(timeout=10), drawn.decode().replace("\r\n", "\n"), "")
     finally:
         os.close(ours)
@@ -206,7 +219,7 @@ class Listener:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
                     self.wfile.flush()
 
-            do_GET = do_POST = do_CONNECT = _serve  # noqa: N815 - the names that the library looks for
+            do_GET = do_POST = do_PATCH = do_DELETE = do_CONNECT = _serve  # noqa: N815 - the names that the library looks for
 
         self._server = ThreadingHTTPServer((address, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

@@ -41,14 +41,18 @@ from lollmsbot_keys.core.state import (
     Disabled,
     Failed,
     Hold,
+    Lease,
     Owner,
     Raised,
+    Replacement,
     Scope,
     Sighting,
     Snapshot,
     Spender,
+    Uncertain,
     Waiter,
 )
+from lollmsbot_keys.core.steps import Place, Step
 from lollmsbot_keys.core.windows import minute_of
 
 NOW = datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC)
@@ -262,6 +266,7 @@ def holds(draw: st.DrawFn) -> Hold:
 
 spenders = key_names.map(lambda key: Spender(provider_of(key), key))
 sums = st.dictionaries(spenders, amounts, max_size=3)
+_uncertain = st.dictionaries(spenders, st.builds(Uncertain, amounts, amounts, amounts), max_size=2)
 _cell_keys = st.builds(
     lambda spender, model, pillar: CellKey(spender.provider, spender.key, model, pillar),
     spenders,
@@ -299,13 +304,41 @@ _sightings = st.builds(
 _failed = st.builds(
     lambda spender, outcome: Failed(spender.provider, spender.key, outcome), spenders, st.sampled_from(["junk", "cut"])
 )
-_raised = st.builds(
+_leases = st.builds(Lease, owners, moments(-HOUR, HOUR))
+raised_alerts = st.builds(
     Raised,
-    window=st.sampled_from(["", "2026-11-23", "2026-11"]),
+    window=st.sampled_from(["2026-11-22", "2026-11-23", "2026-11"]),
+    level=st.integers(0, 2),
     since=moments(-DAY, DAY),
-    message=texts,
+    title=texts,
+    lasting=st.booleans(),
     told=st.sampled_from([(), ("a",), ("a", "b")]),
-    over=st.booleans(),
+    over=st.none() | moments(-DAY, DAY),
+    due=st.sampled_from([(), ("",), ("", "b")]),
+    calmed=st.sampled_from([(), ("b",)]),
+    lease=st.none() | _leases,
+)
+_trails = st.dictionaries(dates, st.integers(1, 10**6), min_size=1, max_size=3)
+
+rotations = st.builds(
+    Replacement,
+    step=st.sampled_from(Step),
+    done=st.booleans(),
+    began=moments(-DAY, DAY),
+    changed=moments(-DAY, DAY),
+    generation=st.integers(1, 3),
+    former=st.integers(0, 2),
+    old=st.sampled_from(["", "old"]),
+    new=st.sampled_from(["", "current"]),
+    owner=st.none() | owners,
+    grace=st.sampled_from([timedelta(), DAY]),
+    since=st.none() | moments(-DAY, DAY),
+    until=st.none() | moments(-DAY, DAY),
+    places=st.sampled_from([(), (Place("file:/s", ""), Place("github:o/r", None)), (Place("file:/s", "old"),)]),
+    name=texts,
+    hash=texts,
+    old_hash=texts,
+    likely_hash=texts,
 )
 
 
@@ -325,22 +358,35 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         days=draw(st.dictionaries(dates, open_days, max_size=3)),
         closed=draw(st.dictionaries(dates, sums, max_size=2)),
         months=draw(st.dictionaries(st.just("2026-11"), sums, max_size=1)),
+        uncertain=draw(st.dictionaries(st.just("2026-11"), _uncertain, max_size=1)),
         notices=draw(st.frozensets(st.just("free_at_medium"))),
         sightings=draw(st.dictionaries(key_names, _sightings, max_size=2)),
         successes=draw(st.dictionaries(st.sampled_from(["", *KEY_NAMES]), moments(-DAY, DAY), max_size=2)),
         totals=draw(st.dictionaries(spenders, _cells, max_size=2)),
         failures=draw(st.dictionaries(_failed, st.integers(1, 9), max_size=2)),
         lost={f"gen-{lost.id}": lost._replace(lapsed=False) for lost in draw(st.lists(holds(), max_size=2))},
-        alerts=draw(st.dictionaries(texts, _raised, max_size=2)),
+        alerts=draw(st.dictionaries(texts, raised_alerts, max_size=2)),
+        trail=draw(st.dictionaries(key_names, _trails, max_size=2)),
+        usable=draw(st.dictionaries(dates, st.frozensets(key_names), max_size=2)),
+        rotations=draw(st.dictionaries(key_names, rotations, max_size=2)),
     )
 
 
 # Whole configurations are drawn by number: few draws are fast, and zero, where shrinking ends, is the healthy one.
 
+_BUDGETS = [
+    (None, None),
+    (None, None),
+    (Decimal(1), None),
+    (Decimal("0.05"), Decimal(2)),
+    (Decimal(0), None),
+    (None, Decimal("0.05")),
+]
+"""For a day and for a month."""
 _KEY_KINDS = [Key("", Provider.OLLAMA, "env:X")] * 6 + [
-    Key("", Provider.OLLAMA, "env:X", account=account, daily_budget_usd=budget, reserved=reserved, enabled=enabled)
-    for account, budget, reserved, enabled in product(
-        (None, "team"), (None, None, Decimal(1), Decimal("0.05"), Decimal(0)), (False, False, True), (True, True, False)
+    Key("", Provider.OLLAMA, "env:X", account, daily, reserved, enabled, monthly)
+    for account, (daily, monthly), reserved, enabled in product(
+        (None, "team"), _BUDGETS, (False, False, True), (True, True, False)
     )
 ]
 
@@ -364,11 +410,11 @@ _ENDPOINTS = {
 def _settings(provider: Provider) -> st.SearchStrategy[ProviderSettings]:
     good, fine, strange = _ENDPOINTS[provider]
     kinds = [
-        ProviderSettings(endpoints, limit, budget, free_models=free, trusted_hosts=hosts)
-        for free, limit, budget, endpoints, hosts in product(
+        ProviderSettings(endpoints, limit, daily, free_models=free, trusted_hosts=hosts, monthly_budget_usd=monthly)
+        for free, limit, (daily, monthly), endpoints, hosts in product(
             (FREE_MODELS, ()),
             (None, 100, 5, 1, 0),
-            (None, Decimal(50), Decimal(1), Decimal("0.05"), Decimal(0)),
+            [*_BUDGETS, (Decimal(50), None)],
             ((good,), (good,), (good, fine), (good, strange)),
             ((), ("stranger.example",)),
         )

@@ -182,7 +182,7 @@ def test_a_reader_that_left_is_no_complaint(arguments: str, tmp_path: Path) -> N
         assert done.stderr == "130\n"
 
 
-@pytest.mark.parametrize("arguments", ["route", "route --json", "costs", "reset-limits --all"])
+@pytest.mark.parametrize("arguments", ["route", "route --json", "costs", "costs --json", "reset-limits --all"])
 def test_a_full_disk_behind_stdout_is_said(arguments: str, tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")

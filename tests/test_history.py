@@ -17,6 +17,7 @@ import pytest
 from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.statement import Span
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.edges.state.file import StateFile
 from lollmsbot_keys.edges.state.history import History
@@ -189,8 +190,8 @@ while True:
 def everything_once(path: Path) -> Decimal:
     """All recorded money; a day that a crash left in the state and in the history counts once, as for any reader."""
     snapshot = decode(path.read_bytes())
-    tree = [json.loads(file.read_bytes())["days"] for file in path.with_name("history").glob("*.json")]
-    stored = {part for days in tree for parts in days.values() for part in parts}
+    months = History(path.with_name("history"), print).between(Span(*AGES)).months
+    stored = {part for month in months for _, part in month.parts}
     again = [day for day in snapshot.days.values() if day.part in stored]
     return everything(path) - sum((sum(day.spent.values(), Decimal(0)) for day in again), Decimal(0))
 
@@ -357,7 +358,7 @@ def test_a_month_of_a_newer_lbk_is_refused_and_untouched(path: Path) -> None:
     at(path, NOON).update(spending("1.50"))
     folder = path.with_name("history")
     folder.mkdir()
-    newer = b'{"version": 2, "days": {"2026-11-19": {}}}'
+    newer = b'{"version": 3, "days": {"2026-11-19": {}}}\n'
     (folder / "2026-11.json").write_bytes(newer)
     before = path.read_bytes()
     with pytest.raises(StateError, match="newer lbk"):

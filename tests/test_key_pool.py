@@ -409,7 +409,7 @@ def test_what_was_asked_for_is_written_even_if_the_loop_ends(tmp_path: Path) -> 
         loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
         busy = loop.run_in_executor(None, time.sleep, 0.3)
         queue = StateQueue(state)
-        changes = [asyncio.create_task(queue.update(spending("0.01"))) for _ in range(3)]
+        changes = [queue.update(spending("0.01")), queue.later(spending("0.01")), queue.update(spending("0.01"))]
         await asyncio.sleep(0.05)
         assert not busy.done()
         assert not any(change.done() for change in changes)
@@ -551,6 +551,7 @@ def test_an_answer_is_delivered_even_if_it_cannot_be_booked(sandbox: Sandbox, tm
         async with world.pool() as pool:
             report = await pool.answer(question("Hello", {}), saboteur)
             assert isinstance(report, Answer)
+            await until(lambda: saboteur.notices, "what is said of the settlement")
             assert "stays booked" in " ".join(saboteur.notices)
             assert [attempt.outcome for attempt in saboteur.attempts] == [OutcomeKind.ANSWERED]
             (held,) = world.written.holds.values()

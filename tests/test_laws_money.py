@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lollmsbot_keys.core import money
-from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.catalogue import Config, Provider
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
-from lollmsbot_keys.core.ledger import CLOSED_DAYS_KEPT
+from lollmsbot_keys.core.ledger import CLOSED_DAYS_KEPT, MONTHS_KEPT
 from lollmsbot_keys.core.record import Event, Released, Settled, record
 from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Reach, Request
-from lollmsbot_keys.core.state import Day, Hold, Owner, Snapshot, Spender
+from lollmsbot_keys.core.state import Cell, Day, Hold, Owner, Snapshot, Spender, Uncertain
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, KEY_NAMES, LONGEST, MINUTE, NOW, with_key, with_settings
@@ -32,6 +32,10 @@ TIGHT = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budg
 TIGHT = with_settings(TIGHT, Provider.OPENROUTER, lambda it: it._replace(daily_budget_usd=Decimal("0.05")))
 TIGHT = with_key(TIGHT, "O2", lambda it: it._replace(daily_budget_usd=Decimal("0.02")))
 TIGHT = with_key(TIGHT, "R1", lambda it: it._replace(daily_budget_usd=Decimal("0.015")))
+TIGHT = with_settings(TIGHT, Provider.OLLAMA, lambda it: it._replace(monthly_budget_usd=Decimal("0.70")))
+TIGHT = with_settings(TIGHT, Provider.OPENROUTER, lambda it: it._replace(monthly_budget_usd=Decimal("0.08")))
+TIGHT = with_key(TIGHT, "O1", lambda it: it._replace(monthly_budget_usd=Decimal("0.50")))
+TIGHT = with_key(TIGHT, "R1", lambda it: it._replace(monthly_budget_usd=Decimal("0.02")))
 
 REQUESTS = (
     Request(),
@@ -201,23 +205,30 @@ class Pool(RuleBasedStateMachine):
 
     # --- what stays true ---
 
+    def _parts(self) -> list[tuple[date, Day]]:
+        return [(day, content) for (day, _), content in self.history.items()] + list(self.snapshot.days.items())
+
     def _by_day(self) -> dict[tuple[date, Spender], Decimal]:
         """Everything booked, in the history and in the state, by day and spender."""
         total: dict[tuple[date, Spender], Decimal] = {}
-        parts = [(day, content) for (day, _), content in self.history.items()] + list(self.snapshot.days.items())
-        for day, content in parts:
+        for day, content in self._parts():
             for place, cell in content.cells.items():
                 spender = Spender(place.provider, place.key)
                 total[day, spender] = total.get((day, spender), Decimal(0)) + cell.cost_usd
         return total
 
-    @invariant()
-    def no_budget_is_passed(self) -> None:
+    def _committed(self) -> dict[tuple[date, Spender], Decimal]:
+        """The same with what is held."""
         total = self._by_day()
         for hold in self.snapshot.holds.values():
             if not hold.lapsed:
                 spender = Spender(hold.provider, hold.key)
                 total[hold.day, spender] = total.get((hold.day, spender), Decimal(0)) + hold.amount_usd
+        return total
+
+    @invariant()
+    def no_budget_of_a_day_is_passed(self) -> None:
+        total = self._committed()
         for day in {day for day, _ in total}:
             of_day = {spender: amount for (when, spender), amount in total.items() if when == day}
             for provider in (Provider.OLLAMA, Provider.OPENROUTER):
@@ -227,6 +238,45 @@ class Pool(RuleBasedStateMachine):
             for key in self.config.keys:
                 if key.daily_budget_usd is not None:
                     assert of_day.get(Spender(key.provider, key.name), 0) <= key.daily_budget_usd
+
+    @invariant()
+    def no_budget_of_a_month_is_passed(self) -> None:
+        """As long as the clock does not wander over more months than the state remembers."""
+        total: dict[tuple[str, Spender], Decimal] = {}
+        for (day, spender), amount in self._committed().items():
+            total[money.month_of(day), spender] = total.get((money.month_of(day), spender), Decimal(0)) + amount
+        months = {month for month, _ in total}
+        for month in months if len(months) <= MONTHS_KEPT else ():
+            of_month = {spender: amount for (when, spender), amount in total.items() if when == month}
+            for provider in (Provider.OLLAMA, Provider.OPENROUTER):
+                budget = self.config.providers[provider].monthly_budget_usd
+                assert budget is not None
+                assert money.of_provider(of_month, provider) <= budget
+            for key in self.config.keys:
+                if key.monthly_budget_usd is not None:
+                    assert of_month.get(Spender(key.provider, key.name), 0) <= key.monthly_budget_usd
+
+    @invariant()
+    def a_month_is_the_sum_of_its_days(self) -> None:
+        """Also how much of it is uncertain."""
+        cells: dict[tuple[str, Spender], list[Cell]] = {}
+        for day, content in self._parts():
+            for place, cell in content.cells.items():
+                cells.setdefault((money.month_of(day), Spender(place.provider, place.key)), []).append(cell)
+        months = {month for month, _ in cells}
+        for month in months if len(months) <= MONTHS_KEPT else ():
+            sums = {spender: Cell.total(found) for (when, spender), found in cells.items() if when == month}
+            amounts = money.recorded_in_month(self.snapshot, month)
+            assert amounts == {spender: cell.cost_usd for spender, cell in sums.items()}
+            for spender in sums:
+                closed = Cell.total(
+                    cell
+                    for (day, _), content in self.history.items()
+                    for place, cell in content.cells.items()
+                    if money.month_of(day) == month and (place.provider, place.key) == spender
+                )
+                told = self.snapshot.uncertain.get(month, {}).get(spender, Uncertain())
+                assert told == (closed.estimated_usd, closed.unconfirmed_usd, closed.unknown_usd)
 
     @invariant()
     def no_money_is_lost_or_made(self) -> None:
@@ -262,26 +312,40 @@ Pool.TestCase.settings = settings(max_examples=120, stateful_step_count=40)
 TestPool = Pool.TestCase
 
 
-def test_as_many_wrong_dates_as_are_remembered() -> None:
-    """A clock may wander over this many other days, and the first one's budget is still used up."""
-    assert len(DATES) < CLOSED_DAYS_KEPT
-    keeper = Housekeeping(UTC, LONGEST)
-    config = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.013")))
-    config = config._replace(routing=config.routing._replace(openrouter_fallback=False))
-    snapshot = Snapshot()
+class Asker:
+    """One process with one key, whose clock is set by hand; the state is kept as the store keeps it."""
 
-    def ask(now: datetime, name: str) -> bool:
-        nonlocal snapshot
-        snapshot = keeper.before(snapshot, now, frozenset(), frozenset())
-        snapshot, answer = claim(Request(), config, snapshot, FACTS, now, (), Claimant(OWNERS[0], name, set(KEY_NAMES)))
+    def __init__(self, config: Config) -> None:
+        self._config, self._keeper, self._snapshot, self._count = config, Housekeeping(UTC, LONGEST), Snapshot(), 0
+
+    def ask(self, now: datetime) -> bool:
+        """Whether one call was let through."""
+        self._count += 1
+        claimant = Claimant(OWNERS[0], f"h{self._count}", set(KEY_NAMES))
+        snapshot = self._keeper.before(self._snapshot, now, frozenset(), frozenset())
+        snapshot, answer = claim(Request(key="O1"), self._config, snapshot, FACTS, now, (), claimant)
         if isinstance(answer, Claim):
             booked = Charge(answer.hold.amount_usd, answer.hold.amount_usd, "provider")
             settled = Settled(answer.hold.id, booked, Usage(), timedelta(), failed=False, failover=False)
             snapshot = record(snapshot, settled, now)
-        snapshot, _ = keeper.after(snapshot, now)
+        self._snapshot, _ = self._keeper.after(snapshot, now)
         return isinstance(answer, Claim)
 
-    assert ask(NOW, "first")
-    assert not ask(NOW, "again")
-    assert all(ask(NOW + number * 100 * DAY, f"far{number}") for number in range(1, CLOSED_DAYS_KEPT))
-    assert not ask(NOW, "back")
+
+def test_as_many_wrong_dates_as_are_remembered() -> None:
+    """A clock may wander over this many other days, and the first one's budget is still used up."""
+    assert len(DATES) < CLOSED_DAYS_KEPT
+    pool = Asker(with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.013"))))
+    assert pool.ask(NOW)
+    assert not pool.ask(NOW)
+    assert all(pool.ask(NOW + number * 100 * DAY) for number in range(1, CLOSED_DAYS_KEPT))
+    assert not pool.ask(NOW)
+
+
+def test_as_many_wrong_months_as_are_remembered() -> None:
+    """The same for months, on whichever day of the month the clock comes back."""
+    pool = Asker(with_key(CONFIG, "O1", lambda it: it._replace(monthly_budget_usd=Decimal("0.013"))))
+    assert pool.ask(NOW)
+    assert not pool.ask(NOW + DAY)
+    assert all(pool.ask(NOW + number * 40 * DAY) for number in range(1, MONTHS_KEPT))
+    assert not pool.ask(NOW + 2 * DAY)

@@ -65,7 +65,14 @@ def _faults_of_key(candidate: Candidate, name: str, world: World) -> Iterator[Re
         yield Reason.HOURLY_LIMIT
     spent = _spent_today(world)
     of_provider = sum((a for (provider, _), a in spent.items() if provider is key.provider), Decimal(0))
-    for budget, so_far in ((rules.daily_budget_usd, of_provider), (key.daily_budget_usd, _of_key(spent, candidate))):
+    in_month = _spent_this_month(world)
+    of_provider_in_month = sum((a for (provider, _), a in in_month.items() if provider is key.provider), Decimal(0))
+    for budget, so_far in (
+        (rules.daily_budget_usd, of_provider),
+        (key.daily_budget_usd, _of_key(spent, candidate)),
+        (rules.monthly_budget_usd, of_provider_in_month),
+        (key.monthly_budget_usd, _of_key(in_month, candidate)),
+    ):
         if budget is not None and candidate.bound_usd > 0 and so_far + candidate.bound_usd > budget:
             yield Reason.OVER_BUDGET
     if any("stranger" in endpoint for endpoint in candidate.endpoints) and not rules.trusted_hosts:
@@ -85,6 +92,19 @@ def _spent_today(world: World) -> dict[tuple[Provider, str], Decimal]:
         spent[spender] = spent.get(spender, Decimal(0)) + amount
     for hold in world.snapshot.holds.values():
         if hold.day == today and not hold.lapsed:
+            spent[hold.provider, hold.key] = spent.get((hold.provider, hold.key), Decimal(0)) + hold.amount_usd
+    return spent
+
+
+def _spent_this_month(world: World) -> dict[tuple[Provider, str], Decimal]:
+    month = f"{world.now.astimezone(world.config.timezone):%Y-%m}"
+    closed = world.snapshot.months.get(month, {})
+    spent: dict[tuple[Provider, str], Decimal] = {(who.provider, who.key): amount for who, amount in closed.items()}
+    for day, content in world.snapshot.days.items():
+        for place, cell in content.cells.items() if f"{day:%Y-%m}" == month else ():
+            spent[place.provider, place.key] = spent.get((place.provider, place.key), Decimal(0)) + cell.cost_usd
+    for hold in world.snapshot.holds.values():
+        if f"{hold.day:%Y-%m}" == month and not hold.lapsed:
             spent[hold.provider, hold.key] = spent.get((hold.provider, hold.key), Decimal(0)) + hold.amount_usd
     return spent
 

@@ -80,7 +80,18 @@ def test_what_is_read_equals_what_was_written(snapshot: Snapshot) -> None:
 
 @given(snapshots())
 def test_a_state_of_version_1_is_upgraded(snapshot: Snapshot) -> None:
-    news = ("sightings", "successes", "totals", "failures", "lost", "alerts")
+    news = (
+        "sightings",
+        "successes",
+        "totals",
+        "failures",
+        "lost",
+        "alerts",
+        "trail",
+        "usable",
+        "uncertain",
+        "rotations",
+    )
     tree = json.loads(encode(snapshot))
     old = {name: value for name, value in tree.items() if name not in news} | {"version": 1}
     blank = Snapshot()

@@ -20,8 +20,9 @@ MAY_USE = {
     "__main__": {"cli"},
     "cli": {"commands", "render", "nouns"},
     "render": {"nouns"},
-    "commands": {"pool", "engine", "sandbox", "edges", "core"},
-    "pool": {"engine", "edges", "core"},
+    "commands": {"pool", "alarm", "engine", "sandbox", "edges", "core"},
+    "pool": {"alarm", "engine", "edges", "core"},
+    "alarm": {"engine", "edges", "core"},
     "engine": {"edges", "core"},
     "edges": {"nouns"},
     "sandbox": {"nouns"},
@@ -35,8 +36,11 @@ THIRD_PARTIES = {
     "typer": "cli",
     "rich": "render",
     "httpx": "edges.providers",
+    "h11": "edges.providers",
+    "apprise": "edges.courier",
     "pydantic": "edges",
     "platformdirs": "edges.environment",
+    "prometheus_client": "edges",
     "dotenv": "edges",
     "keyring": "edges",
     "filelock": "edges",
@@ -52,7 +56,7 @@ CLOCKS = {"now", "utcnow", "today"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 # What `route` and `costs` load has to be ready before a person notices.
-HOT = {"commands.route", "commands.costs"}
+HOT = {"commands.route", "commands.costs", "commands.alerts", "alarm"}
 SLOW = {"asyncio", "concurrent", "http", "socket", "ssl", "urllib.request"}
 
 

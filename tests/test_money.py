@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -94,6 +94,7 @@ def test_local_calls_cost_nothing_whatever_they_say() -> None:
 # --- what a finished attempt means ---
 
 CANDIDATE = Candidate("R1", OPENROUTER, "moon/kimi", ("https://openrouter.ai/api/v1",), Rule.EQUIVALENT, KIMI, HELD)
+DECEMBER = date(2026, 12, 1)
 HOLD = Hold("h", ME, NOW, NOW + HOUR, TODAY, "R1", OPENROUTER, "moon/kimi", "", HELD)
 PAIR = Scope(Reach.KEY_AND_MODEL, OPENROUTER, "R1", model="moon/kimi")
 
@@ -163,3 +164,25 @@ def test_committed_is_what_was_closed_what_is_open_and_what_is_held() -> None:
     assert totals == {spender: Decimal("1.30"), Spender(OLLAMA, "O1"): Decimal(7)}
     assert money.of_provider(totals, OPENROUTER) == Decimal("1.30")
     assert money.of_provider(totals, LOCAL) == 0
+
+
+def test_committed_in_a_month_is_the_same_for_all_its_days() -> None:
+    spender = Spender(OPENROUTER, "R1")
+    snapshot = Snapshot(
+        days={
+            **spent({"R1": "1.00", "O1": "7"}),
+            **spent({"R1": "0.50"}, TODAY - DAY),
+            **spent({"R1": "90"}, DECEMBER),
+        },
+        closed={TODAY - 5 * DAY: {spender: Decimal(90)}},  # already among what the month has
+        months={"2026-11": {spender: Decimal("0.25")}, "2026-10": {spender: Decimal(90)}},
+        holds={
+            "a": HOLD,
+            "lapsed": HOLD._replace(id="lapsed", lapsed=True),
+            "yesterday": HOLD._replace(id="yesterday", day=TODAY - DAY),
+            "december": HOLD._replace(id="december", day=DECEMBER),
+        },
+    )
+    assert money.recorded_in_month(snapshot, "2026-11") == {spender: Decimal("1.75"), Spender(OLLAMA, "O1"): Decimal(7)}
+    assert money.held_in_month(snapshot, "2026-11") == {spender: Decimal("0.10")}
+    assert money.committed_in_month(snapshot, "2026-11")[spender] == Decimal("1.85")

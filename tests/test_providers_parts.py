@@ -247,6 +247,12 @@ def test_every_line_ending_and_every_split_gives_the_same_events(ending: bytes) 
         assert events(stream[:place], stream[place:]) == MEANT
 
 
+def test_an_event_is_out_as_soon_as_its_line_has_an_end() -> None:
+    reader = EventReader()
+    fed = [list(reader.feed(chunk)) for chunk in (b'{"a":', b" 1}\r", b'{"b"', b": 2}\n", b'{"c": 3}\r\n')]
+    assert fed == [[], [], [{"a": 1}], [{"b": 2}], [{"c": 3}]]
+
+
 def test_a_last_line_needs_no_end() -> None:
     assert events(b'{"a": 1}\n{"b": 2}') == [{"a": 1}, {"b": 2}]
 

@@ -102,7 +102,9 @@ def test_a_bare_environment_for_a_child(tmp_path: Path) -> None:
     with Sandbox() as running:
         environment = running.environment(tmp_path)
         written = tomllib.loads((tmp_path / "config.toml").read_text("utf-8"))
-        assert written == {"providers": {name: {"endpoints": list(urls)} for name, urls in running.endpoints.items()}}
+        expected: dict[str, dict[str, object]] = {name: {"endpoints": list(u)} for name, u in running.endpoints.items()}
+        expected["openrouter"]["management_secret"] = "env:OPENROUTER_MANAGEMENT_KEY"
+        assert written == {"providers": expected}
         done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
         assert done.stdout == "200\n"
         assert len(running.chats("OLLAMA_API_KEY")) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"asyncio", "httpx", "pydantic", "rich", "ssl"}
+HEAVY = {"asyncio", "httpx", "prometheus_client", "pydantic", "rich", "ssl"}
 KEYS = {"OLLAMA_API_KEY", "OLLAMA_API_KEY_2", "OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3"}
 RUN = """
 import json, pathlib, sys

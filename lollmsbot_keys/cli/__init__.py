@@ -12,10 +12,22 @@ def main() -> None:
         # Modules and what they define are no garbage; looking for some took 7 % of the time to start.
         gc.set_threshold(50_000, 20, 20)
 
-        from lollmsbot_keys.cli.app import build
-        from lollmsbot_keys.cli.boundary import mend_streams
+        from lollmsbot_keys.cli.boundary import ending, mend_streams
 
         mend_streams()
-        build(sys.argv[1:])(prog_name="lbk")
-    except KeyboardInterrupt:  # before or after a command; within one, `boundary` sees to it
+        code = ending(lambda: _run(sys.argv[1:]))
+        gc.freeze()  # nor are they at the end, where the interpreter looks once more: 10 % of `lbk route -q`
+    except KeyboardInterrupt:  # before or after everything; else `ending` sees to it
         raise SystemExit(130) from None
+    raise SystemExit(code)
+
+
+def _run(arguments: list[str]) -> object:
+    from lollmsbot_keys.cli.fast import understood
+
+    call = understood(arguments)
+    if call is not None:
+        return call()
+    from lollmsbot_keys.cli.app import main as with_typer
+
+    return with_typer(arguments)

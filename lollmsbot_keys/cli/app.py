@@ -1,26 +1,93 @@
 """All commands by name, and what comes before them.
 
-A call needs one command: only that one is loaded, so the others cost it nothing. Help needs them all.
+A call needs one command: only that one is loaded, so the others cost it nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any, cast, get_type_hints
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from lollmsbot_keys.cli.boundary import Boundary
-from lollmsbot_keys.cli.options import ConfigOption, Files, StateOption
+from lollmsbot_keys.cli import options
+from lollmsbot_keys.cli.boundary import ending
+from lollmsbot_keys.cli.options import ConfigOption, StateOption
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.errors import Exit
+
+Function = Callable[..., object]
 
 EXIT_CODES = """\b
 Exit codes: 0 done; 1 done, and the answer is no; 2 usage; 3 configuration,
 state or secret unusable; 4 refused, nothing was sent; 5 tried, no whole
 answer; 70 a bug in lbk; 130 interrupted."""
 
+_ENDED: type[Exception] = typer.BadParameter.__mro__[2]
+"""What Typer raises when it cannot read the arguments. It prints itself; Typer exports only this subclass of it."""
 
-def build(arguments: Sequence[str]) -> typer.Typer:
-    """The application, with the command that `arguments` begin with, or with all of them."""
+
+class Command(NamedTuple):
+    """Where a command is (`module:name` in this package), and its line among all commands."""
+
+    home: str
+    summary: str
+
+    def load(self) -> Function | typer.Typer:
+        """The function, or the application that has several."""
+        module, _, name = self.home.partition(":")
+        found: Function | typer.Typer = getattr(import_module(f"lollmsbot_keys.cli.{module}"), name)
+        return found
+
+
+COMMANDS = {
+    "test-keys": Command("test_keys:prove", "Prove every key, and find what is rotten in the configuration."),
+    "ask": Command("ask:ask", "Send a prompt, with failover, and print the answer."),
+    "route": Command("route:route", "Say which key would take a request now, and why."),
+    "costs": Command("costs:costs", "Show what today's calls did and cost, and the budgets."),
+    "metrics": Command("metrics:metrics", "Tell a monitoring system how the pool is; make its dashboard and rules."),
+    "reset-limits": Command("reset_limits:reset_limits", "Clear cooldowns and disabled marks."),
+    "rotate": Command("rotate:rotate", "Replace a key's secret, proved before the old one is given up."),
+    "config": Command("config:app", "Show, explain, check or begin the configuration."),
+    "sandbox": Command("sandbox:sandbox", "Rehearse offline, with trouble on request."),
+}
+"""In the order in which help shows them."""
+
+HOT = ("route", "costs")
+"""Commands of prompts, loops and cron, which start without Typer (`cli.fast`). Their modules must not import it."""
+
+
+class Boundary(TyperGroup):
+    """The root command group; what its commands raise ends here. Wrong usage is Typer's own business."""
+
+    def invoke(self, ctx: typer.Context) -> None:  # type: ignore[override]  # Typer keeps the wider type to itself
+        """Run the command."""
+        run = super().invoke
+        code = ending(lambda: run(cast("Any", ctx)), passing=(typer.Exit, typer.Abort, _ENDED))
+        if code:
+            raise typer.Exit(code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what `arguments` say, and give the exit code."""
+    command = get_command(build(arguments))
+    try:
+        with command.make_context("lbk", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except _ENDED as error:
+        cast("Any", error).show()
+        return Exit.USAGE
+    return Exit.DONE
+
+
+def build(arguments: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The application, with all commands that are among `arguments`, and of the others no more than the name."""
     app = typer.Typer(
         name="lbk",
         cls=Boundary,
@@ -32,18 +99,36 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(before)
-    first = arguments[0] if arguments else ""
-    for name, add in COMMANDS.items():
-        if first not in COMMANDS or first == name:
-            add(app)
+    for name, command in COMMANDS.items():
+        loaded = command.load() if name in arguments else _not_now
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name, short_help=command.summary)
+        else:
+            settings = vars(sys.modules[loaded.__module__]).get("CONTEXT_SETTINGS")
+            app.command(name, short_help=command.summary, context_settings=settings)(declared(loaded))
     return app
+
+
+def _not_now() -> None:
+    """Stand for a command that nobody asked for."""
+
+
+def declared(function: Function) -> Function:
+    """The function as Typer wants it: its annotations read.
+
+    A module that must load fast has the words of `cli.options`, `Annotated` and `typer` for type checkers only; until
+    here its annotations are mere text.
+    """
+    words = {**vars(options), "Annotated": Annotated, "typer": typer, **vars(sys.modules[function.__module__])}
+    function.__annotations__ = get_type_hints(function, words, include_extras=True)
+    return function
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from lollmsbot_keys import __version__
+        from lollmsbot_keys.cli.version import version
 
-        print(f"lbk {__version__}")
+        version()
         raise typer.Exit
 
 
@@ -56,60 +141,14 @@ def before(
     ] = False,
 ) -> None:
     """Keep a pool of LLM keys healthy: which work, which to use now, what they cost, when to replace them."""
-    context.obj = Files(config, state)
+    given = {name: path for name, path in (("config", config), ("state", state)) if path is not None}
+    if given and isinstance(context.command, TyperGroup):
+        context.default_map = _for_all(context.command, given)
 
 
-def _ask(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli.ask import ask
-
-    app.command(short_help="Send a prompt, with failover, and print the answer.")(ask)
-
-
-def _route(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli.route import route
-
-    app.command(short_help="Say which key would take a request now, and why.")(route)
-
-
-def _test_keys(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli.test_keys import prove
-
-    app.command("test-keys", short_help="Prove every key, and find what is rotten in the configuration.")(prove)
-
-
-def _costs(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli.costs import costs
-
-    app.command(short_help="Show what today's calls did and cost, and the budgets.")(costs)
-
-
-def _reset_limits(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli.reset_limits import reset_limits
-
-    app.command("reset-limits", short_help="Clear cooldowns and disabled marks.")(reset_limits)
-
-
-def _config(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli import config
-
-    app.add_typer(config.app, short_help="Show, explain, check or begin the configuration.")
-
-
-def _sandbox(app: typer.Typer) -> None:
-    from lollmsbot_keys.cli import sandbox
-
-    app.command(
-        "sandbox", short_help="Rehearse offline, with trouble on request.", context_settings=sandbox.CONTEXT_SETTINGS
-    )(sandbox.sandbox)
-
-
-COMMANDS = {
-    "test-keys": _test_keys,
-    "ask": _ask,
-    "route": _route,
-    "costs": _costs,
-    "reset-limits": _reset_limits,
-    "config": _config,
-    "sandbox": _sandbox,
-}
-"""In the order in which help shows them."""
+def _for_all(group: TyperGroup, given: Mapping[str, object]) -> dict[str, Any]:
+    """`given` as defaults for the options of each command."""
+    return {
+        name: _for_all(command, given) if isinstance(command, TyperGroup) else given
+        for name, command in group.commands.items()
+    }

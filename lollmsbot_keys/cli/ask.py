@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.cli.options import (
     ConfigOption,
     FreeOption,
     JsonOption,
     KeyOption,
+    LogFileOption,
     ModelOption,
     PillarOption,
     PriorityOption,
@@ -19,14 +21,12 @@ from lollmsbot_keys.cli.options import (
     RoleOption,
     StateOption,
     duration,
-    files,
 )
 from lollmsbot_keys.core.request import Priority
 from lollmsbot_keys.errors import UsageError
 
 
 def ask(
-    context: typer.Context,
     prompt: Annotated[
         str | None, typer.Argument(metavar="[PROMPT]", help="What to ask; standard input is added to it.")
     ] = None,
@@ -55,6 +55,7 @@ def ask(
     no_failover: Annotated[bool, typer.Option("--no-failover", help="Try the first candidate only.")] = False,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Print the answer when it is complete.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell on stderr what is tried.")] = False,
+    log_file: LogFileOption = None,
     config: ConfigOption = None,
     state: StateOption = None,
     json: JsonOption = False,
@@ -92,8 +93,8 @@ def ask(
         stream=not no_stream,
     )
     asked = question(_whole_prompt(prompt), options)
-    where = files(context, config, state)
-    asking = Asking(where.config, where.state)
+    where = Files(config, state)
+    asking = Asking(where.config, where.state, log_file)
     speaker = Speaker(aloud=not json, stream=not no_stream, verbose=verbose, workflow=asking.workflow)
     try:
         report = asking.ask(asked, speaker)
@@ -101,7 +102,9 @@ def ask(
         speaker.finish()
         for warning in asking.warnings:
             say(warning)
-    raise typer.Exit(speaker.conclude(report))
+    code = speaker.conclude(report)
+    speaker.alert(asking.alert())
+    raise typer.Exit(code)
 
 
 def _whole_prompt(argument: str | None) -> str:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from itertools import takewhile
-from traceback import extract_tb
-
-import typer
-from typer.core import TyperGroup
 
 from lollmsbot_keys.errors import Exit, LbkError
 
-_WRONG_USAGE: type[Exception] = typer.BadParameter.__mro__[2]
-"""What Typer raises while parsing. It prints itself and exits with 2; Typer exports only this subclass of it."""
-
 _STDOUT, _STDERR = 1, 2
+_PRINTING = tuple(os.path.join(os.path.dirname(os.path.dirname(__file__)), layer, "") for layer in ("cli", "render"))  # noqa: PTH118, PTH120 - on the way of every call
 
 
 class OutputLost(Exception):
@@ -27,37 +22,46 @@ class OutputLost(Exception):
         self.reader_gone = isinstance(error, BrokenPipeError)
 
 
-class Boundary(TyperGroup):
-    """The root command group; what its commands raise ends here."""
+def ending(work: Callable[[], object], passing: tuple[type[Exception], ...] = ()) -> int:
+    """Do `work`, and give the exit code of how it ended: what it returns, if that is an `Exit`, or what it raised.
 
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer keeps the wider type to itself
-        """Run the command. Usage errors found while parsing are Typer's own business (exit 2)."""
+    Exceptions of `passing` are somebody else's business.
+    """
+    try:
         try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                sys.stdout.flush()  # here, where a failure still gets its message and exit code
-        except (typer.Exit, typer.Abort, _WRONG_USAGE):
-            raise
-        except LbkError as error:
-            say_error(error.code, str(error))
-            raise typer.Exit(error.exit) from None
-        except KeyboardInterrupt:
-            say("interrupted")
-            raise typer.Exit(Exit.INTERRUPTED) from None
-        except Exception as error:  # noqa: BLE001 - the last line of defence
-            lost = _lost(error)
-            if lost is not None:
-                raise typer.Exit(_without_output(lost)) from None
-            say_error("bug", _bug(error))
-            raise typer.Exit(Exit.BUG) from None
+            code = work()
+        finally:
+            sys.stdout.flush()  # here, where a failure still gets its message and exit code
+    except passing:
+        raise
+    except LbkError as error:
+        say_error(error.code, str(error))
+        return error.exit
+    except KeyboardInterrupt:
+        say("interrupted")
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        lost = _lost(error)
+        if lost is not None:
+            return _without_output(lost)
+        say_error("bug", _bug(error))
+        return Exit.BUG
+    return code if isinstance(code, int) else Exit.DONE
 
 
 def _lost(error: Exception) -> OutputLost | None:
-    """Whether `error` came from stdout: what could not be written is still there, and fails again."""
+    """Whether `error` came from stdout.
+
+    What could not be written is still there, and fails again, unless it was more than the stream keeps. But then it
+    was raised where things are printed, which is all that `cli` and `render` do with files.
+    """
     if isinstance(error, OutputLost):
         return error
     if isinstance(error, OSError):
+        from traceback import extract_tb
+
+        if extract_tb(error.__traceback__)[-1].filename.startswith(_PRINTING):
+            return OutputLost(error)
         try:
             sys.stdout.flush()
         except OSError as again:
@@ -122,5 +126,7 @@ def say_error(code: str, message: str) -> None:
 
 def _bug(error: Exception) -> str:
     """Where it happened, without the words of the exception: they may hold anything, a secret too."""
+    from traceback import extract_tb
+
     where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)[-4:]]
     return f"This is a bug in lbk: {type(error).__name__} at {' < '.join(reversed(where))}. Please report this line."

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lollmsbot_keys.cli.options import ConfigOption, JsonOption, files
+from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.errors import Exit
 
@@ -20,18 +21,17 @@ app = typer.Typer(
 
 
 @app.command()
-def path(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def path(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the path of the config file, whether it is there or not."""
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    where = commands.where(files(context, config).config)
+    where = commands.where(Files(config).config)
     print(render.document({"path": str(where.path), "found": where.found}) if json else clean_line(str(where.path)))
 
 
 @app.command()
 def show(
-    context: typer.Context,
     key: Annotated[
         str | None,
         typer.Argument(metavar="[KEY.PATH]", help="Only this setting or table, such as routing.", show_default=False),
@@ -43,7 +43,7 @@ def show(
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    shown = commands.show(files(context, config).config, key)
+    shown = commands.show(Files(config).config, key)
     if json:
         print(render.settings_json(str(shown.path), shown.settings, found=shown.found))
     elif sys.stdout.isatty() and commands.drawing_welcome():
@@ -53,12 +53,12 @@ def show(
 
 
 @app.command()
-def check(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say everything that is wrong with the configuration: exit code 3 if anything is."""
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    checked = commands.check(files(context, config).config)
+    checked = commands.check(Files(config).config)
     draw = render.check_json if json else render.check_lines
     text = draw(str(checked.path), checked.problems, checked.warnings, found=checked.found)
     print(text.rstrip("\n"))
@@ -67,12 +67,12 @@ def check(context: typer.Context, config: ConfigOption = None, json: JsonOption 
 
 
 @app.command()
-def init(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def init(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Write a config file in which every setting is explained and commented out; never over an existing one."""
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    where = commands.init(files(context, config).config)
+    where = commands.init(Files(config).config)
     path, there = str(where.path), where.found
     message = f"{clean_line(path)} is there already, and stays as it is."
     if json:

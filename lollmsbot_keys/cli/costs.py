@@ -2,33 +2,125 @@
 
 from __future__ import annotations
 
-import typer
+import sys
+from datetime import date
+from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
-from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, files
+from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.core.statement import By
+from lollmsbot_keys.errors import Exit, UsageError
+
+if (
+    TYPE_CHECKING
+):  # the signature is text until `app.declared` reads it: cron's `lbk costs --alert` starts without Typer
+    from typing import Annotated
+
+    import typer
+
+    from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
+    from lollmsbot_keys.commands.costs import Costs
 
 
 def costs(
-    context: typer.Context, config: ConfigOption = None, state: StateOption = None, json: JsonOption = False
-) -> None:
-    """Show what each key did and cost today, what is held for calls on their way, and the budgets.
+    by: Annotated[By, typer.Option("--by", help="One row for each.")] = By.KEY,
+    today: Annotated[
+        bool, typer.Option("--today", help="Since midnight of the configured zone (the default).")
+    ] = False,
+    month: Annotated[bool, typer.Option("--month", help="Since the first of this month.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Since that day (2026-11-01); 400 days are kept.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="One record a row for a spreadsheet, with exact amounts.")] = False,
+    alert: Annotated[
+        bool,
+        typer.Option(
+            "--alert", help="Only what people must be told, a line each: nothing and 0 while all is well, else 1."
+        ),
+    ] = False,
+    reconcile: Annotated[
+        bool,
+        typer.Option(
+            "--reconcile",
+            help="Compare with what the providers booked: 1 where nothing explains a difference, else 0.",
+        ),
+    ] = False,
+    tolerance: Annotated[
+        str | None,
+        typer.Option(
+            "--tolerance",
+            metavar="USD",
+            help="With --reconcile: a difference up to this is left alone (default: 0.01).",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> Exit:
+    """Show calls, tokens and money, what is held for calls on their way, the budgets, and where they are heading.
 
     \b
     Examples:
       $ lbk costs
+      $ lbk costs --month --by model
+      $ lbk costs --since 2026-10-01 --by day
+      $ lbk costs --month --by pillar --csv > november.csv
       $ lbk costs --json | jq .total.cost_usd
+      $ lbk costs --alert
+      $ lbk costs --reconcile --month
     """  # noqa: D301 - \\b keeps the examples from being re-flowed
-    from lollmsbot_keys.cli.boundary import say
-    from lollmsbot_keys.commands.costs import today
+    if today + month + (since is not None) > 1:
+        raise UsageError("--today, --month and --since are three ways to say since when: choose one.")
+    if json and csv:
+        raise UsageError("--json and --csv are two ways to print the same: choose one.")
+    where = Files(config, state)
+    if reconcile:
+        from lollmsbot_keys.cli.reconcile import reconcile as compare
 
-    where = files(context, config, state)
-    found = today(where.config, where.state)
+        if alert or csv or since is not None or by is not By.KEY:
+            raise UsageError("--reconcile compares today or --month, key by key: leave the other options out.")
+        return compare(where, tolerance, month=month, json=json)
+    if tolerance is not None:
+        raise UsageError("--tolerance is for --reconcile.")
+    if alert:
+        from lollmsbot_keys.cli import alerts
+
+        if month or since is not None or csv:
+            raise UsageError("--alert looks at what holds now: --month, --since and --csv say nothing to it.")
+        return alerts.alert(where, json=json)
+    from lollmsbot_keys.cli.boundary import say
+    from lollmsbot_keys.commands.costs import Wanted, costs
+
+    found = costs(where.config, where.state, Wanted(by, month, _day(since)), alerts=json)
     for warning in found.warnings:
         say(warning)
+    _print(found, json=json, csv=csv)
+    return Exit.DONE
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since {text!r}: expected a day such as 2026-11-01.") from None
+
+
+def _print(found: Costs, *, json: bool, csv: bool) -> None:
     if json:
-        from lollmsbot_keys.render.machine import document, summary_tree
+        from lollmsbot_keys.render.alerts import alert_trees
+        from lollmsbot_keys.render.costs_tree import statement_tree
+        from lollmsbot_keys.render.machine import document
 
-        print(document(summary_tree(found.summary)))
+        print(document({**statement_tree(found.statement), "alerts": alert_trees(found.alerts)}))
+    elif csv:
+        from lollmsbot_keys.render.costs_csv import statement_csv
+
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(newline="")  # Windows would make CR CR LF of its line ends
+        print(statement_csv(found.statement), end="")
     else:
-        from lollmsbot_keys.render.costs import draw_summary
+        from lollmsbot_keys.render.costs import draw_statement
 
-        draw_summary(found.summary, found.now, plain=found.plain)
+        draw_statement(found.statement, found.now, plain=found.plain)

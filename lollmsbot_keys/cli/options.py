@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -17,11 +17,25 @@ OTHER = "Other options"
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="PATH", help="The config file, instead of $LBK_CONFIG or the usual place."),
+    # readable: whoever reads the file says best why it cannot, and ends with 3.
+    typer.Option(
+        "--config", metavar="PATH", readable=False, help="The config file, instead of $LBK_CONFIG or the usual place."
+    ),
 ]
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", metavar="PATH", help="The state file, instead of $LBK_STATE or the usual place."),
+    typer.Option(
+        "--state", metavar="PATH", readable=False, help="The state file, instead of $LBK_STATE or the usual place."
+    ),
+]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        metavar="PATH",
+        readable=False,
+        help="The log of decisions, instead of $LBK_LOG_FILE or log.file; without any, there is none.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -45,19 +59,6 @@ PriorityOption = Annotated[
 KeyOption = Annotated[
     str | None, typer.Option("--key", metavar="NAME", help="This key only (local: the machine's own Ollama).")
 ]
-
-
-class Files(NamedTuple):
-    """Where configuration and state are, as far as options say. Given before the command or after it."""
-
-    config: Path | None = None
-    state: Path | None = None
-
-
-def files(context: typer.Context, config: Path | None, state: Path | None = None) -> Files:
-    """The files a command was given; its own options win over those before it."""
-    before = context.find_object(Files) or Files()
-    return Files(config or before.config, state or before.state)
 
 
 def duration(option: str, text: str) -> timedelta:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, files
+from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
 from lollmsbot_keys.core.catalogue import Provider
 
 
 def reset_limits(
-    context: typer.Context,
     keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY…]", help="Keys to try again.")] = None,
     provider: Annotated[
         Provider | None, typer.Option("--provider", help="A provider's keys, and what is said of its models.")
@@ -35,7 +35,7 @@ def reset_limits(
     from lollmsbot_keys.render import machine
     from lollmsbot_keys.render.cleared import cleared_lines
 
-    where = files(context, config, state)
+    where = Files(config, state)
     cleared = command.reset_limits(
         where.config, where.state, keys or (), provider, everything=everything, dry_run=dry_run
     )

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from lollmsbot_keys.cli.options import (
-    ConfigOption,
-    FreeOption,
-    JsonOption,
-    KeyOption,
-    ModelOption,
-    PillarOption,
-    PriorityOption,
-    PrivacyOption,
-    RoleOption,
-    StateOption,
-    files,
-)
+from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.core.request import Priority, Request
-from lollmsbot_keys.errors import Exit
+from lollmsbot_keys.errors import Exit, UsageError
+
+if TYPE_CHECKING:  # the signature is text until `app.declared` reads it: `lbk route -q` starts without Typer
+    from pathlib import Path
+    from typing import Annotated
+
+    import typer
+
+    from lollmsbot_keys.cli.options import (
+        ConfigOption,
+        FreeOption,
+        JsonOption,
+        KeyOption,
+        LogFileOption,
+        ModelOption,
+        PillarOption,
+        PriorityOption,
+        PrivacyOption,
+        RoleOption,
+        StateOption,
+    )
 
 
 def route(
-    context: typer.Context,
     pillar: PillarOption = None,
     role: RoleOption = None,
     model: ModelOption = None,
@@ -42,10 +47,15 @@ def route(
         list[str] | None,
         typer.Option("--assume", metavar="KEY=STATE", help="What if: cooling_down, disabled or over_budget."),
     ] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option("--replay", metavar="ID", help="Explain a request of the log instead; last: the newest."),
+    ] = None,
+    log_file: LogFileOption = None,
     config: ConfigOption = None,
     state: StateOption = None,
     json: JsonOption = False,
-) -> None:
+) -> Exit:
     """Say which key would take a request now, and why not the others. Sends nothing, changes nothing.
 
     It is the very plan that `lbk ask` with the same options follows. Exit code 4 when nothing may take it.
@@ -56,12 +66,16 @@ def route(
       $ lbk route --pillar guardian --role auditor
       $ key=$(lbk route -q) || echo "no key is free"
       $ lbk route --assume OLLAMA_API_KEY=cooling_down --at +2h
+      $ lbk route --replay last
     """  # noqa: D301 - \\b keeps the examples from being re-flowed
     from lollmsbot_keys.commands.route import decide
 
     request = Request(model, pillar, role, privacy, free, priority, key)
-    where = files(context, config, state)
-    decided = decide(where.config, where.state, request, at, assume or ())
+    if replay is not None or log_file is not None:
+        if replay is None or request != Request() or at is not None or assume:
+            raise UsageError("--replay stands with --log-file, --quiet or --json only: what was asked is in the log.")
+        return _replay(replay, Files(config, state), log_file, json=json, quiet=quiet)
+    decided = decide(config, state, request, at, assume or ())
     if json:
         from lollmsbot_keys.render.machine import document, plan_tree
 
@@ -75,9 +89,29 @@ def route(
         draw_plan(decided.plan, decided.now, plain=decided.plain)
     _warn(decided.warnings)
     if decided.plan.untrusted is not None:
-        raise typer.Exit(Exit.UNUSABLE)
-    if decided.plan.choice is None:
-        raise typer.Exit(Exit.REFUSED)
+        return Exit.UNUSABLE
+    return Exit.REFUSED if decided.plan.choice is None else Exit.DONE
+
+
+def _replay(request: str, where: Files, log_file: Path | None, *, json: bool, quiet: bool) -> Exit:
+    """Say what was decided then. That nothing could take the request is no failure now."""
+    from lollmsbot_keys.commands.replay import replay
+
+    replayed = replay(where.config, where.state, request, log_file)
+    if json:
+        from lollmsbot_keys.render.machine import document
+        from lollmsbot_keys.render.replay import replay_tree
+
+        print(document(replay_tree(replayed.entries)))
+    elif quiet:
+        choice = replayed.entries[0].plan.choice
+        if choice is not None:
+            print(choice.label)
+    else:
+        from lollmsbot_keys.render.replay import draw_replay
+
+        draw_replay(replayed.entries, plain=replayed.plain)
+    return Exit.DONE
 
 
 def _warn(warnings: tuple[str, ...]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from lollmsbot_keys.cli.boundary import OutputLost, say
@@ -88,9 +90,21 @@ class Speaker(Listener):
             self._say_cost(report)
         else:
             self._say(report.message)
+        if self._aloud and self._verbose and report.request_id is not None:
+            self._say(
+                f"in the log as {report.request_id}; to have it explained: lbk route --replay {report.request_id}"
+            )
         if isinstance(report, Answer):
             return Exit.DONE
         return Exit.REFUSED if report.code == "refused" else Exit.FAILED
+
+    def alert(self, lines: Iterable[str]) -> None:
+        """Say what people must be told. Whoever has the answer and does not wait for the rest changes no exit code."""
+        with suppress(OSError):  # lost output is the business of who printed the answer
+            sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            for line in lines:
+                self._say(line)
 
     def _say_cost(self, answer: Answer) -> None:
         if self._verbose:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lollmsbot_keys.cli.boundary import say
-from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, duration, files
+from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, duration
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.errors import Exit
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def prove(
-    context: typer.Context,
     keys: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY…]", help="Only these keys.", show_default=False)
     ] = None,
@@ -56,7 +56,7 @@ def prove(
     from lollmsbot_keys.commands.test_keys import KeyTest, Wanted
 
     wanted = Wanted(tuple(keys or ()), provider, deep, allow_unreachable, duration("--timeout", timeout))
-    where = files(context, config, state)
+    where = Files(config, state)
     test = KeyTest(where.config, where.state)
     try:
         found = test.run(wanted, _progress(workflow=test.workflow, to_stderr=json))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 from lollmsbot_keys.core.report import Report
 from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import LbkError
 from lollmsbot_keys.pool import KeyPool, Listener, Options, Question, question
 
 __all__ = ["Asking", "Listener", "Options", "Question", "question"]
@@ -15,9 +17,11 @@ __all__ = ["Asking", "Listener", "Options", "Question", "question"]
 class Asking:
     """A question and the files it is asked with. `workflow` is true where stdout is read for CI commands."""
 
-    def __init__(self, config: Path | None, state: Path | None) -> None:
+    def __init__(self, config: Path | None, state: Path | None, log_file: Path | None = None) -> None:
         self._engine = Engine.open(config, state)
+        self._log_file = log_file
         self.workflow = self._engine.environment.github_actions
+        self._crossed = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -34,5 +38,27 @@ class Asking:
         return asyncio.run(self._ask(question, listener))
 
     async def _ask(self, question: Question, listener: Listener) -> Report:
-        async with KeyPool(self._engine) as pool:
-            return await pool.answer(question, listener)
+        pool = KeyPool(self._engine, alerts=False, log_file=self._log_file)
+        try:
+            async with pool:
+                return await pool.answer(question, listener)
+        finally:  # a closed pool has settled everything
+            self._crossed = pool.crossed
+
+    def alert(self) -> Iterator[str]:
+        """Where the question crossed a line: what people must be told now; then what kept channels from being told.
+
+        For after the answer, which it must not delay. Telling the channels takes a few seconds at most.
+        """
+        if not self._crossed:
+            return
+        from lollmsbot_keys.alarm import PROMPT_PATIENCE, Alarm, to_say  # rarely needed
+
+        alarm = Alarm(self._engine, ends=False)
+        try:
+            seen = alarm.look()
+            yield from to_say(seen)
+            alarm.tell(seen, PROMPT_PATIENCE)
+        except LbkError as error:
+            yield str(error)
+        yield from alarm.problems

@@ -1,29 +1,74 @@
-"""`lbk costs`: today's calls and money."""
+"""`lbk costs`: calls and money of today, or of any days that are still kept."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from lollmsbot_keys.core.day import Summary
+from lollmsbot_keys.core.alert import Alert
+from lollmsbot_keys.core.money import budget_day
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.statement import By, Gap, Statement
 from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import UsageError
 
 
-class Today(NamedTuple):
-    """Today's summary, the time of it, and whether output must stay plain."""
+class Costs(NamedTuple):
+    """What was found, the time of it, and whether output must stay plain."""
 
-    summary: Summary
+    statement: Statement
     now: datetime
     plain: bool
     warnings: tuple[str, ...]
+    alerts: tuple[Alert, ...] = ()
 
 
-def today(config: Path | None, state: Path | None) -> Today:
-    """What today cost so far. Changes nothing.
+class Wanted(NamedTuple):
+    """Which days, and one row for what: today, this month so far, or everything since a day."""
+
+    by: By = By.KEY
+    month: bool = False
+    since: date | None = None
+
+
+def costs(config: Path | None, state: Path | None, wanted: Wanted, *, alerts: bool = False) -> Costs:
+    """What the wanted days cost so far; with `alerts`, what people must be told as well. Changes nothing.
 
     Raises:
+        UsageError: the first day is still to come.
         ConfigError, StateError: see there.
     """
     engine = Engine.open(config, state, create=False)
-    return Today(engine.summary(), engine.clock(), engine.environment.no_color, tuple(engine.warnings))
+    statement = engine.statement(wanted.by, _first_day(engine, wanted))
+    folder = engine.state.history
+    warnings = (*engine.warnings, *(_warning(gap, folder) for gap in statement.gaps))
+    now = engine.clock()
+    return Costs(statement, now, engine.environment.no_color, warnings, _alerts(engine, now) if alerts else ())
+
+
+def _alerts(engine: Engine, now: datetime) -> tuple[Alert, ...]:
+    from lollmsbot_keys.alarm import holding
+
+    return holding(engine, now)
+
+
+def _first_day(engine: Engine, wanted: Wanted) -> date | None:
+    today = budget_day(engine.clock(), engine.config.timezone)
+    if wanted.month:
+        return today.replace(day=1)
+    if wanted.since is not None and wanted.since > today:
+        zone = engine.config.timezone
+        raise UsageError(
+            f"--since {wanted.since} is still to come: it is {today} in {zone} (see timezone in lbk config)."
+        )
+    return wanted.since
+
+
+def _warning(gap: Gap, folder: Path) -> str:
+    """What is missing, and what to do about it."""
+    file = folder / f"{gap.month}.json"
+    lost = "some days" if gap.lacking_usd is None else f"{gap.lacking_usd:f} USD"
+    aside = f" {gap.damaged} beside it was set aside because it is damaged." if gap.damaged else ""
+    return (
+        f"{file} lacks {lost} of {gap.month}, and so does this report; budgets do not. Restore it from a backup.{aside}"
+    )

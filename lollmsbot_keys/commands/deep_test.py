@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core import judge
 from lollmsbot_keys.core.catalogue import Price, Privacy, Provider, match_name
 from lollmsbot_keys.core.finding import KeyFinding, Verdict
+from lollmsbot_keys.core.prices import pricing
 from lollmsbot_keys.core.proof import deepened
 from lollmsbot_keys.core.report import Answer, NoAnswer
 from lollmsbot_keys.engine import Engine
@@ -63,13 +64,14 @@ def _failed(engine: Engine, found: KeyFinding, report: NoAnswer, model: str) -> 
 
 def cheapest(engine: Engine, found: KeyFinding) -> str | None:
     """The cheapest listed model with a known price; a free one where no credit was ever bought."""
-    config, listed = engine.config, found.models
+    config, listed, prices, now = engine.config, found.models, engine.facts().prices, engine.clock()
     if found.provider is Provider.OPENROUTER and found.proof.free_tier:
-        free = sorted(name for name in listed or () if name.endswith(":free"))
+        named_free = sorted(name for name in listed or () if name.endswith(":free"))
+        free = [name for name in named_free if not pricing(config, prices, found.provider, name, now).not_free]
         return free[0] if free else "openrouter/free"
     priced: list[tuple[Price, str]] = []
     for name in config.models:
-        price = money.price_of(config, found.provider, name)
+        price = pricing(config, prices, found.provider, name, now).price
         at_home = ("/" in name) is (found.provider is Provider.OPENROUTER) and not config.is_free(name)
         if at_home and price is not None and (listed is None or match_name(name, listed) is not None):
             priced.append((price, name))

@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from lollmsbot_keys.commands.model_lists import fetch_list, keep
 from lollmsbot_keys.core import judge, lessons
 from lollmsbot_keys.core.availability import Market, rotten, survey
 from lollmsbot_keys.core.catalogue import Key, Provider
 from lollmsbot_keys.core.classify import classifier
 from lollmsbot_keys.core.finding import Findings, KeyFinding, Proof, Verdict
 from lollmsbot_keys.core.ledger import milliseconds
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.prices import not_free
 from lollmsbot_keys.core.proof import Heard, foreign, missing, prove, unusable
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.trust import OWN_HOSTS, address
+from lollmsbot_keys.core.trust import is_own_host
 from lollmsbot_keys.edges.check_cache import Kept, keep_checks, read_checks
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
 from lollmsbot_keys.edges.providers.call import ModelList
@@ -25,8 +28,6 @@ from lollmsbot_keys.edges.secrets.secret import Secret
 from lollmsbot_keys.engine import Engine
 
 T = TypeVar("T")
-_LOCAL_PATIENCE = timedelta(seconds=2)
-"""A daemon on this machine answers at once, or is in no state to help."""
 
 
 class Wanted(NamedTuple):
@@ -134,7 +135,7 @@ class KeyRound:
             return Asked(key, "", proof)
         endpoints = self._engine.config.providers[key.provider].endpoints
         looks_like = looks_like_another(secret)
-        if looks_like and all(_is_own_host(key.provider, endpoint) for endpoint in endpoints):
+        if looks_like and all(is_own_host(key.provider, endpoint) for endpoint in endpoints):
             return Asked(key, secret.fingerprint, foreign(key.provider, looks_like))
         (check, latency), account = await asyncio.gather(
             self._check(key, endpoints, secret), self._account(key, endpoints, secret)
@@ -184,23 +185,13 @@ class KeyRound:
             return None
 
     async def _list(self, provider: Provider) -> ModelList:
-        local = provider is Provider.LOCAL
-        limit = min(_LOCAL_PATIENCE, self._wanted.timeout) if local else self._wanted.timeout
-        try:
-            async with asyncio.timeout(limit.total_seconds()):
-                found = await self._wire.list_models(provider, self._engine.config.providers[provider].endpoints, limit)
-        except TimeoutError:
-            return ModelList(frozenset(), f"no list within {limit.total_seconds():g} seconds")
-        if not found.names and not found.problem and not local:
-            return ModelList(frozenset(), "its list is empty, which is not believed")
-        return found
+        return await fetch_list(self._engine, self._wire, provider, self._wanted.timeout)
 
     # --- learn ---
 
     def _keep(self, lists: Mapping[Provider, ModelList]) -> None:
         for provider, found in lists.items():
-            if not found.problem:
-                self._engine.keep_list(provider, found.names)
+            keep(self._engine, provider, found)
         if self._checked:
             keep_checks(self._cache, self._checked, self._engine.clock())
 
@@ -255,13 +246,14 @@ class KeyRound:
             sellers,
             {provider: tuple(found.key for found in standing if found.provider is provider) for provider in Provider},
         )
+        paid = not_free(config, self._engine.facts().prices, self._engine.clock())
         return Findings(
             keys=tuple(findings),
             models=survey(config, market),
             lists=tuple((provider, len(came[provider])) for provider in Provider if provider in came),
             silent=tuple((p, lists[p].problem) for p in Provider if p in lists and lists[p].problem),
             shared=lessons.sharing((found, self._billed(found)) for found in findings),
-            warnings=(*_soon_over(findings, self._engine.clock()), *rotten(config, market)),
+            warnings=(*_soon_over(findings, self._engine.clock()), *rotten(config, market), *paid),
             notes=tuple(self._notes),
             allow_unreachable=self._wanted.allow_unreachable,
         )
@@ -287,8 +279,3 @@ def _soon_over(findings: Iterable[KeyFinding], now: datetime) -> list[str]:
         and found.proof.expires_at is not None
         and found.proof.expires_at <= now + _SOON
     ]
-
-
-def _is_own_host(provider: Provider, endpoint: str) -> bool:
-    found = address(endpoint)
-    return found is not None and found[1] in OWN_HOSTS[provider]

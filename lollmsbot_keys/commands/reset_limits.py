@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.state import Cooldown, Disabled
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import UsageError

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.money import budget_day, day_end
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Plan, Reason, Request, SetAside
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.engine import Engine

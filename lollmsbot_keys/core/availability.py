@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Privacy, Provider, Role, match_name
 from lollmsbot_keys.core.finding import ModelFinding, Status
+from lollmsbot_keys.core.noun import NamedTuple
 
 RETIRED_WITHOUT_SUCCESSOR = frozenset({"ministral-3:3b", "ministral-3:8b", "ministral-3:14b", "devstral-small-2:24b"})
 RETIRED_WITHOUT_SUCCESSOR |= {"rnj-1:8b"}

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+
+from lollmsbot_keys.core.noun import NamedTuple
 
 
 class Provider(StrEnum):
@@ -62,15 +63,24 @@ class Price(NamedTuple):
     output_usd_per_mtok: Decimal
     priced_on: date | None = None
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether nothing is asked, whoever says so."""
+        return not self.input_usd_per_mtok and not self.output_usd_per_mtok
+
 
 class Model(NamedTuple):
-    """One seller's model: an Ollama name, or an OpenRouter id (which has a slash)."""
+    """One seller's model: an Ollama name, or an OpenRouter id (which has a slash).
+
+    `own_price`: the price is of the user's own file, not the shipped one.
+    """
 
     name: str
     rc2: bool = False
     openrouter: str | None = None
     successor: str | None = None
     price: Price | None = None
+    own_price: bool = False
 
 
 class Key(NamedTuple):
@@ -156,7 +166,7 @@ class Rotation(NamedTuple):
 
 
 class Config(NamedTuple):
-    """The whole merged configuration. `keys` is in order of priority."""
+    """The whole merged configuration. `keys` is in order of priority, `log_file` as it was written."""
 
     timezone: tzinfo
     routing: Routing
@@ -167,6 +177,7 @@ class Config(NamedTuple):
     keys: tuple[Key, ...]
     models: Mapping[str, Model]
     pillars: Mapping[str, Pillar]
+    log_file: str | None = None
 
     def key(self, name: str) -> Key | None:
         return next((key for key in self.keys if key.name == name), None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Price, Provider
-from lollmsbot_keys.core.money import GIVEN_AWAY, NOTHING, cost
+from lollmsbot_keys.core.money import NOTHING, cost
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import CostSource, Usage
 
 
@@ -42,9 +42,10 @@ def charge(provider: Provider, usage: Usage | None, price: Price | None, held: D
         return Charge(NOTHING, NOTHING, "local")
     usage = usage or Usage()
     tokens = usage.prompt_tokens + usage.completion_tokens
-    if usage.cost_usd is not None and (usage.cost_usd > 0 or price == GIVEN_AWAY or not tokens):
+    given_away = price is not None and price.is_zero
+    if usage.cost_usd is not None and (usage.cost_usd > 0 or given_away or not tokens):
         return Charge(usage.cost_usd, usage.cost_usd, "provider")
-    if price is not None and (tokens or price == GIVEN_AWAY):
+    if price is not None and (tokens or given_away):
         estimate = cost(price, usage.prompt_tokens, usage.completion_tokens)
         return Charge(estimate, estimate, "estimate")
     return Charge(held, None, "unknown")

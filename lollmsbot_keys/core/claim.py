@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Privacy
 from lollmsbot_keys.core.money import budget_day
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.record import Claimed, Noticed, Sighted, WaitOver, record
 from lollmsbot_keys.core.request import Candidate, Facts, Plan, Priority, Reason, Request, Tried
 from lollmsbot_keys.core.route import notices_about, route

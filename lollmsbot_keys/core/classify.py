@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.hints import Hint, retry_hint
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.reply import Classifier, Reply, Trouble
 from lollmsbot_keys.core.report import Billing, Failure, OutcomeKind
 from lollmsbot_keys.core.request import Reach

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
-from lollmsbot_keys.core.catalogue import Cooldowns
+from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.charging import UNBILLED, Charge, charge, unconfirmed
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.record import Answered, Cooled, Event, Settled, Stumbled
 from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Candidate, Reach, Reason
@@ -48,9 +49,28 @@ def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: dat
         failed=outcome.failure is not None,
         failover=finished.failover,
         outcome=outcome.kind.value,
-        generation=outcome.generation_id or "",
+        generation=(outcome.generation_id or "") if finished.candidate.provider is Provider.OPENROUTER else "",
     )
-    return (settled, *_health(finished.candidate, outcome, cooldowns, now))
+    health = _health(finished.candidate, outcome, cooldowns, now)
+    return (settled, *health, *_not_free(finished, booked, cooldowns, now))
+
+
+def _not_free(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:
+    """A free model that cost money, against the `max_price` of nothing that was sent along, is left alone."""
+    if not was_charged_for_free(finished, booked):
+        return ()
+    scope = Scope.of(Reach.MODEL, finished.candidate)
+    evidence = f"it is meant to be free, and cost {booked.amount_usd:f} USD"
+    until = now + cooldowns.longest
+    return (Cooled(Cooldown(scope, Reason.NO_SUCH_MODEL, now, until, NOT_FREE, evidence)),)
+
+
+NOT_FREE = "not free any more"
+
+
+def was_charged_for_free(finished: Finished, booked: Charge) -> bool:
+    """Whether money was taken for a model that its provider is said to give away."""
+    return finished.candidate.free and booked.amount_usd > 0
 
 
 def _health(candidate: Candidate, outcome: Outcome, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Reach, Reason, SetAside
 
 

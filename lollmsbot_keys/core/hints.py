@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+
+from lollmsbot_keys.core.noun import NamedTuple
 
 _LEAST = timedelta(seconds=1)
 _EPOCH_FROM = 1e9

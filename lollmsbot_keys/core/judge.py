@@ -6,16 +6,17 @@ because only after it the candidate comes free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple
 
 from lollmsbot_keys.core import money
+from lollmsbot_keys.core.budgets import Budgets
 from lollmsbot_keys.core.catalogue import Config, Key, Price, Privacy, Provider, is_cloud_name, match_name
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.prices import pricing
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Reason, SetAside
-from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, Spender, same_account, same_secret
+from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, same_account, same_secret
 from lollmsbot_keys.core.trust import address, is_loopback, trusted
 from lollmsbot_keys.core.windows import calls_within_an_hour, free_again
 from lollmsbot_keys.core.wish import Wish
@@ -71,13 +72,14 @@ def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAs
     covering = [
         cooldown
         for cooldown in snapshot.cooldowns.values()
-        if cooldown.until > now and _covers_key(cooldown.scope, key, fingerprint, account)
+        if cooldown.until > now and covers_key(cooldown.scope, key, fingerprint, account)
     ]
     longest = max(covering, key=lambda cooldown: (cooldown.until, cooldown.reason, _words(cooldown)), default=None)
     return None if longest is None else SetAside(longest.reason, longest.until, _words(longest))
 
 
-def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
+def covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
+    """Whether all of `key`, not only some model of it, lies within `scope`."""
     if scope.provider is not key.provider:
         return False
     match scope.reach:
@@ -105,11 +107,16 @@ def hourly_limit(key: Key, config: Config, snapshot: Snapshot, now: datetime) ->
 
 
 class Terms(NamedTuple):
-    """A model's price (`None`: nobody knows), the most this request can cost at it, and whether it is given away."""
+    """A model's price (`None`: nobody knows), the most this request can cost and at which price, whether it is free.
+
+    `not_free` says why a model that is meant to be free is not.
+    """
 
     price: Price | None
     bound_usd: Decimal
+    most: Price
     free: bool
+    not_free: str
 
 
 class Holder(NamedTuple):
@@ -129,10 +136,8 @@ class Bench:
     def __init__(self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
         self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
         self.cooldowns = [cooldown for cooldown in snapshot.cooldowns.values() if cooldown.until > now]
-        self.day = money.budget_day(now, config.timezone)
-        self.committed = money.committed(snapshot, self.day)
+        self._budgets = Budgets(config, snapshot, now)
         self.gone = Gone(snapshot, facts, now)
-        self._spent: dict[Provider, Decimal] = {}
         self._terms: dict[tuple[Provider, str], Terms] = {}
         self._holders: dict[str, Holder] = {}
         self._limits: dict[str, SetAside | None] = {}
@@ -143,12 +148,9 @@ class Bench:
         """What `model` can cost at `provider` for this request."""
         known = self._terms.get((provider, model))
         if known is None:
-            price = money.price_of(self.config, provider, model)
-            bound = money.bound(
-                price or self.config.routing.unknown_price, self.wish.prompt_bytes, self.wish.max_output_tokens
-            )
-            free = price is money.GIVEN_AWAY and provider is Provider.OPENROUTER
-            known = self._terms[provider, model] = Terms(price, bound, free)
+            price, most, free, not_free = pricing(self.config, self.facts.prices, provider, model, self.now)
+            bound = money.bound(most, self.wish.prompt_bytes, self.wish.max_output_tokens)
+            known = self._terms[provider, model] = Terms(price, bound, most, free, not_free)
         return known
 
     def holder(self, key: Key | None) -> Holder:
@@ -194,6 +196,8 @@ class Bench:
             return self.facts.assumed[key.name]
         if self.facts.lists and self.gone.unlisted(candidate.provider, candidate.model):
             return SetAside(Reason.NO_SUCH_MODEL, detail=f"not in the list of {candidate.provider}")
+        if candidate.free and (not_free := self.terms(candidate.provider, candidate.model).not_free):
+            return SetAside(Reason.NO_SUCH_MODEL, detail=not_free)
         return None
 
     def _out_for_good(self, key: Key) -> SetAside | None:
@@ -224,27 +228,8 @@ class Bench:
         if limit is not None:
             found.append(limit)
         if candidate.bound_usd:
-            found.extend(self._budgets(candidate, key))
+            found.extend(self._budgets.passed_by(key, candidate.bound_usd))
         return found
-
-    def _budgets(self, candidate: Candidate, key: Key) -> Iterator[SetAside]:
-        settings = self.config.providers[key.provider]
-        bound = candidate.bound_usd
-        if settings.daily_budget_usd is not None:
-            if key.provider not in self._spent:
-                self._spent[key.provider] = money.of_provider(self.committed, key.provider)
-            spent = self._spent[key.provider]
-            if spent + bound > settings.daily_budget_usd:
-                yield self._over(settings.daily_budget_usd, spent, bound, f"providers.{key.provider}")
-        if key.daily_budget_usd is not None:
-            spent = self.committed.get(Spender(key.provider, key.name), money.NOTHING)
-            if spent + bound > key.daily_budget_usd:
-                yield self._over(key.daily_budget_usd, spent, bound, f"keys.{key.name}")
-
-    def _over(self, budget: Decimal, spent: Decimal, bound: Decimal, table: str) -> SetAside:
-        until = money.day_end(self.day, self.config.timezone) if bound <= budget else None
-        detail = f"{spent:.4f} spent or held, this call could cost {bound:.4f}, {table}.daily_budget_usd is {budget}"
-        return SetAside(Reason.OVER_BUDGET, until, detail)
 
 
 @cache

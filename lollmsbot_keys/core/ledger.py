@@ -12,9 +12,19 @@ from decimal import Decimal
 from typing import TypeVar
 
 from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.money import NOTHING
+from lollmsbot_keys.core.money import NOTHING, month_of
 from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, ClosedDay, Day, Hold, Snapshot, Spender
+from lollmsbot_keys.core.state import (
+    LATENCY_BOUNDS_MS,
+    Cell,
+    CellKey,
+    ClosedDay,
+    Day,
+    Hold,
+    Snapshot,
+    Spender,
+    Uncertain,
+)
 
 MOST_CELLS = 200
 """More combinations of key, model and pillar than this in one day share a cell: the state stays small."""
@@ -108,19 +118,42 @@ def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedD
     over = [d for d in snapshot.days if d not in busy and (d < today or d > today + timedelta(days=1))]
     if not over:
         return snapshot, ()
-    closed, months = dict(snapshot.closed), dict(snapshot.months)
+    closed, months, uncertain = dict(snapshot.closed), dict(snapshot.months), dict(snapshot.uncertain)
     for day in sorted(over):
-        spent = snapshot.days[day].spent
+        spent, month = snapshot.days[day].spent, month_of(day)
         closed[day] = _sums(closed.pop(day, {}), spent)
-        month = f"{day:%Y-%m}"
         months[month] = _sums(months.pop(month, {}), spent)
-    gone = tuple(ClosedDay(day, snapshot.days[day]) for day in sorted(over))
-    kept = {day: content for day, content in snapshot.days.items() if day not in over}
-    return snapshot._replace(days=kept, closed=_last(closed, CLOSED_DAYS_KEPT), months=_last(months, MONTHS_KEPT)), gone
+        uncertain[month] = _doubts(uncertain.get(month, {}), snapshot.days[day])
+    months = _last(months, MONTHS_KEPT)
+    remaining = snapshot._replace(
+        days={day: content for day, content in snapshot.days.items() if day not in over},
+        closed=_last(closed, CLOSED_DAYS_KEPT),
+        months=months,
+        uncertain={month: doubts for month, doubts in uncertain.items() if doubts and month in months},
+    )
+    return remaining, tuple(ClosedDay(day, snapshot.days[day]) for day in sorted(over))
 
 
 def _sums(one: Mapping[Spender, Decimal], other: Mapping[Spender, Decimal]) -> dict[Spender, Decimal]:
     return {spender: one.get(spender, NOTHING) + other.get(spender, NOTHING) for spender in {**one, **other}}
+
+
+def _doubts(known: Mapping[Spender, Uncertain], day: Day) -> dict[Spender, Uncertain]:
+    """`known` with what is uncertain in `day`; without those of whom nothing is."""
+    doubts = dict(known)
+    for place, cell in day.cells.items():
+        spender = Spender(place.provider, place.key)
+        doubts[spender] = added_doubts(doubts.get(spender, Uncertain()), cell)
+    return {spender: doubt for spender, doubt in doubts.items() if any(doubt)}
+
+
+def added_doubts(doubt: Uncertain, other: Cell | Uncertain) -> Uncertain:
+    """What is uncertain in both together."""
+    return Uncertain(
+        doubt.estimated_usd + other.estimated_usd,
+        doubt.unconfirmed_usd + other.unconfirmed_usd,
+        doubt.unknown_usd + other.unknown_usd,
+    )
 
 
 Moment = TypeVar("Moment", date, str)

@@ -6,6 +6,7 @@ bound its tokens, and the output cap bounds the rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
@@ -47,20 +48,74 @@ def day_end(day: date, timezone: tzinfo) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, tzinfo=timezone).astimezone(UTC)
 
 
-def committed(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
-    """Recorded spend plus open holds of `day`, by spender: what a budget has to cover already."""
+def month_of(day: date) -> str:
+    """The month whose budget `day` counts against: "2026-11"."""
+    return f"{day:%Y-%m}"
+
+
+def last_of_month(day: date) -> date:
+    """The last day of the month that `day` lies in."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+def month_end(day: date, timezone: tzinfo) -> datetime:
+    """The instant at which the month of `day` ends, in UTC."""
+    return day_end(last_of_month(day), timezone)
+
+
+def recorded(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
+    """What was spent on `day`, by spender."""
     totals: dict[Spender, Decimal] = dict(snapshot.closed.get(day, {}))
-    open_day = snapshot.days.get(day)
-    if open_day is not None:
-        for spender, amount in open_day.spent.items():
-            totals[spender] = totals.get(spender, NOTHING) + amount
-    for hold in snapshot.holds.values():
-        if hold.day == day and not hold.lapsed:
-            spender = Spender(hold.provider, hold.key)
-            totals[spender] = totals.get(spender, NOTHING) + hold.amount_usd
+    if day in snapshot.days:
+        _add(totals, snapshot.days[day].spent)
     return totals
 
 
-def of_provider(totals: dict[Spender, Decimal], provider: Provider) -> Decimal:
+def recorded_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
+    """What was spent on all days of `month`, of which most are closed."""
+    totals: dict[Spender, Decimal] = dict(snapshot.months.get(month, {}))
+    for day, content in snapshot.days.items():
+        if month_of(day) == month:
+            _add(totals, content.spent)
+    return totals
+
+
+def held(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
+    """What is held for calls on their way that count against `day`, by spender."""
+    totals: dict[Spender, Decimal] = {}
+    for hold in snapshot.holds.values():
+        if hold.day == day and not hold.lapsed:
+            _add(totals, {Spender(hold.provider, hold.key): hold.amount_usd})
+    return totals
+
+
+def held_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
+    """The same for all days of `month`."""
+    totals: dict[Spender, Decimal] = {}
+    for day in {hold.day for hold in snapshot.holds.values() if month_of(hold.day) == month}:
+        _add(totals, held(snapshot, day))
+    return totals
+
+
+def committed(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
+    """Recorded spend plus open holds of `day`, by spender: what a budget has to cover already."""
+    totals = recorded(snapshot, day)
+    _add(totals, held(snapshot, day))
+    return totals
+
+
+def committed_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
+    """The same for all days of `month`."""
+    totals = recorded_in_month(snapshot, month)
+    _add(totals, held_in_month(snapshot, month))
+    return totals
+
+
+def _add(totals: dict[Spender, Decimal], amounts: Mapping[Spender, Decimal]) -> None:
+    for spender, amount in amounts.items():
+        totals[spender] = totals.get(spender, NOTHING) + amount
+
+
+def of_provider(totals: Mapping[Spender, Decimal], provider: Provider) -> Decimal:
     """The sum over one provider's keys, present and former."""
     return sum((amount for spender, amount in totals.items() if spender.provider is provider), NOTHING)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, assert_never
 
 from lollmsbot_keys.core import allowances
 from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.classify import classify
 from lollmsbot_keys.core.finding import Allowance, Limit, Proof, Unit, Verdict
 from lollmsbot_keys.core.hints import retry_hint
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.reply import Reply
 from lollmsbot_keys.core.report import OutcomeKind
 from lollmsbot_keys.core.request import Reach, Reason

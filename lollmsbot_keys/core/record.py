@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from lollmsbot_keys.core import counters, ledger, marks, sightings
+from lollmsbot_keys.core.alert import Telling, Told, Watched
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.marks import without
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import (
     KEPT_AFTER_LAPSE,
     Cooldown,
     Disabled,
     Hold,
+    Replacement,
     Scope,
     Snapshot,
     Waiter,
@@ -75,6 +78,22 @@ class Replaced(NamedTuple):
 
     key: str
     fingerprint: str
+
+
+class Returned(NamedTuple):
+    """A key has its former secret again, as old as it is. Says nothing where that is the one it has."""
+
+    key: str
+    fingerprint: str
+    since: datetime
+    generation: int
+
+
+class Journalled(NamedTuple):
+    """How far the replacing of a key's secret has come; `None`: nothing is left to remember of it."""
+
+    key: str
+    rotation: Replacement | None
 
 
 class Released(NamedTuple):
@@ -148,6 +167,8 @@ Event = (
     | Found
     | Sighted
     | Replaced
+    | Returned
+    | Journalled
     | Released
     | Cooled
     | Stumbled
@@ -158,6 +179,9 @@ Event = (
     | Lapsed
     | Waiting
     | WaitOver
+    | Watched
+    | Telling
+    | Told
     | Noticed
 )
 
@@ -177,6 +201,11 @@ def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
             return sightings.sight(snapshot, key, fingerprint, now)
         case Replaced(key, fingerprint):
             return sightings.replace(snapshot, key, fingerprint, now)
+        case Returned(key, fingerprint, since, generation):
+            return sightings.give_back(snapshot, key, fingerprint, since, generation)
+        case Journalled(key, rotation):
+            rotations = without(snapshot.rotations, {key})
+            return snapshot._replace(rotations=rotations if rotation is None else {**rotations, key: rotation})
         case Released(hold_id):
             return snapshot._replace(holds=without(snapshot.holds, {hold_id}))
         case Cooled(cooldown):
@@ -199,6 +228,10 @@ def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
             return snapshot._replace(waiters={**snapshot.waiters, id_: waiter})
         case WaitOver(ids):
             return snapshot._replace(waiters=without(snapshot.waiters, ids)) if ids else snapshot
+        case Watched() | Telling() | Told():
+            from lollmsbot_keys.core import telling  # most calls end without anything to tell
+
+            return telling.apply(snapshot, event, now)
         case Noticed(notice):
             return snapshot._replace(notices=snapshot.notices | {notice})
         case _:

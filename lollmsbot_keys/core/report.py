@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, assert_never
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Reach
 from lollmsbot_keys.errors import Exit, LbkError
 
@@ -106,6 +107,7 @@ class Answer(NamedTuple):
     """A complete answer, and what it took.
 
     `charged_usd` is what the ledger holds for it, also where `cost_usd` is `None` because nobody knows the price.
+    `request_id` is what the log has it under; `None` where no log is kept.
     """
 
     text: str
@@ -121,16 +123,21 @@ class Answer(NamedTuple):
     charged_usd: Decimal
     latency_ms: int
     attempts: tuple[Attempt, ...]
+    request_id: str | None = None
 
 
 class NoAnswer(NamedTuple):
-    """No complete answer. `text` is what came before a cut, `retry_at` when a key may come free by itself."""
+    """No complete answer. `text` is what came before a cut, `retry_at` when a key may come free by itself.
+
+    `request_id` is what the log has it under; `None` where no log is kept.
+    """
 
     code: NoAnswerCode
     message: str
     retry_at: datetime | None
     attempts: tuple[Attempt, ...]
     text: str = ""
+    request_id: str | None = None
 
 
 Report = Answer | NoAnswer

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
+from lollmsbot_keys.core.noun import NamedTuple
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """No entries; a default that nobody can change."""
+
+LIST_FRESH_FOR = timedelta(days=1)
+"""How long a provider's list is believed in all it says: models come, go and change their price by the week."""
 
 
 class Priority(StrEnum):
@@ -94,9 +98,9 @@ class SetAside(NamedTuple):
 class Candidate(NamedTuple):
     """One key × provider × model that was considered for one request.
 
-    `key` is `None` for the local provider. `price` is `None` where nobody knows it; `bound_usd` is then computed from
-    the configured unknown price. `fingerprint` is the secret's ("" where it is not known yet). `takes_turn` says that
-    the keys stand here in turns, so that using this one passes the turn on.
+    `key` is `None` for the local provider. `price` is for estimates, `None` where nobody knows it; `bound_usd` is
+    computed from `most`, the price that it may be charged at. `fingerprint` is the secret's ("" where it is not known
+    yet). `takes_turn` says that the keys stand here in turns, so that using this one passes the turn on.
     """
 
     key: str | None
@@ -106,6 +110,7 @@ class Candidate(NamedTuple):
     rule: Rule
     price: Price | None
     bound_usd: Decimal
+    most: Price = Price(Decimal(0), Decimal(0))
     free: bool = False
     account: str = ""
     fingerprint: str = ""
@@ -170,15 +175,28 @@ class Tried(NamedTuple):
     reach: Reach
 
 
+class PriceList(NamedTuple):
+    """What OpenRouter's list asked when it was `fetched` (`None`: never), by model.
+
+    Dollars for a million tokens in and out, and both again at the dearest where that differs; `None` for a model that
+    has no price by the token. They are text, because every start reads all of them and hardly any is looked at.
+    """
+
+    fetched: datetime | None = None
+    prices: Mapping[str, Sequence[str] | None] = EMPTY
+
+
 class Facts(NamedTuple):
     """What routing must know beyond configuration and state.
 
     `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet); `problems` says
     of others why they have none. `lists` holds
-    the model names of each provider whose list is known and fresh. `assumed` answers `what if`.
+    the model names of each provider whose list is known and fresh; `prices` is OpenRouter's, however old. `assumed`
+    answers `what if`.
     """
 
     secrets: Mapping[str, str]
     lists: Mapping[Provider, frozenset[str]] = EMPTY
     assumed: Mapping[str, SetAside] = EMPTY
     problems: Mapping[str, str] = EMPTY
+    prices: PriceList = PriceList()

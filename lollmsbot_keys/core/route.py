@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import inf
-from typing import NamedTuple
 
 from lollmsbot_keys.core import judge
 from lollmsbot_keys.core.catalogue import Config, Key, Privacy, Provider, Role, is_cloud_name, match_name
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import (
     Candidate,
     Facts,
@@ -225,6 +225,7 @@ def _candidate(option: Option, bench: judge.Bench) -> Candidate:
         rule=option.rule,
         price=terms.price,
         bound_usd=terms.bound_usd,
+        most=terms.most,
         free=terms.free,
         account=holder.account,
         fingerprint=holder.fingerprint,

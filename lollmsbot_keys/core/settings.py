@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.errors import ConfigError
 
 Value = bool | int | float | str | list["Value"] | None

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import EMPTY, Candidate, Priority, Reach, Reason
+from lollmsbot_keys.core.steps import Place, Step
 
 VERSION = 2
 
@@ -169,6 +170,44 @@ class Sighting(NamedTuple):
     others: tuple[str, ...] = ()
 
 
+class Replacement(NamedTuple):
+    """The journal of one key's new secret: the last step that was begun, and whether it was finished.
+
+    `old` and `new` are fingerprints ("": there is none yet), `owner` the process at work (`None`: it waits for time or
+    a person). `since` and `former` are the age and the generation of the old secret, which stays good for `grace`, that
+    is `until` a time. `name` is what the new key is called at its provider, chosen before it is made ("": a person
+    makes it); `hash`, `old_hash` are the provider's numbers of both, `likely_hash` that of what seems the old one.
+    """
+
+    step: Step
+    done: bool
+    began: datetime
+    changed: datetime
+    generation: int = 1
+    old: str = ""
+    new: str = ""
+    owner: Owner | None = None
+    since: datetime | None = None
+    former: int = 0
+    grace: timedelta = timedelta()
+    until: datetime | None = None
+    places: tuple[Place, ...] = ()
+    name: str = ""
+    hash: str = ""
+    old_hash: str = ""
+    likely_hash: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, in either direction."""
+        return self.done and self.step in {Step.FORGET, Step.CLEAR}
+
+    @property
+    def under_way(self) -> bool:
+        """Whether anything may have been made or written that is not settled; else it may end without a trace."""
+        return bool(self.places or self.name) and not self.over
+
+
 class CellKey(NamedTuple):
     """What the ledger is kept by. `key` and `pillar` are "" where there is none."""
 
@@ -197,12 +236,28 @@ class Cell(NamedTuple):
     latency_ms: int = 0
     latencies: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
 
+    @staticmethod
+    def total(cells: Iterable[Cell]) -> Cell:
+        """All of them as one. Column by column, because a report may add up a year of them."""
+        columns = list(zip(*cells, strict=True))
+        if not columns:
+            return Cell()
+        return Cell._make([*map(sum, columns[:-1]), tuple(map(sum, zip(*columns[-1], strict=True)))])
+
 
 class Spender(NamedTuple):
     """Whose money a closed sum is about."""
 
     provider: Provider
     key: str
+
+
+class Uncertain(NamedTuple):
+    """How much of a sum is not the provider's own figure, and why."""
+
+    estimated_usd: Decimal = Decimal(0)
+    unconfirmed_usd: Decimal = Decimal(0)
+    unknown_usd: Decimal = Decimal(0)
 
 
 class Day(NamedTuple):
@@ -240,18 +295,32 @@ class Failed(NamedTuple):
     outcome: str
 
 
-class Raised(NamedTuple):
-    """An alert that was raised.
+class Lease(NamedTuple):
+    """Who is delivering something, and until when nobody else does: what died on the way is delivered again."""
 
-    `window` is what it is told once in: a day ("2026-11-23"), a month, or "" for as long as it lasts. `told` marks the
-    channels that have the message; once it is `over`, those that have its end.
+    owner: Owner
+    until: datetime
+
+
+class Raised(NamedTuple):
+    """An alert that was raised, and who has heard of it.
+
+    `window` is the day ("2026-11-23") or month that it is told once in, `lasting` that it goes on through midnight.
+    `told` marks the channels that have it at this `level`. From the moment at which it was `over`, `due` marks those
+    that have yet to hear of the end ("" is standard output). `calmed` marks those that heard in this window that it is
+    over, and nothing since.
     """
 
     window: str
+    level: int
     since: datetime
-    message: str
+    title: str
+    lasting: bool = False
     told: tuple[str, ...] = ()
-    over: bool = False
+    over: datetime | None = None
+    due: tuple[str, ...] = ()
+    calmed: tuple[str, ...] = ()
+    lease: Lease | None = None
 
 
 class Waiter(NamedTuple):
@@ -269,9 +338,12 @@ class Snapshot(NamedTuple):
 
     `hours` counts calls by key and by minute since the epoch. `cursors` names the key that took the last turn of each
     provider. `streaks` counts junk answers in a row. `closed` keeps the sums of the last closed days, so that a clock
-    that steps back never finds an empty budget; `months` the sums of closed days by month ("2026-11").
+    that steps back never finds an empty budget; `months` the sums of closed days by month ("2026-11"), and `uncertain`
+    how much of those is not the provider's own figure.
     `totals` and `failures` count since the state began and never go back. `lost` are holds that were charged in full
     because the answer broke off, by the provider's id of the generation, under which it may tell the true cost.
+    `trail` counts the calls of each key on the last closed days; `usable` names the keys that had worked and could be
+    used on a day: today, and the last day before it.
     """
 
     written: datetime | None = None
@@ -286,6 +358,7 @@ class Snapshot(NamedTuple):
     days: Mapping[date, Day] = EMPTY
     closed: Mapping[date, Mapping[Spender, Decimal]] = EMPTY
     months: Mapping[str, Mapping[Spender, Decimal]] = EMPTY
+    uncertain: Mapping[str, Mapping[Spender, Uncertain]] = EMPTY
     notices: frozenset[str] = frozenset()
     sightings: Mapping[str, Sighting] = EMPTY
     successes: Mapping[str, datetime] = EMPTY
@@ -293,3 +366,6 @@ class Snapshot(NamedTuple):
     failures: Mapping[Failed, int] = EMPTY
     lost: Mapping[str, Hold] = EMPTY
     alerts: Mapping[str, Raised] = EMPTY
+    trail: Mapping[str, Mapping[date, int]] = EMPTY
+    usable: Mapping[date, frozenset[str]] = EMPTY
+    rotations: Mapping[str, Replacement] = EMPTY

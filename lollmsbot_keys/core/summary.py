@@ -2,87 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core import judge, money, spending
+from lollmsbot_keys.core.budgets import Budgets
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
-from lollmsbot_keys.core.day import KeyDay, ProviderDay, Summary
-from lollmsbot_keys.core.ledger import added
-from lollmsbot_keys.core.request import Facts, Reason, SetAside
-from lollmsbot_keys.core.state import Cell, CellKey, Snapshot, Spender
+from lollmsbot_keys.core.day import KeyDay, ProviderDay, Summary, Use
+from lollmsbot_keys.core.forecast import forecast
+from lollmsbot_keys.core.ledger import added_doubts
+from lollmsbot_keys.core.request import Facts
+from lollmsbot_keys.core.state import Cell, Snapshot, Spender, Uncertain
+from lollmsbot_keys.core.statement import Span
 
 
-def summarise(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Summary:
-    """The budget day that `now` lies in."""
+def summarise(
+    config: Config, snapshot: Snapshot, facts: Facts, now: datetime, stored: Iterable[spending.Part] = ()
+) -> Summary:
+    """The budget day that `now` lies in.
+
+    `stored` are parts of that day that have left for the history already, which only a clock that steps back can make.
+    """
     day = money.budget_day(now, config.timezone)
-    cells = snapshot.days[day].cells if day in snapshot.days else {}
-    keys = tuple(_keys(config, snapshot, facts, now, cells))
-    providers = tuple(_provider(provider, config, snapshot, day) for provider in config.providers)
+    parts = spending.parts_of(snapshot, stored, Span(day, day))
+    uses = _Uses(snapshot, day, spending.by_spender(parts))
+    keys = [_key(key, config, snapshot, facts, now, uses) for key in config.keys]
     return Summary(
         day=day,
         zone=str(config.timezone),
-        keys=keys,
-        providers=providers,
-        total=_sum(cells.values()),
-        reserved_usd=sum((p.reserved_usd for p in providers), money.NOTHING),
-        month_usd=sum((p.month_usd for p in providers), money.NOTHING),
+        ends=money.day_end(day, config.timezone),
+        keys=tuple(spending.key_sums(keys, uses.today)),
+        providers=tuple(_provider(provider, config, snapshot, now, uses) for provider in config.providers),
+        total=Cell.total(uses.today.values()),
+        prices=spending.price_dates(config, facts.prices, parts, now),
+        listed=facts.prices.fetched,
     )
 
 
-def _keys(
-    config: Config, snapshot: Snapshot, facts: Facts, now: datetime, cells: Mapping[CellKey, Cell]
-) -> Iterable[KeyDay]:
-    known = {key.name for key in config.keys}
-    day = money.budget_day(now, config.timezone)
-    committed = money.committed(snapshot, day)
-    for key in config.keys:
-        sums = _sum(cell for place, cell in cells.items() if place.key == key.name)
-        out = judge.standing(key, snapshot, facts, now) or judge.hourly_limit(key, config, snapshot, now)
-        yield KeyDay(key.name, key.provider, sums, out or _used_up(key, config, committed, day))
-    former = {(place.key, place.provider) for place in cells if place.key not in known}
-    for name, provider in sorted(former):
-        sums = _sum(cell for place, cell in cells.items() if (place.key, place.provider) == (name, provider))
-        yield KeyDay(name or None, provider, sums, None)
+class _Uses:
+    """What was spent and is held, today and this month, by spender; worked out once for all keys and providers."""
+
+    def __init__(self, snapshot: Snapshot, day: date, today: Mapping[Spender, Cell]) -> None:
+        month = money.month_of(day)
+        self.today = today
+        self.month = _month(snapshot, month)
+        self.held = money.held(snapshot, day)
+        self.held_in_month = money.held_in_month(snapshot, month)
+
+    def of(
+        self, mine: Callable[[Spender], bool], daily_usd: Decimal | None, monthly_usd: Decimal | None
+    ) -> tuple[Use, Use]:
+        """The day and the month of those spenders."""
+        return (
+            _use(self.today, self.held, mine, daily_usd),
+            _use(self.month, self.held_in_month, mine, monthly_usd),
+        )
 
 
-def _used_up(key: Key, config: Config, committed: dict[Spender, Decimal], day: date) -> SetAside | None:
-    """Whether nothing is left of the provider's or the key's budget. What is left may be too little for a call."""
-    budget = config.providers[key.provider].daily_budget_usd
-    mine = committed.get(Spender(key.provider, key.name), money.NOTHING)
-    gone = budget is not None and money.of_provider(committed, key.provider) >= budget
-    if gone or (key.daily_budget_usd is not None and mine >= key.daily_budget_usd):
-        return SetAside(Reason.OVER_BUDGET, money.day_end(day, config.timezone), "nothing is left of the day's budget")
-    return None
+def _use(
+    sums: Mapping[Spender, Cell],
+    held: Mapping[Spender, Decimal],
+    mine: Callable[[Spender], bool],
+    budget_usd: Decimal | None,
+) -> Use:
+    total = Cell.total(cell for spender, cell in sums.items() if mine(spender))
+    return Use(total, sum((usd for spender, usd in held.items() if mine(spender)), money.NOTHING), budget_usd)
 
 
-def _provider(provider: Provider, config: Config, snapshot: Snapshot, day: date) -> ProviderDay:
-    held = (h.amount_usd for h in snapshot.holds.values() if h.provider is provider and h.day == day and not h.lapsed)
-    reserved = sum(held, money.NOTHING)
-    today = money.of_provider(money.committed(snapshot, day), provider) - reserved
-    month = f"{day:%Y-%m}"
-    closed = money.of_provider(dict(snapshot.months.get(month, {})), provider)
-    open_days = sum(
-        (_spent(content.spent, provider) for d, content in snapshot.days.items() if f"{d:%Y-%m}" == month),
-        money.NOTHING,
+def _month(snapshot: Snapshot, month: str) -> dict[Spender, Cell]:
+    """The amounts of a month by spender. Of its closed days the state knows no more than these."""
+    doubts: dict[Spender, Uncertain] = dict(snapshot.uncertain.get(month, {}))
+    for spender, cell in spending.by_spender(_open_days(snapshot, month)).items():
+        doubts[spender] = added_doubts(doubts.get(spender, Uncertain()), cell)
+    return {
+        spender: Cell(0, 0, 0, 0, 0, cost, *doubts.get(spender, Uncertain()))
+        for spender, cost in money.recorded_in_month(snapshot, month).items()
+    }
+
+
+def _open_days(snapshot: Snapshot, month: str) -> Iterator[spending.Part]:
+    return ((day, content) for day, content in snapshot.days.items() if money.month_of(day) == month)
+
+
+def _key(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime, uses: _Uses) -> KeyDay:
+    me = Spender(key.provider, key.name)
+    day, month = uses.of(lambda spender: spender == me, key.daily_budget_usd, key.monthly_budget_usd)
+    out = judge.standing(key, snapshot, facts, now) or judge.hourly_limit(key, config, snapshot, now)
+    return KeyDay(key.name, key.provider, Cell(), out or Budgets(config, snapshot, now).used_up(key), day, month)
+
+
+def _provider(provider: Provider, config: Config, snapshot: Snapshot, now: datetime, uses: _Uses) -> ProviderDay:
+    settings = config.providers[provider]
+    day, month = uses.of(
+        lambda spender: spender.provider is provider, settings.daily_budget_usd, settings.monthly_budget_usd
     )
     return ProviderDay(
         provider,
-        today,
-        closed + open_days,
-        reserved,
-        config.providers[provider].daily_budget_usd,
+        day,
+        month,
         min(config.alerts.at_percent, default=None),
+        forecast(config, snapshot, provider, now),
     )
-
-
-def _spent(sums: Mapping[Spender, Decimal], provider: Provider) -> Decimal:
-    return money.of_provider(dict(sums), provider)
-
-
-def _sum(cells: Iterable[Cell]) -> Cell:
-    total = Cell()
-    for cell in cells:
-        total = added(total, cell)
-    return total

@@ -42,6 +42,12 @@ def trusted(provider: Provider, endpoint: str, trusted_hosts: Iterable[str]) -> 
     return any(_names(entry, host, port) for entry in trusted_hosts)
 
 
+def is_own_host(provider: Provider, endpoint: str) -> bool:
+    """Whether `endpoint` is at one of the provider's own hosts."""
+    found = address(endpoint)
+    return found is not None and found[1] in OWN_HOSTS[provider]
+
+
 def address(endpoint: str) -> tuple[str, str, int] | None:
     """Scheme, host and port of an http(s) URL; `None` where it is none, or has userinfo, a query or a fragment.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta, tzinfo
-from typing import NamedTuple
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, ClosedDay, Cooldown, Hold, Owner, Snapshot, Waiter
 from lollmsbot_keys.core.windows import tidied
 
@@ -30,6 +30,10 @@ def upkeep(
     length and begins now. None lasts longer than `longest` from now.
     """
     snapshot = _without_dead(snapshot, now, dead, alive)
+    if dead and snapshot.alerts:
+        from lollmsbot_keys.core.telling import without_leases
+
+        snapshot = without_leases(snapshot, dead)
     hours = {key: window for key, buckets in snapshot.hours.items() if (window := tidied(buckets, now))}
     cooldowns = {
         scope: _rebased(cooldown, now, longest)
@@ -105,4 +109,9 @@ class Housekeeping(NamedTuple):
         from lollmsbot_keys.core.ledger import close_days
         from lollmsbot_keys.core.money import budget_day
 
-        return close_days(snapshot, budget_day(now, self.timezone))
+        snapshot, closed = close_days(snapshot, budget_day(now, self.timezone))
+        if closed:
+            from lollmsbot_keys.core.unusual import lengthened
+
+            snapshot = lengthened(snapshot, closed)
+        return snapshot, closed

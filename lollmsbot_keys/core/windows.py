@@ -51,6 +51,8 @@ def counted(buckets: Mapping[int, int], now: datetime) -> dict[int, int]:
 def tidied(buckets: Mapping[int, int], now: datetime) -> dict[int, int]:
     """The window without old buckets, and with those from the future moved to this minute."""
     this = minute_of(now)
+    if not buckets or (min(buckets) >= this - _MINUTES and max(buckets) <= this):  # as at most times
+        return dict(buckets)
     kept: dict[int, int] = {}
     for minute, count in buckets.items():
         if minute >= this - _MINUTES:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Config, Key, Pillar, Privacy, Role, strictest
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.errors import UsageError
 

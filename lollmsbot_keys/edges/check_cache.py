@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+
+from lollmsbot_keys.core.noun import NamedTuple
 
 FRESH_FOR = timedelta(minutes=1)
 FILE = "checks.json"

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.errors import ConfigError
 
 APP = "lollmsbot-keys"
@@ -65,6 +65,11 @@ class Environment(NamedTuple):
         if named is not None:
             return named
         return self._folder("XDG_STATE_HOME", ".local/state") / APP / "state.json"
+
+    def log_path(self, option: Path | None = None, setting: Path | None = None) -> Path | None:
+        """Where the log is: by `--log-file`, else the variable, else `setting`. Raises as `config_path` does."""
+        named = self._named("--log-file", option, "LBK_LOG_FILE")
+        return named if named is not None or setting is None else self._named("log.file", setting, "")
 
     def overrides(self) -> tuple[Override, ...]:
         """What the variables of the contract set in the configuration, checked.

@@ -1,47 +1,85 @@
-"""The providers' model lists as they were last fetched: a cache beside the state, for routing and completion."""
+"""The providers' model lists as they were last fetched, with their prices: a cache beside the state."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.request import EMPTY, LIST_FRESH_FOR, PriceList
 
-FRESH_FOR = timedelta(days=1)
-"""An older list is not believed any more: providers add and retire models by the week."""
 FILE = "models.json"
-VERSION = 1
+VERSION = 2
 
 
-def read_lists(folder: Path, now: datetime) -> dict[Provider, frozenset[str]]:
-    """The lists that are fresh at `now`. An unreadable cache is no cache."""
-    try:
-        tree = json.loads((folder / FILE).read_bytes())
-        if tree["version"] != VERSION:
-            return {}
-        return {
-            Provider(name): frozenset(map(str, entry["models"]))
-            for name, entry in tree["lists"].items()
-            if timedelta() <= now - datetime.fromisoformat(entry["fetched"]) < FRESH_FOR
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+class Kept(NamedTuple):
+    """The names in each list that is fresh, and OpenRouter's prices however old they are."""
+
+    lists: Mapping[Provider, frozenset[str]] = EMPTY
+    prices: PriceList = PriceList()
 
 
-def keep_list(folder: Path, provider: Provider, models: Iterable[str], now: datetime) -> None:
+def read_lists(folder: Path, now: datetime) -> Kept:
+    """What is known at `now`. What cannot be read is not known."""
+    lists: dict[Provider, frozenset[str]] = {}
+    prices = PriceList()
+    for provider, fetched, names, quoted in _understood(_content(folder)):
+        if timedelta() <= now - fetched < LIST_FRESH_FOR:
+            lists[provider] = names
+        if provider is Provider.OPENROUTER and quoted:
+            prices = PriceList(fetched, quoted)
+    return Kept(lists, prices)
+
+
+@lru_cache(maxsize=1)
+def _understood(content: bytes) -> tuple[tuple[Provider, datetime, frozenset[str], dict[str, Any]], ...]:
+    """Each list with its provider, its time and its prices. Looked at for every call, and new once a day."""
+    found = []
+    for name, entry in _entries(content).items():
+        with suppress(ValueError, KeyError, TypeError):
+            fetched = datetime.fromisoformat(entry["fetched"])
+            if fetched.tzinfo is not None:
+                names = frozenset(map(str, entry["models"]))
+                found.append((Provider(name), fetched, names, dict(entry["prices"])))
+    return tuple(found)
+
+
+def keep_list(
+    folder: Path,
+    provider: Provider,
+    models: Iterable[str],
+    now: datetime,
+    prices: Mapping[str, Sequence[str] | None] = EMPTY,
+) -> None:
     """Remember a list. Best effort: a cache that cannot be written is done without."""
     from lollmsbot_keys.edges.atomic_file import replace_file
 
-    lists: dict[str, object] = {}
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        tree = json.loads((folder / FILE).read_bytes())
-        if tree["version"] == VERSION:
-            lists = dict(tree["lists"])
-    lists[provider] = {"fetched": now.isoformat(), "models": sorted(models)}
+    lists = _entries(_content(folder))
+    lists[provider] = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices)}
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = json.dumps({"version": VERSION, "lists": lists}, separators=(",", ":")).encode()
         replace_file(folder / FILE, content, durable=False)
+
+
+def _content(folder: Path) -> bytes:
+    """The file; nothing where there is none that can be read."""
+    try:
+        return (folder / FILE).read_bytes()
+    except OSError:
+        return b""
+
+
+def _entries(content: bytes) -> dict[str, Any]:
+    """The kept lists by provider; none where the cache is unreadable."""
+    try:
+        tree = json.loads(content)
+        return dict(tree["lists"]) if tree["version"] == VERSION else {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}

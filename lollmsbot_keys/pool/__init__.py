@@ -12,11 +12,14 @@ from lollmsbot_keys.core.day import Summary
 from lollmsbot_keys.core.record import Reset
 from lollmsbot_keys.core.report import Answer, Report, delivered
 from lollmsbot_keys.core.request import Plan
+from lollmsbot_keys.edges.event_log.file import EventLog
 from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.processes import this_process
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool.failover import Failover
+from lollmsbot_keys.pool.journal import Journal
+from lollmsbot_keys.pool.lookout import Lookout
 from lollmsbot_keys.pool.question import Listener, Options, Question, question
 
 __all__ = ["Answers", "KeyPool", "Listener", "Options", "Question", "question"]
@@ -26,11 +29,24 @@ class KeyPool:
     """A pool for one event loop: `async with KeyPool.open() as pool: answer = await pool.ask("…", pillar="soul")`.
 
     It shares limits, budgets and what it learns with every other process on the same state file. Any number of
-    questions may be on their way at once.
+    questions may be on their way at once. What an answer did cost is in the file a few milliseconds after it at the
+    latest, and when the pool is closed; until then the hold of its call stands for it.
+
+    When a call crosses a line (a share of a budget, unusual use, a refused key), its listener gets a notice, and
+    `alerts.urls` are told where there are some: in the background, after the answer. `alerts=False` leaves all of that
+    to whoever made the pool.
+
+    `log_file` gets one line of JSON for each attempt and each refusal; by default that goes where `LBK_LOG_FILE` or
+    `log.file` says, or nowhere.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, alerts: bool = True, log_file: Path | None = None) -> None:
         self.engine = engine
+        path = engine.log_path(log_file)
+        self._log = EventLog(path) if path is not None else None
+        self.crossed = False
+        """Whether a call of this pool crossed a line of `alerts`."""
+        self._lookout = Lookout(engine) if alerts else None
         self._queue = StateQueue(engine.state)
         self._owner = this_process()
         self._wire = Wire(
@@ -41,20 +57,25 @@ class KeyPool:
         )
 
     @classmethod
-    def open(cls, config: Path | None = None, state: Path | None = None) -> Self:
+    def open(cls, config: Path | None = None, state: Path | None = None, log_file: Path | None = None) -> Self:
         """A pool on the files that `lbk` uses, or on others.
 
         Raises:
             ConfigError: the configuration cannot be used.
         """
-        return cls(Engine.open(config, state))
+        return cls(Engine.open(config, state), log_file=log_file)
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._wire.aclose()
+        try:
+            await self._queue.written()
+            if self._lookout is not None:
+                await self._lookout.finish()
+        finally:
+            await self._wire.aclose()
 
     async def ask(self, prompt: str, **options: Unpack[Options]) -> Answer:
         """The whole answer to `prompt`.
@@ -77,7 +98,20 @@ class KeyPool:
         Raises:
             UsageError, ConfigError, StateError, SecretError: something that a person must mend.
         """
-        return await Failover(self.engine, self._queue, self._wire, self._owner, asked, listener or Listener()).run()
+        listener = listener or Listener()
+        asking = Failover(self.engine, self._queue, self._wire, self._owner, asked, listener)
+        if self._log is not None:
+            asking.journal = Journal(self._log, self.engine, listener)
+        try:
+            return await asking.run()
+        finally:
+            asking.when_settled(lambda: self._look_out(asking, listener))
+
+    def _look_out(self, asking: Failover, listener: Listener) -> None:
+        if asking.crossed:
+            self.crossed = True
+            if self._lookout is not None:
+                self._lookout.crossed(listener)
 
     def route(self, **options: Unpack[Options]) -> Plan:
         """The plan that a question with these options would follow now. Sends nothing, changes nothing."""
@@ -93,6 +127,7 @@ class KeyPool:
 
     async def daily_summary(self) -> Summary:
         """Today's calls, tokens and money by key and provider, and which keys are ready."""
+        await self._queue.written()
         return await asyncio.to_thread(self.engine.summary)
 
 

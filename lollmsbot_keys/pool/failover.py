@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
@@ -16,8 +16,9 @@ from time import monotonic
 from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
-from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of
+from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of, was_charged_for_free
 from lollmsbot_keys.core.ledger import milliseconds
+from lollmsbot_keys.core.lines import crosses
 from lollmsbot_keys.core.record import Event, Released, record
 from lollmsbot_keys.core.report import (
     Answer,
@@ -32,7 +33,7 @@ from lollmsbot_keys.core.report import (
     Usage,
 )
 from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
-from lollmsbot_keys.core.state import Owner, Snapshot
+from lollmsbot_keys.core.state import Owner, Snapshot, same_secret
 from lollmsbot_keys.core.trust import is_on_loopback
 from lollmsbot_keys.core.wish import LOCAL_NAME
 from lollmsbot_keys.core.wording import what_next, why_not
@@ -41,6 +42,7 @@ from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import ConfigError, SecretError, StateError
 from lollmsbot_keys.pool.confirmation import after_unauthorized
+from lollmsbot_keys.pool.journal import Journal
 from lollmsbot_keys.pool.question import Listener, Question
 from lollmsbot_keys.pool.waiting import Queueing, Wait
 
@@ -55,7 +57,9 @@ def new_id() -> str:
 
 
 class Failover:
-    """One question on its way."""
+    """One question on its way. What is decided is told to `journal`, where there is one."""
+
+    journal: Journal | None = None
 
     def __init__(
         self, engine: Engine, queue: StateQueue, wire: Wire, owner: Owner, question: Question, listener: Listener
@@ -66,6 +70,9 @@ class Failover:
         self._attempts: list[Attempt] = []
         self._text: list[str] = []
         self._asked_local = False
+        self._settling: asyncio.Future[datetime | None] | None = None
+        self.crossed = False
+        """Whether this question's calls crossed a line that people want to be told of."""
         self._queueing = Queueing(engine, queue, owner, question, listener)
 
     async def run(self) -> Report:
@@ -128,6 +135,8 @@ class Failover:
                 case Locked(key):
                     await self._open(key)
                 case Nothing(plan) if plan.untrusted is not None:
+                    if self.journal is not None:
+                        self.journal.refused(plan)
                     raise _untrusted(plan.untrusted)
                 case _:
                     return claiming
@@ -141,7 +150,7 @@ class Failover:
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Claiming]:
             return claim(question.request, engine.config, snapshot, facts, now, self._tried, claimant)
 
-        claiming = asyncio.ensure_future(self._queue.update(change))
+        claiming = self._queue.update(change)
         try:
             answer = await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -210,7 +219,7 @@ class Failover:
             temperature=question.temperature,
             privacy=claimed.plan.privacy,
             free=candidate.free,
-            price=candidate.price or self._engine.config.routing.unknown_price,
+            price=candidate.most,
             stream=question.stream,
             timeout=question.timeout,
             prove_local=claimed.plan.privacy is Privacy.CRITICAL,
@@ -234,17 +243,43 @@ class Failover:
             events: Sequence[Event] = (Released(claimed.hold.id),)
             if outcome.kind is not OutcomeKind.UNPROVEN:
                 events = events_of(finished, charge, cooldowns, now)
+            before = snapshot
             for event in events:
                 snapshot = record(snapshot, event, now)
+            self.crossed |= crosses(self._engine.config, before, snapshot, claimed.hold, now)
             return snapshot, cools_until(snapshot, claimed.candidate, now) if outcome.failure else None
 
         until = None
-        try:
-            until = await self._queue.update(change)
-        except StateError as error:
-            self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
+        if outcome.failure is None:
+            # Nothing that follows depends on it, and until it is written the hold stands for it: nobody has to wait.
+            self._settling = self._queue.later(change)
+            self._settling.add_done_callback(self._settled)
+        else:
+            try:
+                until = await self._queue.update(change)
+            except StateError as error:
+                self._not_settled(error)
         self._tell(finished, until, charge)
+        if self.journal is not None:
+            self.journal.attempt(claimed, finished, charge, self._attempts[-1])
         return charge
+
+    def _settled(self, settling: asyncio.Future[datetime | None]) -> None:
+        error = settling.exception()
+        if isinstance(error, StateError):
+            self._not_settled(error)
+        elif error is not None:
+            raise error
+
+    def _not_settled(self, error: StateError) -> None:
+        self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
+
+    def when_settled(self, then: Callable[[], None]) -> None:
+        """Call `then` once all attempts are settled; at once where they are."""
+        if self._settling is None or self._settling.done():
+            then()
+        else:
+            self._settling.add_done_callback(lambda _: then())
 
     def _tell(self, finished: Finished, until: datetime | None, charge: Charge) -> None:
         candidate, outcome = finished.candidate, finished.outcome
@@ -260,7 +295,12 @@ class Failover:
         )
         self._attempts.append(attempt)
         self._listener.attempt(attempt)
-        if charge.amount_usd > finished.hold.amount_usd:
+        if was_charged_for_free(finished, charge):
+            self._listener.notice(
+                f"{candidate.model} is not free any more: {candidate.label} was charged {charge.amount_usd:f} USD for "
+                "it. That is booked, and the model is left out. Remove it from providers.openrouter.free_models."
+            )
+        elif charge.amount_usd > finished.hold.amount_usd:
             self._listener.notice(
                 f"{candidate.label} cost {charge.amount_usd} USD, more than the most that {candidate.model} could cost "
                 f'by its known price ({finished.hold.amount_usd} USD): check the price in [models."{candidate.model}"].'
@@ -270,10 +310,15 @@ class Failover:
         if candidate.key is None:
             return
         engine = self._engine
-        check = await self._wire.check_key(candidate.provider, candidate.endpoints, engine.secrets.open(candidate.key))
+        secret = engine.secrets.open(candidate.key)
+        if not same_secret(secret.fingerprint, candidate.fingerprint):  # replaced meanwhile: no news of the new one
+            return
+        check = await self._wire.check_key(candidate.provider, candidate.endpoints, secret)
         unavailable = engine.config.cooldowns.unavailable
         await self._record(*after_unauthorized(candidate, candidate.key, check, engine.clock(), unavailable))
         if check.verdict is KeyVerdict.INVALID:
+            self.crossed = True
+            engine.secrets.forget(candidate.key)  # its source may have a new one by now
             self._listener.notice(
                 f"{candidate.key} was refused by {candidate.provider} and is disabled. "
                 f"Replace its secret, or try it again with: lbk reset-limits {candidate.key}"
@@ -307,10 +352,15 @@ class Failover:
             charged_usd=charge.amount_usd,
             latency_ms=milliseconds(timedelta(seconds=seconds)),
             attempts=tuple(self._attempts),
+            request_id=self._request_id,
         )
 
     def _failed(self, code: NoAnswerCode, message: str, retry_at: datetime | None = None) -> NoAnswer:
-        return NoAnswer(code, message, retry_at, tuple(self._attempts), "".join(self._text))
+        return NoAnswer(code, message, retry_at, tuple(self._attempts), "".join(self._text), self._request_id)
+
+    @property
+    def _request_id(self) -> str | None:
+        return None if self.journal is None else self.journal.request
 
     def _exhausted(self, plan: Plan) -> NoAnswer:
         sent = {
@@ -321,6 +371,8 @@ class Failover:
         if sent:
             tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
             return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
+        if self.journal is not None:
+            self.journal.refused(plan)
         unproven = [attempt.detail for attempt in self._attempts]
         why = "; ".join(unproven) or why_not(plan)
         return self._failed("refused", f"Nothing may take this now. {why}. {what_next(plan)}", plan.retry_at)

@@ -1,82 +1,95 @@
-"""How `lbk costs` looks: keys with what they did and cost, then the budgets."""
+"""How `lbk costs` looks: what was spent, the budgets and where they are heading, and what the figures rest on."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.day import KeyDay, Summary
+from lollmsbot_keys.core.day import PriceDates
+from lollmsbot_keys.core.request import LIST_FRESH_FOR
 from lollmsbot_keys.core.state import Cell
-from lollmsbot_keys.render.terminal import grid, page
-from lollmsbot_keys.render.times import until
+from lollmsbot_keys.core.statement import By, Span, Statement
+from lollmsbot_keys.render.amounts import amount, remarks
+from lollmsbot_keys.render.costs_budgets import draw_budgets
+from lollmsbot_keys.render.costs_rows import draw_rows
+from lollmsbot_keys.render.terminal import page
+from lollmsbot_keys.render.times import ago, until
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def draw_summary(summary: Summary, now: datetime, *, plain: bool) -> None:
-    """Print one day."""
+def draw_statement(statement: Statement, now: datetime, *, plain: bool) -> None:
+    """Print a statement."""
     with page(plain=plain) as out:
-        _draw(out, summary, now)
+        _draw(out, statement, now)
 
 
-def _draw(out: Console, summary: Summary, now: datetime) -> None:
+def _draw(out: Console, statement: Statement, now: datetime) -> None:
     from rich.text import Text
 
-    out.print(Text(f"{summary.day:%A %d %B %Y}, {summary.zone}", style="bold"))
+    title = Text(f"{_days(statement.span)}, {statement.summary.zone}", style="bold")
+    out.print(title.append(f" · {_aside(statement, now)}", style="not bold dim"))
     out.print()
-    numbers = ["CALLS", "ERRORS", "IN", "OUT", "USD"]
-    table = grid(["KEY", *numbers, "STATE"], right=numbers, wraps=["STATE"])
-    for key in summary.keys:
-        style = "green" if key.set_aside is None else "yellow"
-        table.add_row(key.key or "local", *_numbers(key.sums), Text(_state(key, now), style=style))
-    table.add_row("total", *_numbers(summary.total), "", style="bold")
-    out.print(table)
-    out.print()
-    budgets = grid(
-        ["PROVIDER", "TODAY", "HELD", "BUDGET", "USED", "MONTH"], right=["TODAY", "HELD", "BUDGET", "USED", "MONTH"]
-    )
-    for provider in summary.providers:
-        budget, used = provider.daily_budget_usd, provider.used_percent
-        budgets.add_row(
-            provider.provider.value,
-            f"{provider.today_usd:.6f}",
-            f"{provider.reserved_usd:.6f}",
-            "–" if budget is None else f"{budget:.2f}" if budget >= 1 or not budget else f"{budget.normalize():f}",
-            "–" if used is None else f"{used} %",
-            f"{provider.month_usd:.6f}",
-        )
-    out.print(budgets)
-    for line in _remarks(summary.total):
+    draw_rows(out, statement, now)
+    with_budgets = statement.by in {By.KEY, By.PROVIDER} and _is_current(statement.span)
+    if with_budgets:
+        draw_budgets(out, statement.summary, now)
+    lines = [*_remarks(statement, now, with_month=with_budgets)]
+    if lines:
+        out.print()
+    for line in lines:
         out.print(Text(line, style="dim"))
 
 
-def _numbers(cell: Cell) -> tuple[str, ...]:
-    marks = ("~" if cell.estimated_usd or cell.unknown_usd else "") + ("?" if cell.unconfirmed_usd else "")
-    return (
-        str(cell.calls),
-        str(cell.errors),
-        str(cell.prompt_tokens),
-        str(cell.completion_tokens),
-        f"{marks}{cell.cost_usd:.6f}",
-    )
+def _is_current(span: Span) -> bool:
+    """Whether the span is today, or this month so far: what budgets are for."""
+    return span.days == 1 or span.since == span.until.replace(day=1)
 
 
-def _state(key: KeyDay, now: datetime) -> str:
-    if key.set_aside is None:
-        return "ready"
-    when = f" {until(key.set_aside.until, now)}" if key.set_aside.until is not None else ""
-    back = f", back{when}" if when else ""
-    return clean_line(f"{key.set_aside.reason.value}{back}")
+def _days(span: Span) -> str:
+    since, until_ = span
+    if since == until_:
+        return f"{since:%A} {since.day} {since:%B %Y}"
+    last = f"{until_.day} {until_:%B %Y}"
+    if f"{since:%Y-%m}" == f"{until_:%Y-%m}":
+        return f"{since.day} to {last}"
+    return f"{since.day} {since:%B} to {last}" if since.year == until_.year else f"{since.day} {since:%B %Y} to {last}"
 
 
-def _remarks(total: Cell) -> list[str]:
-    remarks = []
-    if total.estimated_usd:
-        remarks.append(f"~ {total.estimated_usd:.6f} USD of the total is estimated: tokens at a dated price.")
-    if total.unknown_usd:
-        remarks.append(f"~ {total.unknown_usd:.6f} USD is booked at the bound: nobody knows the price.")
-    if total.unconfirmed_usd:
-        remarks.append(f"? {total.unconfirmed_usd:.6f} USD is unconfirmed: calls whose end nobody saw, at their bound.")
-    return remarks
+def _aside(statement: Statement, now: datetime) -> str:
+    ends = until(statement.summary.ends, now)
+    if statement.span.days == 1:
+        return f"ends {ends}"
+    return f"{statement.span.days} days, the last one ends {ends}"
+
+
+def _remarks(statement: Statement, now: datetime, *, with_month: bool) -> Iterator[str]:
+    for gap in statement.gaps:
+        much = f"{amount(gap.lacking_usd)} USD" if gap.lacking_usd else "days"
+        yield f"! incomplete: the history lacks {much} of {gap.month}"
+    sums = {"the total": statement.total}
+    if with_month and statement.span.days == 1:
+        sums["this month"] = Cell.total(provider.month.sums for provider in statement.summary.providers)
+    yield from remarks(sums)
+    if statement.summary.prices is not None:
+        yield _prices(statement.summary.prices, statement.summary.day)
+    if statement.summary.listed is not None:
+        yield _list(statement.summary.listed, now)
+
+
+def _prices(prices: PriceDates, today: date) -> str:
+    """How old the dated prices are that today's estimates were made with."""
+    age = (today - prices.oldest).days
+    if prices.oldest == prices.newest:
+        return f"Today's estimates: prices of {prices.oldest}, {age} days old."
+    return f"Today's estimates: prices of {prices.oldest} to {prices.newest}, up to {age} days old."
+
+
+def _list(fetched: datetime, now: datetime) -> str:
+    """How old OpenRouter's own prices are, which bound what a call may cost."""
+    line = f"OpenRouter's prices: its list of {ago(fetched, now)}"
+    if now - fetched < LIST_FRESH_FOR:
+        return f"{line}."
+    return f"{line}, believed only where it is dearer. Fetch a new one: lbk test-keys"

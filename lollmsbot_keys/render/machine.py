@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from lollmsbot_keys.core.day import KeyDay, ProviderDay, Summary
 from lollmsbot_keys.core.report import Answer, Attempt, NoAnswer, Report
 from lollmsbot_keys.core.request import Candidate, Plan
-from lollmsbot_keys.core.state import Cell, Cooldown, Disabled
+from lollmsbot_keys.core.state import Cooldown, Disabled
 
 
 def document(tree: object) -> str:
@@ -82,7 +81,7 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
 
 def report_tree(report: Report) -> dict[str, object]:
     """The document of `lbk ask`."""
-    attempts = [_attempt(attempt) for attempt in report.attempts]
+    attempts = [attempt_tree(attempt) for attempt in report.attempts]
     match report:
         case Answer():
             return {
@@ -101,17 +100,20 @@ def report_tree(report: Report) -> dict[str, object]:
                 "cost_source": report.cost_source,
                 "latency_ms": report.latency_ms,
                 "attempts": attempts,
+                "request_id": report.request_id,
             }
         case NoAnswer():
             return {
                 "error": {"code": report.code, "message": report.message},
                 "retry_at": report.retry_at,
                 "attempts": attempts,
+                "request_id": report.request_id,
                 **({"text": report.text} if report.text else {}),
             }
 
 
-def _attempt(attempt: Attempt) -> dict[str, object]:
+def attempt_tree(attempt: Attempt) -> dict[str, object]:
+    """One attempt, in the document of `lbk ask` and elsewhere."""
     return {
         "key": attempt.key,
         "provider": attempt.provider,
@@ -146,55 +148,4 @@ def cleared_tree(
             for cooldown in cooldowns
         ],
         "disabled": [{"key": key, "since": mark.since, "source": mark.source} for key, mark in disabled.items()],
-    }
-
-
-# --- costs ---
-
-
-def summary_tree(summary: Summary) -> dict[str, object]:
-    """The document of `lbk costs`."""
-    return {
-        "day": summary.day,
-        "timezone": summary.zone,
-        "keys": [_key_day(key) for key in summary.keys],
-        "providers": [_provider_day(provider) for provider in summary.providers],
-        "total": {**_sums(summary.total), "reserved_usd": summary.reserved_usd, "month_usd": summary.month_usd},
-        "alerts": [],
-    }
-
-
-def _key_day(key: KeyDay) -> dict[str, object]:
-    return {
-        "key": key.key,
-        "provider": key.provider,
-        "status": key.set_aside.reason if key.set_aside is not None else "ready",
-        "until": key.set_aside.until if key.set_aside is not None else None,
-        **_sums(key.sums),
-    }
-
-
-def _sums(cell: Cell) -> dict[str, object]:
-    return {
-        "calls": cell.calls,
-        "prompt_tokens": cell.prompt_tokens,
-        "completion_tokens": cell.completion_tokens,
-        "cost_usd": cell.cost_usd,
-        "errors": cell.errors,
-        "failovers": cell.failovers,
-        "estimated_usd": cell.estimated_usd,
-        "unconfirmed_usd": cell.unconfirmed_usd,
-        "unknown_usd": cell.unknown_usd,
-    }
-
-
-def _provider_day(provider: ProviderDay) -> dict[str, object]:
-    return {
-        "provider": provider.provider,
-        "today_usd": provider.today_usd,
-        "month_usd": provider.month_usd,
-        "reserved_usd": provider.reserved_usd,
-        "daily_budget_usd": provider.daily_budget_usd,
-        "used_percent": provider.used_percent,
-        "alert": provider.alert,
     }

@@ -39,10 +39,13 @@ _STYLE = {
 def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
     """Print `plan` as a table that explains itself."""
     with page(plain=plain) as out:
-        _draw(out, plan, now)
+        draw_decision(out, plan, now)
+        if plan.choice is None:
+            out.print(what_next(plan))
 
 
-def _draw(out: Console, plan: Plan, now: datetime) -> None:
+def draw_decision(out: Console, plan: Plan, now: datetime) -> None:
+    """Draw what `plan` means at `now`: the choice, or that there is none, and every candidate."""
     from rich.text import Text
 
     out.print(Text(_asked_for(plan)))
@@ -66,8 +69,6 @@ def _draw(out: Console, plan: Plan, now: datetime) -> None:
         )
     if plan.candidates:
         out.print(table)
-    if choice is None:
-        out.print(Text(what_next(plan)))
     for notice in plan.notices:
         out.print(Text(f"Note: {clean_line(notice)}"))
 

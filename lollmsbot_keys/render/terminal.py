@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 240
 """Characters a line may have where no terminal sets the width: nothing should be wrapped for a pipe."""
+WIDE, NARROW = 100, 76
+"""From so many characters on there is room for everything, and for most."""
 
 
 @contextmanager
@@ -60,6 +62,15 @@ def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[
             overflow="fold",
         )
     return table
+
+
+def can_print(text: str) -> bool:
+    """Whether stdout's encoding has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def usd(amount: Decimal) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.finding import Findings, KeyFinding, ModelFinding, Status, Verdict
 from lollmsbot_keys.render.allowances import still
-from lollmsbot_keys.render.terminal import grid, page
+from lollmsbot_keys.render.terminal import can_print, grid, page
 from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:
@@ -80,15 +79,7 @@ def _draw_keys(out: Console, found: Findings, now: datetime) -> None:
 
 def _mark(verdict: Verdict) -> str:
     sign = {Verdict.VALID: "✓ ", Verdict.MISSING: "- "}.get(verdict, "✗ " if verdict is Verdict.INVALID else "! ")
-    return sign if _can_print(sign) else ""
-
-
-def _can_print(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+    return sign if can_print(sign) else ""
 
 
 def _what(key: KeyFinding, now: datetime) -> Text:
@@ -151,16 +142,14 @@ def _offer(offered: bool | None, alias: str) -> Text:  # noqa: FBT001 - yes, no,
 
     if offered is None:
         return Text("?", style="magenta")
-    yes = "✓" if _can_print("✓") else "yes"
+    yes = "✓" if can_print("✓") else "yes"
     return (
-        Text(f"{yes} {alias}".rstrip(), style="green")
-        if offered
-        else Text("–" if _can_print("–") else "-", style="dim")
+        Text(f"{yes} {alias}".rstrip(), style="green") if offered else Text("–" if can_print("–") else "-", style="dim")
     )
 
 
 def _instead(model: ModelFinding, *, wide: bool) -> str:
-    arrow = "→" if _can_print("→") else "->"
+    arrow = "→" if can_print("→") else "->"
     match model.status:
         case Status.AVAILABLE:
             return ""

@@ -17,3 +17,16 @@ def until(moment: datetime, now: datetime) -> str:
         hours, rest = divmod(minutes, 60)
         return f"in {hours} h {rest} min" if rest else f"in {hours} h"
     return f"in {minutes // (24 * 60)} d, {moment:%a %d %b %H:%M} UTC"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """`42 s ago`, `5 min ago`, `3 h ago`, `12 days ago`."""
+    passed = max(timedelta(), now - moment)
+    if passed < timedelta(seconds=90):
+        return f"{passed // timedelta(seconds=1)} s ago"
+    if passed < timedelta(minutes=90):
+        return f"{passed // timedelta(minutes=1)} min ago"
+    if passed < timedelta(hours=36):
+        return f"{passed // timedelta(hours=1)} h ago"
+    days = passed // timedelta(days=1)
+    return "1 day ago" if days == 1 else f"{days} days ago"

@@ -38,20 +38,42 @@ class SlidingWindow:
         return 0.0
 
 
+HOUR_S = 3600
+
+
 @dataclass(slots=True)
 class Usage:
-    """What was used so far."""
+    """What was used, in all and by the hour since the epoch."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
+    hours: dict[int, Usage] = field(default_factory=dict)
 
-    def add(self, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal) -> None:
-        self.calls += 1
-        self.prompt_tokens += prompt_tokens
-        self.completion_tokens += completion_tokens
-        self.cost_usd += cost_usd
+    def add(self, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal, now_s: float) -> None:
+        for sums in (self, self.hours.setdefault(int(now_s // HOUR_S), Usage())):
+            sums.calls += 1
+            sums.prompt_tokens += prompt_tokens
+            sums.completion_tokens += completion_tokens
+            sums.cost_usd += cost_usd
+
+    def since(self, begin_s: float) -> Usage:
+        """The sums of the hours that end after `begin_s`."""
+        whole = Usage()
+        for hour, sums in self.hours.items():
+            if (hour + 1) * HOUR_S > begin_s:
+                whole = whole.plus(sums)
+        return whole
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together, without hours."""
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost_usd + other.cost_usd,
+        )
 
 
 @dataclass(slots=True)
@@ -137,6 +159,19 @@ class KeyRing:
         if taken:
             key.name = f"{title} ({key.hash[:8]})"
         return key
+
+    def another(self, name: str, now_s: float) -> SandboxKey | None:
+        """A further key of the account of the one called `name`, as a person makes it on the provider's page."""
+        like = self.named(name)
+        if like is None or like.management:
+            return None
+        made = self._add(like.provider, like.title, like.account, now_s)
+        made.name = self._named_secrets[made.secret] = f"{name} ({made.hash[:8]})"
+        return made
+
+    def named(self, name: str) -> SandboxKey | None:
+        """The key that logs and faults call `name`."""
+        return next((key for key in self._keys if key.name == name), None)
 
     def remove(self, key: SandboxKey) -> None:
         self._keys.remove(key)

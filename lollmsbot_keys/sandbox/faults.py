@@ -131,6 +131,14 @@ _KINDS = (
         value=Value.PERCENT,
         default="40",
     ),
+    Kind(
+        "others",
+        "the key check tells of VALUE dollars more, spent by somebody else",
+        _KEYED,
+        check_only=True,
+        value=Value.USD,
+        default="0.42",
+    ),
     Kind("over", "a cost of VALUE dollars (Ollama: ten million tokens)", chat_only=True, value=Value.USD, default="25"),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}

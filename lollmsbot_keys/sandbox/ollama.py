@@ -10,6 +10,7 @@ from time import gmtime, strftime
 from urllib.parse import parse_qsl
 
 from lollmsbot_keys.core.catalogue import is_cloud_name, strip_cloud
+from lollmsbot_keys.sandbox.accounts import HOUR_S, Usage
 from lollmsbot_keys.sandbox.answer import compose
 from lollmsbot_keys.sandbox.chat import Call, deliver, output_limit, text_of, troubled
 from lollmsbot_keys.sandbox.dialects import Dialect, Json
@@ -19,6 +20,8 @@ from lollmsbot_keys.sandbox.wire import Reply, json_reply
 
 _RELEASED_S = 1_754_352_000
 _ALLOWANCE_USD = Decimal(100)
+_OTHERS_TOKENS = 1_000_000
+"""What somebody else gets for a dollar."""
 _RANGES_H = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
 _MAY_BE_ASKED = {"range": set(_RANGES_H), "scope": {"self", "team"}, "group_by": {"model"}}
 
@@ -42,7 +45,7 @@ class OllamaCloud:
         answer = troubled(call, composed)
         tokens = answer.prompt_tokens, max(answer.completion_tokens, composed.completion_tokens)
         for usage in (call.key.usage, call.key.account.usage):
-            usage.add(*tokens, rate.cost_usd(*tokens))
+            usage.add(*tokens, rate.cost_usd(*tokens), call.now_s)
         return deliver(call, dialect_of(call), answer)
 
     def tags(self, _call: Call) -> Reply:
@@ -195,20 +198,37 @@ def _shown(name: str, model: LocalModel) -> Json:
 
 
 def _usage_report(call: Call, range_: str) -> Json:
-    used = call.key.account.usage if call.key is not None else None
-    totals: Json = (
-        {}
-        if used is None
-        else {
-            "request_count": used.calls,
-            "usage_usd": float(used.cost_usd),
-            "input_tokens": used.prompt_tokens,
-            "cached_input_tokens": 0,
-            "output_tokens": used.completion_tokens,
-        }
-    )
-    since_s = call.now_s - _RANGES_H[range_] * 3600
-    bucket: Json = {"from": _iso(call.now_s // 3600 * 3600), "until": _iso(call.now_s), **totals, "partial": True}
-    span: Json = {"from": _iso(since_s), "until": _iso(call.now_s)}
-    granularity = "hour" if range_ == "24h" else "day"
-    return {"range": range_, "scope": "self", "granularity": granularity, **span, "totals": totals, "buckets": [bucket]}
+    """Sums by the hour, or by UTC day where more than a day is asked for; stretches without use are left out."""
+    used = Usage() if call.key is None else call.key.account.usage
+    now_s, step_s = call.now_s, HOUR_S if range_ == "24h" else 24 * HOUR_S
+    begin_s = (now_s - _RANGES_H[range_] * HOUR_S) // step_s * step_s
+    stretches: dict[float, Usage] = {}
+    for hour, sums in used.hours.items():
+        start_s = hour * HOUR_S // step_s * step_s
+        if start_s >= begin_s:
+            stretches[start_s] = stretches.get(start_s, Usage()).plus(sums)
+    if call.fault is not None and call.fault.kind.name == "others":
+        elsewhere = Decimal(call.fault.value or 0)
+        here_s = now_s // step_s * step_s
+        stretches[here_s] = stretches.get(here_s, Usage()).plus(Usage(1, 0, int(elsewhere * _OTHERS_TOKENS), elsewhere))
+    buckets = [_bucket(start_s, min(start_s + step_s, now_s), sums) for start_s, sums in sorted(stretches.items())]
+    whole = Usage()
+    for sums in stretches.values():
+        whole = whole.plus(sums)
+    totals, granularity = _counted(whole), "hour" if range_ == "24h" else "day"
+    about: Json = {"range": range_, "scope": "self", "granularity": granularity}
+    return {**about, "from": _iso(begin_s), "until": _iso(now_s), "totals": totals, "buckets": buckets}
+
+
+def _bucket(begin_s: float, end_s: float, sums: Usage) -> Json:
+    return {"from": _iso(begin_s), "until": _iso(end_s), **_counted(sums)}
+
+
+def _counted(sums: Usage) -> Json:
+    return {
+        "request_count": sums.calls,
+        "usage_usd": float(sums.cost_usd),
+        "input_tokens": sums.prompt_tokens,
+        "cached_input_tokens": 0,
+        "output_tokens": sums.completion_tokens,
+    }

@@ -26,6 +26,7 @@ from lollmsbot_keys.sandbox.wire import Reply, json_reply
 _CREDITS_USD = 100
 _FREE_PER_MINUTE = 20
 _CREATED_S = 1_754_414_229
+_DAY_S = 86_400
 
 
 class OpenRouter:
@@ -56,7 +57,7 @@ class OpenRouter:
         answer = troubled(call, replace(answer, cost_usd=true_cost_usd))
         billed_usd = max(true_cost_usd, answer.cost_usd or true_cost_usd)
         for usage in (key.usage, key.account.usage):
-            usage.add(answer.prompt_tokens, answer.completion_tokens, billed_usd)
+            usage.add(answer.prompt_tokens, answer.completion_tokens, billed_usd, call.now_s)
         if model.endswith(":free"):
             key.account.use_free()
         self._generations[identity] = _generation(call, answer, billed_usd)
@@ -70,7 +71,9 @@ class OpenRouter:
     def key(self, call: Call) -> Reply:
         if call.key is None or call.key.disabled:
             return unauthorized(call)
-        return json_reply(200, {"data": {**_about(call.key, call.now_s), **_bent(call)}})
+        others = call.fault is not None and call.fault.kind.name == "others"
+        elsewhere_usd = Decimal(call.fault.value or 0) if call.fault is not None and others else Decimal(0)
+        return json_reply(200, {"data": {**_about(call.key, call.now_s, elsewhere_usd), **_bent(call)}})
 
     def credits(self, call: Call) -> Reply:
         if call.key is None or call.key.disabled:
@@ -184,8 +187,19 @@ def _bent(call: Call) -> Json:
             return {}
 
 
-def _about(key: SandboxKey, now_s: float) -> Json:
-    used = float(key.usage.cost_usd)
+def _begins_s(now_s: float) -> dict[str, float]:
+    """When the UTC day, the week from Monday and the month began."""
+    today = gmtime(now_s)
+    midnight_s = now_s // _DAY_S * _DAY_S
+    days = {"daily": 0, "weekly": today.tm_wday, "monthly": today.tm_mday - 1}
+    return {span: midnight_s - count * _DAY_S for span, count in days.items()}
+
+
+def _about(key: SandboxKey, now_s: float, elsewhere_usd: Decimal = Decimal(0)) -> Json:
+    """What a key may know of itself; `elsewhere_usd` was spent with it by somebody that the sandbox has not seen."""
+    used = {
+        span: float(key.usage.since(begin_s).cost_usd + elsewhere_usd) for span, begin_s in _begins_s(now_s).items()
+    }
     left = key.limit_remaining_usd
     account = key.account
     free_left = account.free_left(now_s)
@@ -196,8 +210,8 @@ def _about(key: SandboxKey, now_s: float) -> Json:
         "limit_reset": key.limit_reset,
         "limit_remaining": None if left is None else float(left),
         "include_byok_in_limit": False,
-        "usage": used,
-        **{f"usage_{span}": used for span in ("daily", "weekly", "monthly")},
+        "usage": float(key.usage.cost_usd + elsewhere_usd),
+        **{f"usage_{span}": amount for span, amount in used.items()},
         **{f"byok_usage{span}": 0 for span in ("", "_daily", "_weekly", "_monthly")},
         "is_free_tier": False,
         "is_management_key": key.management,

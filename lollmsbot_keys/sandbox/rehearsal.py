@@ -55,7 +55,10 @@ def is_foreign(name: str) -> bool:
 
 def _config(endpoints: Mapping[str, Sequence[str]]) -> str:
     tables = ["# The sandbox: every provider is on loopback, all the rest is as `lbk` ships it.\n"]
-    tables += [f"[providers.{name}]\nendpoints = {json.dumps(list(urls))}\n" for name, urls in endpoints.items()]
+    for name, urls in endpoints.items():
+        tables.append(f"[providers.{name}]\nendpoints = {json.dumps(list(urls))}\n")
+        if name == "openrouter":
+            tables[-1] += 'management_secret = "env:OPENROUTER_MANAGEMENT_KEY"\n'
     return "\n".join(tables)
 
 

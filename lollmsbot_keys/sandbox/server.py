@@ -142,6 +142,18 @@ class Sandbox:
         """Queue further faults."""
         self.world.add_faults(faults)
 
+    def make_key(self, like: str) -> tuple[str, str]:
+        """Name and secret of a further key of the same account, as a person makes it on the provider's page."""
+        return self.world.make_key(like)
+
+    def remove_key(self, name: str) -> bool:
+        """Delete a key as a person does; whether there was one."""
+        return self.world.remove_key(name)
+
+    def living_keys(self) -> dict[str, str]:
+        """Every key that its provider takes now: name to secret."""
+        return {key.name: key.secret for key in self.world.keys if not key.disabled}
+
     def rehearsal(self, directory: Path, base: Mapping[str, str]) -> Rehearsal:
         """Write configuration and launcher into `directory`, and describe the environment over `base`."""
         return prepare(directory, self.endpoints, {**self.secrets, "LBK_SANDBOX_URL": self.control}, base)

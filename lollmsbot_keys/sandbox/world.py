@@ -86,6 +86,12 @@ class World:
             return tuple(self._log)
 
     @property
+    def keys(self) -> tuple[SandboxKey, ...]:
+        """The keys that exist now."""
+        with self._lock:
+            return tuple(self._keys)
+
+    @property
     def faults(self) -> tuple[Fault, ...]:
         with self._lock:
             return self._board.due
@@ -106,6 +112,19 @@ class World:
     def forget_requests(self) -> None:
         with self._lock:
             self._log.clear()
+
+    def make_key(self, like: str) -> tuple[str, str]:
+        """A further key of the account of the one called `like`, made by hand: its name and its secret."""
+        with self._lock:
+            made = self._keys.another(like, self._now())
+        if made is None:
+            raise UsageError(f"There is no key {like} in the sandbox.")
+        return made.name, made.secret
+
+    def remove_key(self, name: str) -> bool:
+        """Delete the key called `name` by hand; whether there was one."""
+        with self._lock:
+            return self._remove(name)
 
     def answer(self, place: Place, request: HttpRequest) -> Reply:
         with self._lock:
@@ -185,7 +204,7 @@ class World:
         )
 
     def _control(self, request: HttpRequest) -> Reply:
-        """The sandbox's own door: read the log, read and change the faults."""
+        """The sandbox's own door: read the log, read and change the faults, make and remove keys as a person does."""
         match request.method, request.path.removeprefix(CONTROL):
             case "GET", "/requests":
                 return json_reply(200, [_as_json(entry) for entry in self._log])
@@ -194,13 +213,31 @@ class World:
                 return json_reply(200, [])
             case "POST", "/faults":
                 return self._post_faults(request)
+            case "POST" | "DELETE", "/keys":
+                return self._by_hand(request)
             case "DELETE", "/faults":
                 self._board.clear()
             case "GET", "/faults":
                 pass
             case _:
-                return json_reply(404, {"error": f"there are {CONTROL}/requests and {CONTROL}/faults"})
+                return json_reply(404, {"error": f"under {CONTROL} there are requests, faults and keys"})
         return self._fault_list()
+
+    def _by_hand(self, request: HttpRequest) -> Reply:
+        """What the provider's page for keys is for: the body names a key; one like it is made, or it is deleted."""
+        name = request.body.decode("utf-8", "replace").strip()
+        if request.method == "DELETE":
+            return json_reply(200, {"deleted": self._remove(name)})
+        made = self._keys.another(name, self._now())
+        if made is None:
+            return json_reply(400, {"error": f"no such key: {name!r}. There are {', '.join(self.targets())}"})
+        return json_reply(201, {"name": made.name, "secret": made.secret})
+
+    def _remove(self, name: str) -> bool:
+        key = self._keys.named(name)
+        if key is not None:
+            self._keys.remove(key)
+        return key is not None
 
     def _post_faults(self, request: HttpRequest) -> Reply:
         """Faults as lines of text, a JSON list, or `{"faults": […]}`."""

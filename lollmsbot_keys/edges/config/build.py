@@ -5,7 +5,7 @@ Fresh and cached configurations take the same last step, so they cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
@@ -37,8 +37,11 @@ Compiled = dict[str, object]
 _PRICE = ("input_usd_per_mtok", "output_usd_per_mtok", "priced_on")
 
 
-def compile_tree(tree: Table) -> Compiled:
-    """The JSON form of a TOML tree that fits the schema and keeps the rules; anything else is a bug of the caller."""
+def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
+    """The JSON form of a TOML tree that fits the schema and keeps the rules; anything else is a bug of the caller.
+
+    `own_prices` names the models whose price is the user's own.
+    """
     from lollmsbot_keys.core import durations  # a cached configuration is already compiled
     from lollmsbot_keys.edges.config.merge import by_priority
 
@@ -50,7 +53,18 @@ def compile_tree(tree: Table) -> Compiled:
     for table, values in (("cooldowns", cooldowns), ("rotation", rotation)):
         plain[table] = {name: durations.parse(value) // timedelta(seconds=1) for name, value in values.items()}
     plain["keys"] = [[name, _plain(keys[name])] for name in by_priority(keys)]
+    plain["own_prices"] = list(own_prices)
     return plain
+
+
+def own_prices(file: Mapping[str, object], defaults: Mapping[str, object]) -> list[str]:
+    """The models for which the user's file names another price than is shipped."""
+    mine, shipped = (cast("Mapping[str, Fields]", tree.get("models", {})) for tree in (file, defaults))
+    return [
+        name
+        for name, fields in mine.items()
+        if any(half in fields and fields[half] != shipped.get(name, {}).get(half) for half in _PRICE[:2])
+    ]
 
 
 def _plain(value: object) -> object:
@@ -75,6 +89,7 @@ def build(compiled: Mapping[str, object]) -> Config:
     cooldowns = cast("Mapping[str, int]", compiled["cooldowns"])
     alerts = cast("Fields", compiled["alerts"])
     models = cast("Mapping[str, Fields]", compiled["models"])
+    own = frozenset(cast("list[str]", compiled["own_prices"]))
     pillars = cast("Mapping[str, Mapping[str, Fields]]", compiled["pillars"])
     return Config(
         timezone=_timezone(cast("str", compiled["timezone"])),
@@ -84,8 +99,9 @@ def build(compiled: Mapping[str, object]) -> Config:
         rotation=Rotation(timedelta(seconds=cast("Mapping[str, int]", compiled["rotation"])["grace"])),
         providers={provider: _provider(providers[provider]) for provider in Provider},
         keys=tuple(_key(name, fields) for name, fields in cast("list[tuple[str, Fields]]", compiled["keys"])),
-        models={name: _model(name, fields) for name, fields in models.items()},
+        models={name: _model(name, fields, own_price=name in own) for name, fields in models.items()},
         pillars={name: _pillar(roles) for name, roles in pillars.items()},
+        log_file=cast("str | None", cast("Fields", compiled["log"]).get("file")),
     )
 
 
@@ -146,13 +162,14 @@ def _key(name: str, fields: Fields) -> Key:
     )
 
 
-def _model(name: str, fields: Fields) -> Model:
+def _model(name: str, fields: Fields, *, own_price: bool) -> Model:
     return Model(
         name,
         cast("bool", fields.get("rc2", False)),
         cast("str | None", fields.get("openrouter")),
         cast("str | None", fields.get("successor")),
         _price(fields),
+        own_price,
     )
 
 

@@ -17,7 +17,7 @@ from lollmsbot_keys import __version__
 from lollmsbot_keys.edges.config.build import Compiled
 from lollmsbot_keys.edges.environment import Override
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when the compiled tree changes its shape."""
 
 _FILES = 3

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from lollmsbot_keys.core.catalogue import Config
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.config import cache as compiled_cache
 from lollmsbot_keys.edges.config.build import Compiled, build
 from lollmsbot_keys.edges.environment import Environment, Override
@@ -121,9 +122,9 @@ def _alert_urls(path: Path) -> object:
 
 
 def _compile(sources: Sources) -> tuple[Compiled, tuple[str, ...]]:
-    from lollmsbot_keys.edges.config.build import compile_tree
+    from lollmsbot_keys.edges.config.build import compile_tree, own_prices
 
-    compiled = compile_tree(sources.tree)
+    compiled = compile_tree(sources.tree, own_prices(sources.file, sources.defaults))
     if sources.text is None:
         return compiled, ()
     from lollmsbot_keys.edges.config import rules  # only a person's own file can be odd

@@ -34,6 +34,7 @@ Endpoints = Annotated[Any, AfterValidator(values.endpoints)]
 Hosts = Annotated[Any, AfterValidator(values.hosts)]
 ModelNames = Annotated[Any, AfterValidator(values.model_names)]
 Urls = Annotated[Any, AfterValidator(values.urls)]
+File = Annotated[Any, AfterValidator(values.file)]
 
 _ABSENT = Field(default=None)
 
@@ -68,6 +69,10 @@ class AlertsTable(_Table):
 
 class RotationTable(_Table):
     grace: Duration
+
+
+class LogTable(_Table):
+    file: File = _ABSENT
 
 
 class OllamaTable(_Table):
@@ -127,6 +132,7 @@ class Root(_Table):
     cooldowns: CooldownsTable
     alerts: AlertsTable
     rotation: RotationTable
+    log: LogTable
     providers: ProvidersTable
     keys: dict[str, KeyTable]
     models: dict[str, ModelTable]
@@ -139,6 +145,7 @@ _TABLES: dict[tuple[str, ...], type[_Table]] = {
     ("cooldowns",): CooldownsTable,
     ("alerts",): AlertsTable,
     ("rotation",): RotationTable,
+    ("log",): LogTable,
     ("providers",): ProvidersTable,
     ("providers", "ollama"): OllamaTable,
     ("providers", "openrouter"): OpenRouterTable,

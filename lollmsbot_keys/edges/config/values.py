@@ -131,6 +131,12 @@ def name(value: object) -> object:
     return value
 
 
+def file(value: object) -> object:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError('expected the path of a file, such as "events.jsonl"')
+    return value
+
+
 def openrouter_id(value: object) -> object:
     if not isinstance(value, str) or "/" not in str(name(value)):
         raise ValueError('expected an OpenRouter id such as "moonshotai/kimi-k2.5"')

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.trust import trusted
 from lollmsbot_keys.edges.providers.dialects import APP_NAME
-from lollmsbot_keys.edges.providers.http import Exchange, Http, Response
+from lollmsbot_keys.edges.providers.exchange import Exchange, Response
+from lollmsbot_keys.edges.providers.http import Http
 from lollmsbot_keys.edges.providers.lines import Frame, Malformed, frame_of, parse_bytes
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
@@ -69,7 +71,7 @@ class Asker:
     def _authorization(self, provider: Provider, endpoint: str, secret: Secret) -> str:
         if secret.provider is not provider or provider is Provider.LOCAL:
             raise SecretError(f"A secret of {secret.provider} was about to go to {provider}. Nothing was sent.")
-        if not trusted(provider, endpoint, self._trusted_hosts.get(provider, ())):
+        if not _trusted(provider, endpoint, self._trusted_hosts.get(provider, ())):
             raise SecretError(
                 f"{endpoint} is not a host of {provider} that a secret may be sent to. Nothing was sent. "
                 f"Correct providers.{provider}.endpoints, or name the host in providers.{provider}.trusted_hosts."
@@ -117,6 +119,12 @@ class Asker:
             for name, value in headers.items()
             if any(word in name for word in _HINT_WORDS)
         }
+
+
+@lru_cache(maxsize=256)
+def _trusted(provider: Provider, endpoint: str, hosts: tuple[str, ...]) -> bool:
+    """Asked for every request, and the same each time."""
+    return trusted(provider, endpoint, hosts)
 
 
 def place(endpoint: str) -> str:

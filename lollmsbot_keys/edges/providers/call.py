@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.request import EMPTY
 from lollmsbot_keys.edges.secrets.secret import Secret
 
 
@@ -68,10 +69,14 @@ class KeyCheck:
 
 
 class ModelList(NamedTuple):
-    """The models that a provider offers; or, where `problem` is not empty, why that is not known."""
+    """The models that a provider offers; or, where `problem` is not empty, why that is not known.
+
+    `prices` is what OpenRouter asks for them, as `core.request.PriceList` keeps it.
+    """
 
     names: frozenset[str]
     problem: str = ""
+    prices: Mapping[str, tuple[str, ...] | None] = EMPTY
 
 
 class Locality(StrEnum):

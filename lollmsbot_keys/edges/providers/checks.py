@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from lollmsbot_keys.core.catalogue import Provider, is_cloud_name
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.providers.asking import LIST_BYTES, Asker, Got, Question, place
 from lollmsbot_keys.edges.providers.call import KeyCheck, KeyVerdict, ModelList
 from lollmsbot_keys.edges.providers.dialects import Dialect, dialect_of, root_of
-from lollmsbot_keys.edges.providers.http import Broken, Silent, Unsent
+from lollmsbot_keys.edges.providers.exchange import Broken, Silent, Unsent
+from lollmsbot_keys.edges.providers.quotes import quotes
 from lollmsbot_keys.edges.secrets.secret import Secret
 
 _MOST_MODELS = 20_000
@@ -24,31 +26,41 @@ async def check_key(
 
     Ollama: `GET /api/balance` (ten a minute for all keys of a user); OpenRouter: `GET /key`.
     """
+    path = "/key" if provider is Provider.OPENROUTER else "/api/balance"
+    return await ask_with_secret(asker, provider, endpoints, secret, Free(path, silence, ("included", "purchased")))
+
+
+class Free(NamedTuple):
+    """A free question under a provider's own path. Ollama's good replies hold one of the `tables`."""
+
+    path: str
+    silence: timedelta
+    tables: tuple[str, ...] = ()
+
+
+async def ask_with_secret(
+    asker: Asker, provider: Provider, endpoints: tuple[str, ...], secret: Secret, free: Free
+) -> KeyCheck:
+    """Ask the first endpoint that can be reached."""
     problem = "no endpoint is configured"
     for endpoint in endpoints:
         headers = asker.headers(provider, endpoint, secret)
-        question = Question("GET", _check_url(provider, endpoint), silence)
+        base = endpoint.rstrip("/") if provider is Provider.OPENROUTER else root_of(endpoint)
         try:
-            got = await asker.ask(question, headers)
+            got = await asker.ask(Question("GET", f"{base}{free.path}", free.silence), headers)
         except Unsent as error:
             problem = f"{place(endpoint)} cannot be reached: {error}"
             continue
         except (Silent, Broken) as error:
             detail = asker.scrubber.line(f"{place(endpoint)} gave no answer: {error}", _DETAIL_CHARACTERS)
             return KeyCheck(KeyVerdict.UNKNOWN, detail, endpoint)
-        return _judged(asker, provider, endpoint, got)
+        return _judged(asker, provider, endpoint, got, free)
     return KeyCheck(KeyVerdict.UNKNOWN, asker.scrubber.line(problem, _DETAIL_CHARACTERS))
 
 
-def _check_url(provider: Provider, endpoint: str) -> str:
-    if provider is Provider.OPENROUTER:
-        return f"{endpoint.rstrip('/')}/key"
-    return f"{root_of(endpoint)}/api/balance"
-
-
-def _judged(asker: Asker, provider: Provider, endpoint: str, got: Got) -> KeyCheck:
+def _judged(asker: Asker, provider: Provider, endpoint: str, got: Got, free: Free) -> KeyCheck:
     facts = got.body if isinstance(got.body, dict) and not got.html else {}
-    verdict, detail = _verdict(provider, got, facts)
+    verdict, detail = _verdict(provider, got, facts, free)
     said = facts.get("error")
     words = said.get("message") if isinstance(said, dict) else said
     if isinstance(words, str) and words:
@@ -56,11 +68,11 @@ def _judged(asker: Asker, provider: Provider, endpoint: str, got: Got) -> KeyChe
     return KeyCheck(verdict, asker.scrubber.line(detail, _DETAIL_CHARACTERS), endpoint, got.status, facts, got.headers)
 
 
-def _verdict(provider: Provider, got: Got, facts: dict[str, object]) -> tuple[KeyVerdict, str]:
+def _verdict(provider: Provider, got: Got, facts: dict[str, object], free: Free) -> tuple[KeyVerdict, str]:
     if got.html:
         return KeyVerdict.UNKNOWN, f"a page came instead of an answer ({got.status})"
     match got.status:
-        case 200 if _looks_right(provider, facts):
+        case 200 if _looks_right(provider, facts, free):
             return KeyVerdict.VALID, "accepted"
         case 401 if facts:
             return KeyVerdict.INVALID, "refused (401)"
@@ -72,12 +84,11 @@ def _verdict(provider: Provider, got: Got, facts: dict[str, object]) -> tuple[Ke
             return KeyVerdict.UNKNOWN, f"an answer that says nothing about the key ({got.status})"
 
 
-def _looks_right(provider: Provider, facts: dict[str, object]) -> bool:
+def _looks_right(provider: Provider, facts: dict[str, object], free: Free) -> bool:
     if facts.get("error"):
         return False
-    if provider is Provider.OPENROUTER:
-        return isinstance(facts.get("data"), dict)
-    return isinstance(facts.get("included"), dict) or isinstance(facts.get("purchased"), dict)
+    tables = ("data",) if provider is Provider.OPENROUTER else free.tables
+    return any(isinstance(facts.get(name), dict) for name in tables)
 
 
 async def whose_key(
@@ -110,7 +121,8 @@ async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ..
             continue
         entries = _entries(got)
         if entries is not None:
-            return ModelList(frozenset(_names(entries, local=provider is Provider.LOCAL)))
+            prices = quotes(entries) if provider is Provider.OPENROUTER else {}
+            return ModelList(frozenset(_names(entries, local=provider is Provider.LOCAL)), prices=prices)
         problem = f"{place(endpoint)} gave no list ({got.status})"
     return ModelList(frozenset(), problem)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider, strip_cloud
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.edges.providers.call import Call
 from lollmsbot_keys.edges.providers.figures import native_usage, openai_usage

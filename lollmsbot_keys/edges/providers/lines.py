@@ -61,7 +61,7 @@ def parse(text: str) -> object:
         Malformed: it is none.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+        return _JSON.decode(text)
     except (ValueError, ArithmeticError, RecursionError):
         raise Malformed("not JSON") from None
 
@@ -76,7 +76,6 @@ class EventReader:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._searched = 0
         self._data: list[str] = []
         self._name = ""
 
@@ -86,15 +85,16 @@ class EventReader:
         Raises:
             Malformed: a line is too long, or holds something other than an object.
         """
+        # A carriage return at the very end may be half of a line end: with the next chunk it is looked at again.
+        ends_here = b"\n" in chunk or b"\r" in chunk or self._held.endswith(b"\r")
         self._held += chunk
-        start = 0
-        while found := _LINE_END.search(self._held, max(start, self._searched)):
-            line = bytes(self._held[start : found.start()])
-            start = self._searched = found.end()
-            yield from self._line(line)
-        del self._held[:start]
-        # A carriage return at the very end may be half of a line end: look at it again.
-        self._searched = max(0, len(self._held) - 1)
+        if ends_here:
+            *lines, rest = _LINE_END.split(self._held) if b"\r" in self._held else self._held.split(b"\n")
+            self._held = bytearray(rest)
+            for line in lines:
+                event = self._line(line)
+                if event is not None:
+                    yield event
         if len(self._held) > LONGEST_LINE_BYTES:
             raise Malformed("a line without an end")
 
@@ -104,30 +104,32 @@ class EventReader:
         Raises:
             Malformed: that line, or an event begun before it, is not whole.
         """
-        yield from self._line(bytes(self._held))
-        self._held.clear()
+        event = self._line(self._held)
+        self._held = bytearray()
+        if event is not None:
+            yield event
         if self._data:
             raise Malformed("half an event")
 
-    def _line(self, raw: bytes) -> Iterator[Event | End]:
+    def _line(self, raw: bytes | bytearray) -> Event | End | None:
         line = raw.removeprefix(_BOM).decode("utf-8", "replace").strip()
+        if line.startswith("data:"):
+            return self._value(line[5:].strip())
         if not line:
             if self._data:
                 raise Malformed("an event that is not JSON")
             self._name = ""
         elif line.startswith("{"):
-            yield from self._value(line)
-        elif line.startswith("data:"):
-            yield from self._value(line.removeprefix("data:").strip())
+            return self._value(line)
         elif line.startswith("event:"):
             self._name = line.removeprefix("event:").strip()
         elif not line.startswith((":", "id:", "retry:")):
             raise Malformed("a line that is no event")
+        return None
 
-    def _value(self, text: str) -> Iterator[Event | End]:
+    def _value(self, text: str) -> Event | End | None:
         if text == "[DONE]":
-            yield END
-            return
+            return END
         # An event may have several data lines. Most senders use one: it is whole as soon as it reads as JSON.
         self._data.append(text)
         if len(self._data) > _MOST_DATA_LINES or sum(map(len, self._data)) > LONGEST_LINE_BYTES:
@@ -135,12 +137,16 @@ class EventReader:
         try:
             value = parse("\n".join(self._data))
         except Malformed:
-            return
+            return None
         self._data.clear()
         if not isinstance(value, dict):
             raise Malformed("an event that is no object")
-        yield {"error": value} if self._name == "error" and "error" not in value else value
+        return {"error": value} if self._name == "error" and "error" not in value else value
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
+"""Made once: a stream has an event for every word or so."""

@@ -17,7 +17,7 @@ from lollmsbot_keys.core.trust import address
 from lollmsbot_keys.edges.providers.asking import Asker, Got, Question
 from lollmsbot_keys.edges.providers.call import Locality, Proof
 from lollmsbot_keys.edges.providers.dialects import root_of
-from lollmsbot_keys.edges.providers.http import Broken, Silent, Unsent
+from lollmsbot_keys.edges.providers.exchange import Broken, Silent, Unsent
 
 _SHOW_BYTES = 16 * 1024 * 1024
 _ELSEWHERE = {"remotehost", "remotemodel"}

@@ -49,7 +49,7 @@ class Reading:
 
     @property
     def whole(self) -> bool:
-        return self.stage in {Stage.FINISHED, Stage.ENDED}
+        return self.stage is Stage.FINISHED or self.stage is Stage.ENDED
 
     def take(self, event: Event | End) -> None:
         """Add one event of a stream.
@@ -78,7 +78,7 @@ class Reading:
 
     @property
     def over(self) -> bool:
-        return self.stage in {Stage.ENDED, Stage.FAILED}
+        return self.stage is Stage.ENDED or self.stage is Stage.FAILED
 
     def _add(self, piece: Piece) -> None:
         self.usage = piece.usage or self.usage

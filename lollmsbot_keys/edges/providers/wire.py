@@ -17,8 +17,11 @@ from lollmsbot_keys.edges.providers import checks, local
 from lollmsbot_keys.edges.providers.asking import Asker, Got, place
 from lollmsbot_keys.edges.providers.call import Call, KeyCheck, Locality, ModelList, Proof
 from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of
-from lollmsbot_keys.edges.providers.http import Broken, Exchange, Http, Response, Silent, Unsent
+from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Unsent
+from lollmsbot_keys.edges.providers.http import Http
+from lollmsbot_keys.edges.providers.ledgers import Ledger
 from lollmsbot_keys.edges.providers.lines import Frame, Malformed
+from lollmsbot_keys.edges.providers.management import Management
 from lollmsbot_keys.edges.providers.reading import Reading, Stage, read_answer
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import Secret
@@ -109,6 +112,16 @@ class Wire:
             ConfigError: as `send`.
         """
         return await checks.list_models(self._asker, provider, endpoints, silence)
+
+    def management(self, endpoint: str, secret: Secret, silence: timedelta = PATIENCE) -> Management:
+        """OpenRouter's door to its keys, opened by a management key."""
+        return Management(self._asker, endpoint, secret, silence)
+
+    def ledger(
+        self, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta = PATIENCE
+    ) -> Ledger:
+        """What the provider booked for `secret`."""
+        return Ledger(self._asker, provider, endpoints, secret, silence)
 
     async def prove_local(self, endpoint: str, model: str, silence: timedelta = PATIENCE) -> Proof:
         """Whether `model` is run on this machine by the daemon at `endpoint`; what cannot be shown is refused."""

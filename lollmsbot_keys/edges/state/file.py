@@ -55,6 +55,7 @@ class StateFile:
         self.path = Path(os.path.realpath(path))
         self._keeper, self._clock, self._warn = keeper, clock, warn
         self._prepared = False
+        self._known: tuple[bytes, Snapshot] | None = None
 
     @property
     def copy(self) -> Path:
@@ -117,8 +118,10 @@ class StateFile:
             from lollmsbot_keys.edges.state.history import History
 
             History(self.history, self._warn).store(closed)
-        content = encode(snapshot._replace(written=now))
+        snapshot = snapshot._replace(written=now)
+        content = encode(snapshot)
         replace_file(self.path, content, durable=True)
+        self._known = content, snapshot
         try:
             overwrite_file(self.copy, content)
         except OSError as error:
@@ -131,6 +134,7 @@ class StateFile:
         old = now - young
         owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed and hold.claimed <= old}
         owners |= {waiter.owner for waiter in snapshot.waiters.values()}
+        owners |= {raised.lease.owner for raised in snapshot.alerts.values() if raised.lease is not None}
         if not owners:
             return self._keeper.before(snapshot, now, frozenset(), frozenset())
         from lollmsbot_keys.edges.state.processes import is_alive, is_dead
@@ -167,7 +171,7 @@ class StateFile:
         copy = None
         if content is not None:
             try:
-                return decode(content)
+                return self._decoded(content)
             except NewerState as newer:
                 raise StateError(
                     f"{self.path} was written by a newer lbk (version {newer.args[0]}). Update this one, or use "
@@ -180,6 +184,12 @@ class StateFile:
             if copy is None:
                 return Snapshot()
         return self._from_copy(copy, missing=content is None, restore=restore)
+
+    def _decoded(self, content: bytes) -> Snapshot:
+        """What `content` says. While nobody else writes it is what was written or read here last: that is known."""
+        if self._known is None or self._known[0] != content:
+            self._known = content, decode(content)
+        return self._known[1]
 
     def _from_copy(self, copy: bytes | None, *, missing: bool, restore: bool) -> Snapshot:
         try:

@@ -6,21 +6,28 @@ twice, and never lost between the state and here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from lollmsbot_keys.core.state import ClosedDay, Day
+from lollmsbot_keys.core.statement import By, Span, Survey
 from lollmsbot_keys.edges.atomic_file import replace_file
-from lollmsbot_keys.edges.state.codec.money import cells_tree, read_day
+from lollmsbot_keys.edges.state.month import Month, NewerMonth, NotAMonth, PartKey, decode
 from lollmsbot_keys.errors import StateError
 
-VERSION = 1
 MONTHS_KEPT = 15
 """Files that stay: enough for 400 days. Counted, not dated, so that a clock a year ahead deletes nothing."""
+
+
+class NewerHistory(StateError):
+    """A month's file that this lbk is too old for."""
+
+
+class DamagedHistory(StateError):
+    """A month's file that is none."""
 
 
 class History:
@@ -39,73 +46,123 @@ class History:
         if not days:
             return
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        for month in sorted({f"{closed.date:%Y-%m}" for closed in days}):
-            tree = self._tree_or_new(month)
-            for closed in days:
-                if f"{closed.date:%Y-%m}" == month:
-                    parts = tree["days"].setdefault(str(closed.date), {})
-                    parts[closed.day.part] = cells_tree(closed.day)
-            replace_file(self._file(month), json.dumps(tree, separators=(",", ":")).encode() + b"\n", durable=True)
-        for old in sorted(self.folder.glob("[0-9]*-[0-9][0-9].json"))[:-MONTHS_KEPT]:
+        for name in sorted({f"{closed.date:%Y-%m}" for closed in days}):
+            month = self._with(name, [closed for closed in days if f"{closed.date:%Y-%m}" == name])
+            replace_file(self.folder / f"{name}.json", month.encode(), durable=True)
+        for old in self._files()[:-MONTHS_KEPT]:
             with suppress(FileNotFoundError):
                 old.unlink()
 
     def days(self, since: date, until: date) -> Iterator[tuple[date, Day]]:
-        """Every stored part of the days from `since` to `until`, both included, in order.
+        """Every stored part of the days from `since` to `until`, both included, in order, with all its cells.
 
         Raises:
-            StateError: a month's file is damaged or from a newer lbk.
+            StateError: see `between`.
         """
-        for file in sorted(self.folder.glob("[0-9]*-[0-9][0-9].json")):
-            if not f"{since:%Y-%m}" <= file.stem <= f"{until:%Y-%m}":
-                continue
+        for month in self.between(Span(since, until)).months:
+            for part in month.parts:
+                if since <= part[0] <= until:
+                    with _explained(self.folder / f"{month.name}.json"):
+                        yield part[0], month.day(part)
+
+    def between(self, span: Span) -> Stored:
+        """The months that `span` touches, as they are stored at this moment.
+
+        Raises:
+            StateError: a month's file cannot be read, is damaged or from a newer lbk.
+        """
+        files = self._files()
+        asked = [file for file in files if f"{span.since:%Y-%m}" <= file.stem <= f"{span.until:%Y-%m}"]
+        months = tuple(month for file in asked if (month := self._month(file)) is not None)
+        return Stored(self.folder, months, self._survey(span, [file.stem for file in files], months))
+
+    def _survey(self, span: Span, present: Sequence[str], months: Sequence[Month]) -> Survey:
+        asked = _names(span)
+        before = {month.after for month in months if month.after is not None} - set(present)
+        # What is older than all others, and as many as are kept are there, has only grown too old.
+        missing = {name for name in before if len(present) < MONTHS_KEPT or name > present[0]}
+        damaged = {name: file.name for name in asked for file in sorted(self.folder.glob(f"{name}.json.damaged-*"))}
+        return Survey(asked, frozenset(present), missing, damaged)
+
+    def _files(self) -> list[Path]:
+        """The months that have a file, oldest first."""
+        return sorted(self.folder.glob("[0-9]*-[0-9][0-9].json"))
+
+    def _month(self, file: Path) -> Month | None:
+        with _explained(file):
             try:
-                for day, parts in sorted(self._tree(file.stem)["days"].items()):
-                    if since <= (when := date.fromisoformat(day)) <= until:
-                        for part, cells in parts.items():
-                            yield when, read_day({"part": part, "cells": cells})
-            except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
-                raise _damaged(file) from error
+                return decode(file.read_bytes())
+            except FileNotFoundError:  # it has just grown too old
+                return None
 
-    def _file(self, month: str) -> Path:
-        return self.folder / f"{month}.json"
-
-    def _tree_or_new(self, month: str) -> dict[str, Any]:
+    def _with(self, name: str, days: Sequence[ClosedDay]) -> Month:
+        """The month with `days` added. What is damaged is set aside."""
+        file = self.folder / f"{name}.json"
+        before = [other.stem for other in self._files() if other.stem < name]
+        after = before[-1] if before else None
         try:
-            return self._tree(month)
-        except NewerHistory:
-            raise
-        except StateError:
-            file = self._file(month)
+            return _filled(file, self._month(file) or Month(name, after), days)
+        except DamagedHistory:
             former = sum(1 for _ in self.folder.glob(f"{file.name}.damaged*"))
             aside = file.with_name(f"{file.name}.damaged-{former + 1}")
             file.replace(aside)
             self._warn(f"{file} was damaged and is now {aside.name}: reports lack the days in it")
-            return _new(month)
-
-    def _tree(self, month: str) -> dict[str, Any]:
-        file = self._file(month)
-        try:
-            tree: dict[str, Any] = json.loads(file.read_bytes())
-            version, days = tree["version"], tree["days"]
-        except FileNotFoundError:
-            return _new(month)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise _damaged(file) from error
-        if type(version) is int and version > VERSION:
-            raise NewerHistory(f"{file} was written by a newer lbk (version {version}). Update this one.")
-        if version != VERSION or not isinstance(days, dict) or not all(isinstance(p, dict) for p in days.values()):
-            raise _damaged(file)
-        return tree
+            return _filled(file, Month(name, after), days)
 
 
-class NewerHistory(StateError):
-    """A month's file that this lbk is too old for."""
+def _filled(file: Path, month: Month, days: Sequence[ClosedDay]) -> Month:
+    with _explained(file):
+        for closed in days:
+            month.put(closed)
+    return month
 
 
-def _new(month: str) -> dict[str, Any]:
-    return {"version": VERSION, "month": month, "days": {}}
+class Stored:
+    """Some months of the history. `known` are parts that somebody has already: they are left out."""
+
+    def __init__(self, folder: Path, months: tuple[Month, ...], survey: Survey) -> None:
+        self.months, self.survey, self._folder = months, survey, folder
+
+    def sums(self, known: AbstractSet[PartKey]) -> Iterator[tuple[date, Day]]:
+        """Everything by day and key: without models and pillars. Raises `StateError` where a file is damaged."""
+        for month in self.months:
+            with _explained(self._folder / f"{month.name}.json"):
+                yield from [(part[0], month.sums(part)) for part in month.parts if part not in known]
+
+    def named(self, by: By, span: Span, known: AbstractSet[PartKey]) -> Iterator[tuple[date, Day]]:
+        """The days of `span` by model or pillar; a month that lies in it as a whole comes as one day, without keys."""
+        for month in self.months:
+            parts = month.parts
+            wanted = [part for part in parts if part not in known and span.since <= part[0] <= span.until]
+            with _explained(self._folder / f"{month.name}.json"):
+                if wanted and len(wanted) == len(parts):
+                    yield wanted[0][0], month.models() if by is By.MODEL else month.pillars()
+                else:
+                    yield from [(part[0], month.day(part)) for part in wanted]
 
 
-def _damaged(file: Path) -> StateError:
-    return StateError(f"{file} is damaged: it holds the sums of closed days. Restore it, or move it away.")
+def _names(span: Span) -> tuple[str, ...]:
+    """The months that `span` touches."""
+    first, last = (day.year * 12 + day.month - 1 for day in span)
+    return tuple(f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1))
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    """Turn what can be wrong with a month's file into what a person can do about it."""
+    try:
+        yield
+    except NotAMonth as error:
+        raise DamagedHistory(
+            f"{file} is damaged: it holds the sums of closed days. Put a copy of it in its place, or move it away: "
+            "then reports say what they lack. Budgets do not need it."
+        ) from error
+    except NewerMonth as error:
+        raise NewerHistory(f"{file} was written by a newer lbk (version {error.args[0]}). Update this one.") from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StateError(
+            f"Cannot read {file}: {error.strerror or type(error).__name__}. It holds the sums of closed days: mend its "
+            "permissions, or move it away, and reports say what they lack."
+        ) from error

@@ -1,6 +1,7 @@
 """Many changes of one event loop, few writes: what gathers while one write is under way goes into the next.
 
-No law is loosened by it: whoever asked for a change goes on only when that change is on the disk.
+No law is loosened by it. Whoever waits for a change goes on only when it is on the disk. What nobody waits for keeps
+its place in the order, and goes with the next change that somebody does wait for, or a moment later.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.edges.state.file import StateFile
 
 T = TypeVar("T")
+
+COMPANY_S = 0.005
+"""So long a change that nobody waits for may wait for one that somebody waits for."""
 
 
 class _Impossible(NamedTuple):
@@ -30,9 +35,10 @@ class StateQueue:
         self._state = state
         self._pending: list[tuple[Callable[[Snapshot, datetime], tuple[Snapshot, Any]], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._awaited = asyncio.Event()
 
-    async def update(self, change: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> T:
-        """Apply `change` and return its answer, once it is on the disk.
+    def update(self, change: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> asyncio.Future[T]:
+        """Apply `change` and give its answer, once it is on the disk.
 
         A cancelled caller cannot take a change back: it is made all the same. Whoever would undo it then must shield
         this from being cancelled, and wait for the answer.
@@ -41,14 +47,30 @@ class StateQueue:
             StateError: the state cannot be read or written.
             Exception: whatever `change` raises; changes of others that share the write are made all the same.
         """
+        future = self._add(change)
+        self._awaited.set()
+        return future
+
+    def later(self, change: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> asyncio.Future[T]:
+        """As `update`, for what nobody waits for. It is made soon, and before all that is asked for after it."""
+        return self._add(change)
+
+    async def written(self) -> None:
+        """Wait until everything that was asked for is on the disk, or told to be impossible."""
+        while self._writer is not None and not self._writer.done():
+            self._awaited.set()
+            await asyncio.wait({self._writer})
+
+    def _add(self, change: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((change, future))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
-        return await future
+        return future
 
     async def _write(self) -> None:
         while self._pending:
+            await self._wait_for_company()
             batch, self._pending = self._pending, []
             changes = [_alone(change) for change, _ in batch]
             work = asyncio.get_running_loop().run_in_executor(None, self._state.update_all, changes)
@@ -65,6 +87,13 @@ class StateQueue:
                     future.set_exception(answer.error)
                 else:
                     future.set_result(answer)
+
+    async def _wait_for_company(self) -> None:
+        if not self._awaited.is_set():
+            with suppress(asyncio.CancelledError, TimeoutError):  # as above: a loop that ends is no reason to forget
+                async with asyncio.timeout(COMPANY_S):
+                    await self._awaited.wait()
+        self._awaited.clear()
 
 
 def _alone(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from dotenv.parser import Binding, parse_stream
+
+from lollmsbot_keys.core.noun import NamedTuple
 
 _BOM = "\ufeff"
 _LINE = re.compile(

@@ -7,8 +7,8 @@ own. GitHub gives no secret back, to anybody.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.targets.programs import Ended, Programs
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable

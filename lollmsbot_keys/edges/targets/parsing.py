@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Key
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.secrets import Scrubber, Secret, fingerprint
 from lollmsbot_keys.edges.secrets.sources import Files
 from lollmsbot_keys.edges.targets.programs import Programs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.edges.targets.target import MaybeWritten
 from lollmsbot_keys.errors import SecretError

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
-from typing import NamedTuple
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.atomic_file import OWNER_ONLY, replace_file
 from lollmsbot_keys.edges.secrets.sources import LARGEST_FILE_BYTES
 from lollmsbot_keys.errors import SecretError

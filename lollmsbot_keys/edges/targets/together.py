@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
 
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable, Target
 from lollmsbot_keys.errors import SecretError

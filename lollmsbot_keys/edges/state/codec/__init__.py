@@ -13,7 +13,7 @@ from itertools import chain
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.state import VERSION, Snapshot
-from lollmsbot_keys.edges.state.codec import alerts, health, money
+from lollmsbot_keys.edges.state.codec import alerts, health, money, rotations
 from lollmsbot_keys.edges.state.codec.values import (
     NotAState,
     Tree,
@@ -50,6 +50,7 @@ def encode(snapshot: Snapshot) -> bytes:
         },
         "closed": {str(day): money.write_sums(sums) for day, sums in snapshot.closed.items()},
         "months": {month: money.write_sums(sums) for month, sums in snapshot.months.items()},
+        "uncertain": {month: money.write_uncertain(sums) for month, sums in snapshot.uncertain.items()},
         "notices": sorted(snapshot.notices),
         "sightings": {key: health.write_sighting(sighting) for key, sighting in snapshot.sightings.items()},
         "successes": {key: write_time(moment) for key, moment in snapshot.successes.items()},
@@ -57,6 +58,9 @@ def encode(snapshot: Snapshot) -> bytes:
         "failures": money.write_failures(snapshot.failures),
         "lost": {generation: [hold.id, money.write_hold(hold)] for generation, hold in snapshot.lost.items()},
         "alerts": {name: alerts.write_raised(raised) for name, raised in snapshot.alerts.items()},
+        "trail": {key: alerts.write_trail(trail) for key, trail in snapshot.trail.items()},
+        "usable": {str(day): sorted(keys) for day, keys in snapshot.usable.items()},
+        "rotations": {key: rotations.write_rotation(rotation) for key, rotation in snapshot.rotations.items()},
     }
     return json.dumps(tree, separators=(",", ":")).encode() + b"\n"
 
@@ -105,6 +109,7 @@ def _snapshot(tree: Tree) -> Snapshot:
         days=read_each(tree["days"], date.fromisoformat, money.read_day),
         closed=read_each(tree["closed"], date.fromisoformat, money.read_sums),
         months=read_each(tree["months"], str, money.read_sums),
+        uncertain=read_each(tree["uncertain"], str, money.read_uncertain),
         notices=frozenset(map(read_text, tree["notices"])),
         sightings=read_each(tree["sightings"], str, health.read_sighting),
         successes=read_each(tree["successes"], str, read_time),
@@ -112,6 +117,9 @@ def _snapshot(tree: Tree) -> Snapshot:
         failures=money.read_failures(tree["failures"]),
         lost={generation: money.read_hold(*hold) for generation, hold in tree["lost"].items()},
         alerts=read_each(tree["alerts"], str, alerts.read_raised),
+        trail=read_each(tree["trail"], str, alerts.read_trail),
+        usable=read_each(tree["usable"], date.fromisoformat, alerts.read_names),
+        rotations=read_each(tree["rotations"], str, rotations.read_rotation),
     )
 
 
@@ -119,4 +127,5 @@ def _upgraded(tree: Tree, version: object) -> Tree:
     """The tree of an older version as one of today's."""
     if version != 1:
         raise NotAState(f"version {version!r}")
-    return {"sightings": {}, "successes": {}, "totals": [], "failures": [], "lost": {}, "alerts": {}, **tree}
+    tables = ("sightings", "successes", "lost", "alerts", "trail", "usable", "uncertain", "rotations")
+    return {**{name: {} for name in tables}, "totals": [], "failures": [], **tree}

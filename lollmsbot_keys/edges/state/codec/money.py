@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, Day, Failed, Hold, Spender
+from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, Day, Failed, Hold, Spender, Uncertain
 from lollmsbot_keys.edges.state.codec.health import read_owner
 from lollmsbot_keys.edges.state.codec.values import (
     NotAState,
@@ -19,6 +19,8 @@ from lollmsbot_keys.edges.state.codec.values import (
     read_time,
     write_time,
 )
+
+_NO_HISTOGRAM = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
 
 
 def write_hold(hold: Hold) -> Tree:
@@ -60,6 +62,17 @@ def read_sums(tree: list[Any]) -> dict[Spender, Decimal]:
     return {Spender(Provider(provider), read_text(key)): read_amount(amount) for provider, key, amount in tree}
 
 
+def write_uncertain(sums: Mapping[Spender, Uncertain]) -> list[list[str]]:
+    return [[*spender, *map(str, parts)] for spender, parts in sums.items()]
+
+
+def read_uncertain(tree: list[Any]) -> dict[Spender, Uncertain]:
+    return {
+        Spender(Provider(provider), read_text(key)): Uncertain(*map(read_amount, parts))
+        for provider, key, *parts in tree
+    }
+
+
 def cells_tree(day: Day) -> list[list[Any]]:
     """One day's cells, a row each: in columns, because this is most of the file, and its size is every command's time.
 
@@ -83,6 +96,16 @@ def _columns(cell: Cell) -> list[Any]:
         str(cell.unknown_usd),
         *cell.latencies,
     ]
+
+
+def write_sum(cell: Cell) -> list[Any]:
+    """The columns of a sum, which has no histogram."""
+    return _columns(cell)[: -len(cell.latencies)]
+
+
+def read_sum(columns: list[Any]) -> Cell:
+    """The reverse of `write_sum`."""
+    return _read_columns([*columns, *_NO_HISTOGRAM])
 
 
 def read_day(tree: Tree) -> Day:

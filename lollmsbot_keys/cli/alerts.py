@@ -1,0 +1,32 @@
+"""What `lbk costs --alert` prints: lines on standard output first, whatever becomes of the channels after that."""
+
+from __future__ import annotations
+
+import sys
+
+from lollmsbot_keys.cli.boundary import say
+from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.commands.alerts import Alerting
+from lollmsbot_keys.errors import Exit
+
+
+def alert(where: Files, *, json: bool) -> Exit:
+    """Print what holds and what is over, tell the channels, and answer the exit code."""
+    alerting = Alerting.open(where.config, where.state)
+    seen = alerting.look()
+    if json:
+        from lollmsbot_keys.render.alerts import alert_trees, ended_trees
+        from lollmsbot_keys.render.costs_tree import statement_tree
+        from lollmsbot_keys.render.machine import document
+
+        tree = statement_tree(alerting.statement())
+        print(document({**tree, "alerts": alert_trees(seen.alerts), "resolved": ended_trees(seen.resolved)}))
+    elif seen.alerts or seen.resolved:
+        from lollmsbot_keys.render.alerts import alert_lines
+
+        print("\n".join(alert_lines(seen.alerts, seen.resolved)))
+    sys.stdout.flush()  # what hangs, or kills us, while channels are told must not swallow it
+    alerting.tell()
+    for problem in alerting.problems:
+        say(problem)
+    return Exit.NO if seen.alerts else Exit.DONE

@@ -1,0 +1,71 @@
+"""Hot commands without Typer, which takes three times as long to import as `lbk route -q` to do its work.
+
+What Typer knows of their options was written into `table` beforehand (`python -m lollmsbot_keys.cli.fast`). Here is
+read only what leaves no doubt; mistakes, `--help` and everything unusual are for Typer, which then starts from the
+beginning. Whatever is read here, Typer reads the same: tests/test_fast.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+
+from lollmsbot_keys.cli.fast.table import COMMANDS, VERSION
+
+PACKAGE = "lollmsbot_keys.cli"
+FLAG, TEXT, TEXTS, PATH = "flag", "text", "texts", "path"
+"""What an option takes. Else the name of an enumeration (`module:class`): one of its values."""
+
+Call = Callable[[], object]
+
+
+def understood(arguments: Sequence[str]) -> Call | None:
+    """What to call for these arguments; `None` where Typer must look at them."""
+    if len(arguments) == 1 and arguments[0] in VERSION:
+        return partial(_call, "version:version", {})
+    if not arguments or arguments[0] not in COMMANDS:
+        return None
+    home, options = COMMANDS[arguments[0]]
+    values: dict[str, object] = {}
+    words = iter(arguments[1:])
+    for word in words:
+        name, sign, value = word.partition("=")
+        if name not in options or (sign and not name.startswith("--")):
+            return None
+        parameter, kind = options[name]
+        if kind == FLAG:
+            if sign:
+                return None
+            values[parameter] = True
+            continue
+        found = _converted(kind, value if sign else next(words, "-"), values.get(parameter))
+        if found is None:
+            return None
+        values[parameter] = found
+    return partial(_call, home, values)
+
+
+def _converted(kind: str, text: str, before: object) -> object | None:
+    """The value that `text` means. `None`: none, or one that looks like an option, as when it was forgotten."""
+    if text.startswith("-"):
+        return None
+    if kind == TEXT:
+        return text
+    if kind == TEXTS:
+        return [*before, text] if isinstance(before, list) else [text]
+    if kind == PATH:
+        from pathlib import Path
+
+        return Path(text)
+    module, _, name = kind.partition(":")
+    try:
+        found: object = getattr(import_module(module), name)(text)
+    except ValueError:
+        return None
+    return found
+
+
+def _call(home: str, values: dict[str, object]) -> object:
+    module, _, name = home.partition(":")
+    return getattr(import_module(f"{PACKAGE}.{module}"), name)(**values)

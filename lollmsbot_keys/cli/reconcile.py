@@ -1,0 +1,54 @@
+"""`lbk costs --reconcile`."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from lollmsbot_keys.cli.boundary import say
+from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.errors import Exit, UsageError
+
+
+def reconcile(where: Files, tolerance: str | None, *, month: bool, json: bool) -> Exit:
+    """Compare and print. 1: a difference remains that nothing explains; 5: nobody could be asked."""
+    from lollmsbot_keys.commands.reconcile import TOLERANCE_USD, Reconciling
+
+    least = TOLERANCE_USD if tolerance is None else amount("--tolerance", tolerance)
+    work = Reconciling(where.config, where.state, Window.MONTH if month else Window.DAY, least)
+    try:
+        found = work.run()
+    finally:
+        for warning in work.warnings:
+            say(warning)
+    if json:
+        from lollmsbot_keys.render.machine import document
+        from lollmsbot_keys.render.reconcile import reconciliation_tree
+
+        print(document(reconciliation_tree(found)))
+    elif found.comparisons:
+        from lollmsbot_keys.render.reconcile import draw_reconciliation
+
+        draw_reconciliation(found, plain=work.plain, workflow=work.workflow)
+    if not found.compared:
+        from lollmsbot_keys.render.reconcile import nobody
+
+        if not json:
+            say(nobody(found))
+        return Exit.FAILED
+    return Exit.NO if found.unexplained else Exit.DONE
+
+
+def amount(option: str, text: str) -> Decimal:
+    """What `option` says in dollars.
+
+    Raises:
+        UsageError: it is no amount.
+    """
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or found < 0:
+        raise UsageError(f"{option} {text!r} is no amount in dollars. Write it like 0.05.")
+    return found

@@ -1,0 +1,10 @@
+"""`lbk --version`."""
+
+from __future__ import annotations
+
+
+def version() -> None:
+    """Print it."""
+    from lollmsbot_keys import __version__
+
+    print(f"lbk {__version__}")

@@ -1,0 +1,53 @@
+"""`lbk costs --alert`: what people must be told, for cron."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lollmsbot_keys.alarm import CRON_PATIENCE, Alarm
+from lollmsbot_keys.core.statement import By, Statement
+from lollmsbot_keys.core.watch import Watch
+from lollmsbot_keys.engine import Engine
+
+__all__ = ["Alerting", "Watch"]
+
+
+class Alerting:
+    """One look at the alerts: `look` for what is to be printed, then `tell` the channels, which may take seconds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._alarm = Alarm(engine)
+        self._seen: Watch | None = None
+
+    @classmethod
+    def open(cls, config: Path | None, state: Path | None) -> Alerting:
+        """With the files that `lbk` uses, or with others.
+
+        Raises:
+            ConfigError: the configuration cannot be used.
+        """
+        return cls(Engine.open(config, state, create=False))
+
+    def look(self) -> Watch:
+        """What holds now, and what is over since the last look.
+
+        Raises:
+            StateError: the state cannot be read.
+        """
+        self._seen = self._alarm.look()
+        return self._seen
+
+    def statement(self) -> Statement:
+        """Today, for those who want the whole document."""
+        return self._engine.statement(By.KEY)
+
+    def tell(self) -> None:
+        """Tell the channels what is new to them, and remember what was told and printed."""
+        if self._seen is not None:
+            self._alarm.tell(self._seen, CRON_PATIENCE)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What a person should be told about configuration, state and channels so far."""
+        return (*self._engine.warnings, *self._alarm.problems)

@@ -1,0 +1,162 @@
+"""`lbk metrics`: what the state says, for a monitoring system: as text, in a file, or at a port.
+
+A key's secret is not needed here: whoever watches may have an environment of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+
+from lollmsbot_keys import __version__
+from lollmsbot_keys.core.catalogue import Config
+from lollmsbot_keys.core.metrics import measured
+from lollmsbot_keys.core.metrics_carry import carry
+from lollmsbot_keys.core.metrics_family import Family, Shown
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import LbkError, UsageError
+
+DEFAULT_LISTEN = "127.0.0.1:9847"
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0 is any that is free."""
+
+    host: str
+    port: int
+
+    @property
+    def private(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host.startswith(_LOOPBACK)
+
+
+class Measured(NamedTuple):
+    """All families, and what a person should be told about configuration and state."""
+
+    families: tuple[Family, ...]
+    warnings: tuple[str, ...]
+
+
+class Written(NamedTuple):
+    """What was written where."""
+
+    path: Path
+    samples: int
+    warnings: tuple[str, ...]
+
+
+def measure(config: Path | None, state: Path | None) -> Measured:
+    """Measure now. Changes nothing.
+
+    Raises:
+        ConfigError, StateError: see there.
+    """
+    engine = Engine.open(config, state, create=False)
+    now = engine.clock()
+    families = measured(engine.config, engine.state.read(now), engine.facts(), now, __version__)
+    return Measured(families, tuple(engine.warnings))
+
+
+def text(families: Sequence[Family]) -> str:
+    """The families in Prometheus's text format."""
+    from lollmsbot_keys.edges.exposition import text_of
+
+    return text_of(families).decode()
+
+
+def watched(config: Path | None) -> tuple[Config, tuple[str, ...]]:
+    """The configuration that a dashboard and rules are made for, and warnings about it.
+
+    Raises:
+        ConfigError: see there.
+    """
+    engine = Engine.open(config, None, create=False)
+    return engine.config, tuple(engine.warnings)
+
+
+def write(config: Path | None, state: Path | None, output: Path) -> Written:
+    """Measure into a file for the textfile collector. Its counters never go back, whatever happened to the state.
+
+    Raises:
+        ConfigError: the file cannot be written, or see there.
+        StateError: see there. The file stays as it was, and its age tells.
+    """
+    from lollmsbot_keys.edges.exposition import remembering, shown_in, text_of
+    from lollmsbot_keys.edges.textfile import earlier_text, put
+
+    before = shown_in(earlier_text(output))
+    found = measure(config, state)
+    families, shown = carry(found.families, before)
+    put(output, remembering(text_of(families), shown))
+    return Written(output, sum(len(family.samples) for family in families), found.warnings)
+
+
+def address(listen: str) -> Address:
+    """Where `ADDR:PORT` is.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = listen.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else "" if ":" in host else host
+    if not host or not colon or not port.isdecimal() or int(port) > 65_535:
+        raise UsageError(f"--listen {listen!r} is no address. Write it like {DEFAULT_LISTEN} or [::1]:9847.")
+    return Address(host, int(port))
+
+
+def serve(
+    config: Path | None, state: Path | None, where: Address, started: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    """Serve until a signal. `started` gets the URL; `say` what goes wrong, once, and when it is over.
+
+    Raises:
+        ConfigError: nothing can listen there.
+    """
+    from lollmsbot_keys.edges.scrape_port import serving
+    from lollmsbot_keys.sandbox.child import Patience
+
+    exporter = _Exporter(config, state, say)
+    with Patience() as patience, serving(where.host, where.port, exporter.families, exporter.failed) as url:
+        started(url)
+        patience.wait()
+
+
+class _Exporter:
+    """Measures at every scrape; remembers what its counters showed, and what it has said already."""
+
+    def __init__(self, config: Path | None, state: Path | None, say: Callable[[str], None]) -> None:
+        self._config, self._state, self._say = config, state, say
+        self._shown = Shown()
+        self._said: tuple[str, ...] = ()
+        self._failing = False
+        self._turn = Lock()
+
+    def families(self) -> Sequence[Family]:
+        """What to show now.
+
+        Raises:
+            ConfigError, StateError: see `measure`.
+        """
+        with self._turn:
+            found = measure(self._config, self._state)
+            families, self._shown = carry(found.families, self._shown)
+            if self._failing:
+                self._failing = False
+                self._say("measuring again")
+            self._tell(found.warnings)
+            return families
+
+    def failed(self, error: LbkError) -> None:
+        with self._turn:
+            self._failing = True
+            self._tell((str(error),))
+
+    def _tell(self, messages: tuple[str, ...]) -> None:
+        for message in messages:
+            if message not in self._said:
+                self._say(message)
+        self._said = messages

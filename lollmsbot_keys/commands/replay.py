@@ -1,0 +1,33 @@
+"""`lbk route --replay`: what was decided for a request that the log remembers, and what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lollmsbot_keys.core.entry import Entry
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.event_log.reading import entries_of
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import UsageError
+
+
+class Replayed(NamedTuple):
+    """All decisions for one request in order, at least one; and whether output must stay plain."""
+
+    entries: tuple[Entry, ...]
+    plain: bool
+
+
+def replay(config: Path | None, state: Path | None, request: str, log_file: Path | None) -> Replayed:
+    """What the log has of `request` (`last` is the newest one). Neither state nor secrets are looked at.
+
+    Raises:
+        UsageError: no log is named anywhere, or it has nothing of the request.
+        ConfigError: the log cannot be read; or the configuration, where the log is named nowhere else.
+    """
+    environment = Environment.here()
+    path = environment.log_path(log_file) or Engine.open(config, state, create=False).log_path()
+    if path is None:
+        raise UsageError("No log is kept. Name one for lbk ask with --log-file, LBK_LOG_FILE, or file in [log].")
+    return Replayed(entries_of(path, request), environment.no_color)

@@ -1,0 +1,282 @@
+"""`lbk rotate`: a key's secret replaced, or how it stands with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from lollmsbot_keys.commands.rotation.hands import KEYS_PAGE, Hands
+from lollmsbot_keys.commands.rotation.journal import Aim, Journal, Life, standing
+from lollmsbot_keys.commands.rotation.places import Places, chosen, journalled, spots_of
+from lollmsbot_keys.commands.rotation.work import Listener, Wish, Work
+from lollmsbot_keys.core.catalogue import Key, Provider
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.record import Sighted, record
+from lollmsbot_keys.core.rotation import comes_next, goes_on_alone
+from lollmsbot_keys.core.schedule import standings
+from lollmsbot_keys.core.sightings import is_news
+from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.steps import RotationReport, Standing, Step
+from lollmsbot_keys.core.wish import unknown
+from lollmsbot_keys.edges.secrets import Secret, Secrets, fingerprint, installation_key
+from lollmsbot_keys.edges.state.processes import is_alive, is_dead, this_process
+from lollmsbot_keys.edges.targets import Surroundings, Target, own_target, parse_target
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import ConfigError, SecretError, UsageError
+
+__all__ = ["Aim", "Listener", "Rotate", "Wanted", "Wish"]
+
+
+class Wanted(NamedTuple):
+    """What to do with which key. `to` are targets beside the key's own source."""
+
+    key: str
+    aim: Aim
+    to: tuple[str, ...] = ()
+    wish: Wish = Wish()
+
+
+class Rotate:
+    """The command's view of one pool. `workflow`: stdout is read for GitHub's commands."""
+
+    def __init__(self, config: Path | None, state: Path | None) -> None:
+        self._engine = Engine.open(config, state)
+        environment = self._engine.environment
+        self._base = environment.config_path(config)[0].parent.absolute()
+        self._life = Life(this_process(), is_dead, is_alive)
+        self.workflow, self.plain = environment.github_actions, environment.no_color
+
+    @property
+    def now(self) -> datetime:
+        return self._engine.clock()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should be told about configuration, state and secrets."""
+        return (*self._engine.warnings, *self._engine.secrets.warnings)
+
+    # --- how it stands ---
+
+    def standings(self, keys: Sequence[str] = ()) -> tuple[Standing, ...]:
+        """How it stands with the secrets of `keys`, or of all. A secret that was never seen is noted: it ages from now.
+
+        Raises:
+            UsageError: there is no such key.
+            StateError: see there.
+        """
+        for name in keys:
+            self._key(name)
+        now = self.now
+        snapshot = self._engine.state.read(now)
+        at_work = {name for name, rotation in snapshot.rotations.items() if self._life.at_work(rotation, now)}
+        facts = self._engine.facts()
+        fresh = {name: held for name, held in facts.secrets.items() if is_news(snapshot, name, held)}
+        if fresh:
+            self._engine.state.update(partial(_sighted, fresh))
+        found = standings(self._engine.config, snapshot, facts, now, at_work)
+        return tuple(standing for standing in found if not keys or standing.key in keys)
+
+    def unfinished(self) -> tuple[str, ...]:
+        """The keys whose rotation can go on without a person, and that nobody is at."""
+        now = self.now
+        rotations = self._engine.state.read(now).rotations
+        return tuple(
+            key.name
+            for key in self._engine.config.keys
+            if (found := rotations.get(key.name)) is not None
+            and goes_on_alone(found)
+            and not self._life.at_work(found, now)
+        )
+
+    # --- replacing a secret ---
+
+    def run(self, wanted: Wanted, listener: Listener) -> RotationReport | None:
+        """Begin, go on, or go back; `None` where there is nothing to go on with, or to go back from.
+
+        Raises:
+            SecretRefused, SecretError, Unasked, UsageError, ConfigError, StateError: see there.
+        """
+        key = self._key(wanted.key)
+        engine = self._engine
+        snapshot = engine.state.read()
+        own = self._own(key, listener)
+        targets, missing = self._targets(key, wanted, snapshot)
+        management = self._management(key, wanted, snapshot, listener)
+        journal = Journal(engine.state, key.name, self._life, engine.clock)
+        grace = engine.config.rotation.grace
+        if not journal.claim(wanted.aim, grace, own.fingerprint if own is not None else ""):
+            return None
+        places = Places(spots_of(partial(_parsed, key, self._around()), targets), own, missing)
+        try:
+            given = self._asked(journal, places, wanted, listener)
+        except BaseException:
+            (journal.release if journal.rotation.under_way else journal.give_up)()
+            raise
+        work = partial(self._work, key, wanted, journal, places, listener, given)
+        import asyncio
+
+        try:
+            return asyncio.run(self._driven(wanted.aim, key, management, work))
+        except KeyboardInterrupt:
+            if journal.rotation.under_way:
+                journal.release()
+                listener.stands(
+                    f"{standing(key.name, journal.rotation)}. Go on: lbk rotate {key.name} --resume; or back: "
+                    f"lbk rotate {key.name} --rollback"
+                )
+            raise
+        finally:
+            listener.stopped()
+
+    def _asked(self, journal: Journal, places: Places, wanted: Wanted, listener: Listener) -> str:
+        """Find out all that can be known before anything happens: are the targets fit, and what is the new secret.
+
+        It is asked for here, outside the event loop, where Ctrl-C ends a prompt.
+        """
+        rotation = journal.rotation
+        if wanted.aim is Aim.ROLL_BACK:
+            return ""
+        if not rotation.places:
+            places.check(rotation.old)
+        in_hand = bool(rotation.new) and rotation.new in places.found()
+        if wanted.wish.mint or rotation.name or comes_next(rotation, self.now, in_hand=in_hand) is not Step.OBTAIN:
+            return ""
+        given = listener.ask(wanted.key).strip()
+        if given:
+            listener.secret(given)
+        return given
+
+    async def _driven(
+        self, aim: Aim, key: Key, management: Secret | str, work: Callable[[Hands], Work]
+    ) -> RotationReport:
+        from lollmsbot_keys.commands.rotation.provider import Remote
+        from lollmsbot_keys.commands.rotation.saga import go_back, go_forward
+        from lollmsbot_keys.core.classify import classifier
+        from lollmsbot_keys.edges.providers import Wire
+
+        config = self._engine.config
+        async with Wire(
+            scrubber=self._engine.secrets.scrubber,
+            proxy_for=self._engine.environment.proxy_for,
+            classify=classifier(config.cooldowns, self._engine.clock),
+            trusted_hosts={name: settings.trusted_hosts for name, settings in config.providers.items()},
+        ) as wire:
+            hands = Remote(self._engine, wire, key, management)
+            return await (go_back if aim is Aim.ROLL_BACK else go_forward)(work(hands))
+
+    def _work(
+        self, key: Key, wanted: Wanted, journal: Journal, places: Places, listener: Listener, given: str, hands: Hands
+    ) -> Work:
+        engine = self._engine
+        snapshot = engine.state.read()
+        learnt = snapshot.accounts.get(key.name)
+        others = {sighting.fingerprint: name for name, sighting in snapshot.sightings.items() if name != key.name}
+        others |= {held: name for name, held in engine.secrets.present().items() if name != key.name and held}
+        return Work(
+            key=key,
+            journal=journal,
+            places=places,
+            hands=hands,
+            wish=wanted.wish,
+            listener=listener,
+            secret_of=partial(self._secret, key, listener),
+            others=others,
+            billed=lambda held: learnt.of(held) if learnt is not None else None,
+            given=given,
+        )
+
+    # --- secrets and targets ---
+
+    def _key(self, name: str) -> Key:
+        config = self._engine.config
+        key = config.key(name)
+        if key is None:
+            raise UsageError(unknown("key", name, [key.name for key in config.keys]))
+        return key
+
+    def _salt(self) -> bytes | None:
+        return installation_key(self._engine.state.path.with_name("fingerprint.key"), create=True)
+
+    def _secret(self, key: Key, listener: Listener, characters: str) -> Secret:
+        """Characters that came from outside as a secret, hidden from everybody from now on."""
+        if characters:
+            listener.secret(characters)
+        secret = Secret(characters, key.provider, fingerprint(characters, self._salt()))
+        if characters:
+            self._engine.secrets.scrubber.learn(secret)
+        return secret
+
+    def _own(self, key: Key, listener: Listener) -> Secret | None:
+        """What the key's source gives now."""
+        try:
+            secret = self._engine.secrets.open(key.name)
+        except SecretError:
+            return None
+        listener.secret(secret.reveal())
+        return secret
+
+    def _around(self) -> Surroundings:
+        engine = self._engine
+        return Surroundings(self._base, engine.environment.variables, engine.secrets.scrubber, self._salt())
+
+    def _targets(self, key: Key, wanted: Wanted, snapshot: Snapshot) -> tuple[list[Target], list[str]]:
+        """Where the new secret goes; of a rotation that was begun, by its journal, and what must be named again."""
+        around = self._around()
+        parse = partial(_parsed, key, around)
+        rotation = snapshot.rotations.get(key.name)
+        if wanted.aim is not Aim.BEGIN and rotation is not None and rotation.places:
+            return journalled([place.label for place in rotation.places], wanted.to, parse)
+        if wanted.aim is Aim.ROLL_BACK:
+            return [], []
+        return chosen(wanted.to, partial(own_target, key, around), parse), []
+
+    def _management(self, key: Key, wanted: Wanted, snapshot: Snapshot, listener: Listener) -> Secret | str:
+        """The management secret, where one is needed; else why there is none.
+
+        Raises:
+            UsageError: the provider has no way to make keys.
+            ConfigError: `management_secret` is not set.
+            SecretError: it names a place without a secret.
+        """
+        rotation = snapshot.rotations.get(key.name)
+        if not wanted.wish.mint and (rotation is None or not rotation.name):
+            return f"{key.name} was not made by lbk, so no management key was looked for."
+        if key.provider is not Provider.OPENROUTER:
+            raise UsageError(
+                f"--mint: {key.provider} has no way to make keys but by hand: {KEYS_PAGE[key.provider]}. Make one "
+                f"there, then run: lbk rotate {key.name}"
+            )
+        reference = self._engine.config.providers[key.provider].management_secret
+        if reference is None:
+            raise ConfigError(
+                "--mint needs a management key: set management_secret in [providers.openrouter] to where it is, for "
+                'instance "env:OPENROUTER_MANAGEMENT_KEY". They are made at '
+                "https://openrouter.ai/settings/management-keys."
+            )
+        secret = self._opened("providers.openrouter.management_secret", reference)
+        listener.secret(secret.reveal())
+        return secret
+
+    def _opened(self, name: str, reference: str) -> Secret:
+        engine = self._engine
+        place = Key(name, Provider.OPENROUTER, reference)
+        key_path = engine.state.path.with_name("fingerprint.key")
+        secrets = Secrets([place], engine.environment.variables, self._base, key_path, create_key=True)
+        try:
+            secret = secrets.open(name)
+        except SecretError:
+            raise SecretError(f"{name} gives no secret: {secrets.problem(name)}. Mend that.") from None
+        engine.secrets.scrubber.learn(secret)
+        return secret
+
+
+def _sighted(held: Mapping[str, str], snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+    for name, fingerprint_ in held.items():
+        snapshot = record(snapshot, Sighted(name, fingerprint_), now)
+    return snapshot, None
+
+
+def _parsed(key: Key, around: Surroundings, text: str) -> Target:
+    return parse_target(text, key, around)

@@ -1,0 +1,113 @@
+"""Alerts about keys: one that is disabled, a pool that is down to its last, one whose secret is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core.alert import POOL, Alert, AlertKind
+from lollmsbot_keys.core.catalogue import Config, Key
+from lollmsbot_keys.core.request import Facts
+from lollmsbot_keys.core.state import Snapshot
+
+GONE_FOR = timedelta(days=1)
+"""A key that is left out for so long is lost to the pool; a rate limit of an hour is not worth a message."""
+
+
+def usable(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> frozenset[str]:
+    """The keys that have worked, and still can be used: not disabled, and not left out for a day or longer."""
+    return frozenset(
+        key.name for key in config.keys if key.name in snapshot.successes and not _lost(key, snapshot, facts, now)
+    )
+
+
+def fingerprint_of(key: Key, snapshot: Snapshot, facts: Facts) -> str:
+    """The secret that `key` has now, as far as anybody knows: cron may not see it, but somebody who called did."""
+    sighting = snapshot.sightings.get(key.name)
+    return facts.secrets.get(key.name) or (sighting.fingerprint if sighting is not None else "")
+
+
+def disabled(config: Config, snapshot: Snapshot, facts: Facts) -> Iterator[Alert]:
+    """Keys whose secret was refused, and is the one that they still have."""
+    for key in config.keys:
+        mark = snapshot.disabled.get(key.name)
+        if mark is None or not key.enabled or not mark.covers(fingerprint_of(key, snapshot, facts)):
+            continue
+        yield Alert(
+            AlertKind.KEY_DISABLED,
+            f"disabled {key.name}",
+            f"{key.name}: disabled",
+            f"{key.name} has been disabled since {mark.since:%Y-%m-%d %H:%M} UTC: {key.provider} refused its secret. "
+            f"Replace the secret, or try it again: lbk reset-limits {key.name}",
+            grave=True,
+            provider=key.provider,
+            key=key.name,
+            since=mark.since,
+        )
+
+
+def _lost(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> str:
+    """Why the pool can do nothing with `key` for a day or longer; "" where it can."""
+    fingerprint = fingerprint_of(key, snapshot, facts)
+    mark = snapshot.disabled.get(key.name)
+    if not key.enabled or (mark is not None and mark.covers(fingerprint)):
+        return "disabled"
+    account = judge.account_of(key, fingerprint, snapshot)
+    out = [
+        cooldown.until
+        for cooldown in snapshot.cooldowns.values()
+        if cooldown.until > now
+        and cooldown.until - cooldown.since >= GONE_FOR
+        and judge.covers_key(cooldown.scope, key, fingerprint, account)
+    ]
+    return f"left out until {max(out):%Y-%m-%d %H:%M} UTC" if out else ""
+
+
+def shrunk(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Iterator[Alert]:
+    """One key left, or none, of several that could be used on the last day before today.
+
+    A key that was taken out of the configuration, or switched off there, is no loss.
+    """
+    today = money.budget_day(now, config.timezone)
+    before_today = max((day for day in snapshot.usable if day < today), default=None)
+    if before_today is None:
+        return
+    worked = [key for key in config.keys if key.enabled and key.name in snapshot.usable[before_today]]
+    left = usable(config, snapshot, facts, now)
+    lost = {key.name: why for key in worked if (why := _lost(key, snapshot, facts, now))}
+    if len(worked) < 2 or not lost or len(left) > 1:
+        return
+    last = next((key for key in config.keys if key.name in left), None)
+    gone = ", ".join(f"{name} ({why})" for name, why in lost.items())
+    if last is not None:
+        title = f"only {last.name} is left"
+        next_step = f"If {last.name} fails too, no provider answers. See: lbk test-keys"
+    else:
+        title = "no key is left"
+        next_step = "No provider answers any more. See: lbk test-keys"
+    yield Alert(
+        AlertKind.POOL,
+        POOL,
+        f"pool: {title}",
+        f"{title[0].upper()}{title[1:]} of the {len(worked)} that could be used on {before_today}; {gone}. {next_step}",
+        level=1 if last is not None else 2,
+        grave=True,
+        provider=last.provider if last is not None else None,
+        key=last.name if last is not None else None,
+    )
+
+
+def overdue(config: Config, due: Sequence[tuple[str, int]]) -> Iterator[Alert]:
+    """Keys whose secret should have been replaced so many days ago."""
+    for name, days in due:
+        key = config.key(name)
+        yield Alert(
+            AlertKind.ROTATION_OVERDUE,
+            f"rotation {name}",
+            f"{name}: rotation overdue",
+            f"The secret of {name} should have been replaced {days} {'day' if days == 1 else 'days'} ago. "
+            f"Replace it: lbk rotate {name}",
+            provider=key.provider if key is not None else None,
+            key=name,
+        )

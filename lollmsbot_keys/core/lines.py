@@ -1,0 +1,108 @@
+"""The lines at which people want to be told, and whether one call crossed one: asked after every call, so it is cheap.
+
+Only what is recorded counts, not what is held: most of a hold is given back, and an alert must not come and go with
+every call on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from lollmsbot_keys.core import money, unusual
+from lollmsbot_keys.core.budgets import Budgets, Limit
+from lollmsbot_keys.core.catalogue import Config, Provider
+from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.core.request import EMPTY
+from lollmsbot_keys.core.state import Hold, Snapshot, Spender
+
+WHOLE = Decimal(100)
+EARLY = timedelta(hours=2)
+"""Before this time of a day its pace says nothing."""
+_SECOND = timedelta(seconds=1)
+
+
+def spent_budgets(config: Config, snapshot: Snapshot, now: datetime) -> Budgets:
+    """All budgets with what is recorded against them."""
+    return Budgets(config, snapshot._replace(holds=EMPTY), now)
+
+
+def steps(config: Config, limit: Limit, provider: Provider) -> Iterator[tuple[Decimal, Decimal]]:
+    """The shares of a budget that were asked for, in percent, each with the amount from which it is reached.
+
+    A budget is a hard stop, so its last cents are never spent: all of it counts as used up once an ordinary call (the
+    default model at the configured cap of output) does not fit into the rest.
+    """
+    for percent in config.alerts.at_percent:
+        amount = limit.budget_usd * percent / WHOLE
+        if percent >= WHOLE:
+            amount = limit.budget_usd - _room(config, limit, provider)
+        yield percent, amount
+
+
+def is_reached(spent: Decimal, amount: Decimal) -> bool:
+    """Whether so much was spent. Who spent nothing has reached nothing, not even the end of a budget of nothing."""
+    return spent > 0 and spent >= amount
+
+
+def day_begins(config: Config, now: datetime) -> datetime:
+    """When the budget day of `now` began."""
+    return money.day_end(money.budget_day(now, config.timezone) - timedelta(days=1), config.timezone)
+
+
+def crosses(config: Config, before: Snapshot, after: Snapshot, hold: Hold, now: datetime) -> bool:
+    """Whether the call of `hold`, settled between these snapshots, may have crossed a line that `alerts` judges."""
+    key, today = config.key(hold.key), money.budget_day(now, config.timezone)
+    if key is None or hold.day != today:  # a call from before midnight is for cron: its day is over
+        return False
+    spender = Spender(key.provider, key.name)
+    spent = unusual.cost_of(after, spender, today)
+    cost = spent - unusual.cost_of(before, spender, today)
+    if cost > 0:
+        for limit in spent_budgets(config, after, now).limits(key):
+            became = limit.committed_usd
+            for line in _lines(config, limit, key.provider, now):
+                if is_reached(became, line) and not is_reached(became - cost, line):
+                    return True
+    return _becomes_unusual(after, spender, today, spent, cost)
+
+
+def _lines(config: Config, limit: Limit, provider: Provider, now: datetime) -> Iterator[Decimal]:
+    yield from (amount for _, amount in steps(config, limit, provider))
+    if limit.window is Window.DAY:
+        yield from _pace(config, limit, now)
+
+
+def _pace(config: Config, limit: Limit, now: datetime) -> Iterator[Decimal]:
+    """What may be spent by now if the budget is to last the day: the forecast looks closer, beyond this."""
+    begins = day_begins(config, now)
+    if now - begins >= EARLY:
+        ends = money.day_end(money.budget_day(now, config.timezone), config.timezone)
+        yield limit.budget_usd * Decimal((now - begins) // _SECOND) / Decimal((ends - begins) // _SECOND)
+
+
+def _room(config: Config, limit: Limit, provider: Provider) -> Decimal:
+    """What an ordinary call may cost; nothing where nobody knows its price, or where none would ever fit."""
+    model = config.routing.default_model
+    if provider is Provider.OPENROUTER and "/" not in model:
+        model = config.model(model).openrouter or model
+    price = money.price_of(config, provider, model) if ("/" in model) is (provider is Provider.OPENROUTER) else None
+    if price is None:
+        return money.NOTHING
+    bound = money.bound(price, 0, config.routing.max_output_tokens)
+    return bound if bound < limit.budget_usd else money.NOTHING
+
+
+def _becomes_unusual(after: Snapshot, spender: Spender, today: date, spent: Decimal, cost: Decimal) -> bool:
+    if len(after.closed) < unusual.LEAST_DAYS:
+        return False
+    if spent > unusual.LEAST_USD:
+        usual = unusual.usual_cost(after, spender, today)
+        if usual is not None and spent - cost <= usual.line < spent:
+            return True
+    calls = unusual.calls_of(after, spender.key, today)
+    if calls <= unusual.LEAST_CALLS:
+        return False
+    usual = unusual.usual_calls(after, spender.key, today)
+    return usual is not None and calls - 1 <= usual.line < calls

@@ -1,0 +1,95 @@
+"""The steps by which a key gets a new secret, what is told of each, and how it stands with a key's secret."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.noun import NamedTuple
+
+
+class Step(StrEnum):
+    """The steps in order; the last three are the way back."""
+
+    OBTAIN = "obtain"
+    PROVE = "prove"
+    STORE = "store"
+    READ_BACK = "read_back"
+    ADOPT = "adopt"
+    GRACE = "grace"
+    REVOKE = "revoke"
+    CONFIRM = "confirm"
+    FORGET = "forget"
+    RESTORE = "restore"
+    DISCARD = "discard"
+    CLEAR = "clear"
+
+
+class Place(NamedTuple):
+    """One target of a new secret: its label, and the fingerprint of what it held before.
+
+    `before` is "" where it held nothing, `None` where it gives nothing back to anybody.
+    """
+
+    label: str
+    before: str | None
+
+
+class Status(StrEnum):
+    """What became of a step."""
+
+    DONE = "done"
+    SKIPPED = "skipped"  # there was nothing to do, or no way to do it: the detail says which
+    WAITING = "waiting"  # for a time
+    TODO = "todo"  # for a person
+
+
+class StepReport(NamedTuple):
+    step: Step
+    status: Status
+    detail: str
+
+
+class RotationReport(NamedTuple):
+    """How far a rotation has come. `todo` is what is left for a person; `until` the end of the old secret's grace.
+
+    `over` says that nothing is left for lbk either; `back` that the old secret is the key's again.
+    """
+
+    key: str
+    provider: Provider
+    generation: int
+    steps: tuple[StepReport, ...]
+    todo: tuple[str, ...] = ()
+    until: datetime | None = None
+    over: bool = False
+    back: bool = False
+
+
+class Age(StrEnum):
+    """Whether it is time for a new secret; `unknown` where none was ever seen."""
+
+    OK = "ok"
+    DUE = "due"
+    OVERDUE = "overdue"
+    UNKNOWN = "unknown"
+
+
+class Standing(NamedTuple):
+    """One key's secret: since when it is known here, when the next one is due, and what rotation is under way.
+
+    `late` is for how many days it has been overdue. `step` is "" where no rotation is under way; `at_work` says that
+    a process is at it now, `until` when the old secret's grace ends.
+    """
+
+    key: str
+    provider: Provider
+    generation: int
+    since: datetime | None
+    due: datetime | None
+    status: Age
+    late: int = 0
+    step: Step | None = None
+    at_work: bool = False
+    until: datetime | None = None

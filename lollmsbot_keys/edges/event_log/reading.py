@@ -1,0 +1,109 @@
+"""Finding one request in the log and its older parts, which other processes may be writing and putting aside."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from lollmsbot_keys.core.entry import Entry
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.event_log.codec import NewerEntry, NotAnEntry, decode
+from lollmsbot_keys.edges.event_log.file import OLDER_FILES, older
+from lollmsbot_keys.errors import ConfigError, UsageError
+
+LAST = "last"
+"""Stands for the request whose line is the newest."""
+LONGEST_LINE = 1_000_000
+"""Bytes; ours have a few thousand. What is longer is none."""
+_LOOKED_AT = 100
+"""Lines at the end of a file, of which one should be whole."""
+
+
+class _Found(NamedTuple):
+    entries: list[Entry]
+    newer: int | None = None
+
+
+def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
+    """All that the log at `path` has of `request`, in order of time.
+
+    Raises:
+        UsageError: it has nothing of it.
+        ConfigError: there is no log at `path`, it cannot be read, or only a newer lbk could.
+    """
+    files = _files(path)
+    if request == LAST:
+        request = _newest(files, path)
+    # Newest first: a file that is put aside meanwhile is read twice then, and none is passed over.
+    found = [_search(file, request) for file in files]
+    entries = {(entry.time, entry.decided): entry for part in found for entry in part.entries}
+    if entries:
+        return tuple(entry for _, entry in sorted(entries.items(), key=lambda item: item[0]))
+    newer = next((part.newer for part in found if part.newer is not None), None)
+    if newer is not None:
+        raise ConfigError(f"{path} has request {request}, written by a newer lbk (version {newer}). Update this one.")
+    raise UsageError(
+        f"There is no request {request!r} in {path}, nor in its {len(files) - 1} older parts. Ids are what lbk ask "
+        f"prints with -v, or as request_id with --json; {LAST} is the newest; old ones go when the log has grown."
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    """The log and its older parts, newest first."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is no file, so nothing can be read back. Name one with --log-file.")
+        files = [file for number in range(1, OLDER_FILES + 1) if (file := older(path, number)).is_file()]
+        if not path.exists() and not files:
+            raise ConfigError(f"There is no log {path}. lbk ask --log-file {path} writes one.")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    return [path, *files]
+
+
+def _newest(files: list[Path], path: Path) -> str:
+    for file in files:
+        for line in reversed(deque(_lines(file), _LOOKED_AT)):
+            with suppress(NotAnEntry, NewerEntry):
+                return decode(line).request
+    raise UsageError(f"There is no request in {path} yet.")
+
+
+def _search(file: Path, request: str) -> _Found:
+    wanted, entries, newer = request.encode("utf-8", "replace"), list[Entry](), None
+    for line in _lines(file):
+        if wanted not in line:
+            continue
+        try:
+            entry = decode(line)
+        except NewerEntry as error:
+            newer = error.args[0]
+        except NotAnEntry:
+            pass
+        else:
+            if entry.request == request:
+                entries.append(entry)
+    return _Found(entries, newer)
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """The lines of a bearable length; of a file that is gone meanwhile, none."""
+    try:
+        with file.open("rb") as log:
+            inside = False  # of a line that is too long
+            while line := log.readline(LONGEST_LINE):
+                ended = line.endswith(b"\n") or len(line) < LONGEST_LINE
+                if ended and not inside:
+                    yield line
+                inside = not ended
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or "impossible path"
+    return ConfigError(f"Cannot read the log {path}: {reason}. Mend that, or name another with --log-file.")

@@ -1,0 +1,37 @@
+"""How alerts look: one line each, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lollmsbot_keys.core.alert import Alert, Ended
+from lollmsbot_keys.core.cleaning import clean_line
+
+
+def alert_lines(alerts: Iterable[Alert], ended: Iterable[Ended]) -> Iterator[str]:
+    """What holds, the gravest first; then what is over."""
+    yield from (clean_line(alert.message) for alert in alerts)
+    yield from (clean_line(one.message) for one in ended)
+
+
+def alert_trees(alerts: Iterable[Alert]) -> list[dict[str, object]]:
+    """The `alerts` of the document of `lbk costs`."""
+    return [
+        {
+            "kind": alert.kind,
+            "provider": alert.provider,
+            "key": alert.key,
+            "threshold": alert.threshold,
+            "window": alert.window or None,
+            "severity": "critical" if alert.grave else "warning",
+            "title": alert.title,
+            "message": alert.message,
+            "since": alert.since,
+        }
+        for alert in alerts
+    ]
+
+
+def ended_trees(ended: Iterable[Ended]) -> list[dict[str, object]]:
+    """The `resolved` of the document of `lbk costs --alert`."""
+    return [{"title": one.title, "message": one.message, "since": one.since, "over": one.over} for one in ended]

@@ -1,0 +1,573 @@
+"""`Http` against servers that send what no library's server would: every byte of a reply is the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import trustme
+
+from lollmsbot_keys.edges.providers.connection import LONGEST_HEAD_BYTES, Place
+from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Unsent, WireError
+from lollmsbot_keys.edges.providers.http import Http
+from lollmsbot_keys.errors import ConfigError
+
+T = TypeVar("T")
+OK = b"HTTP/1.1 200 OK\r\n"
+HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
+PATIENCE_S = 60.0
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Server:
+    """A loopback server that answers each request with the next of its replies, the last one again and again."""
+
+    def __init__(self, *replies: bytes, close: bool = False) -> None:
+        self.replies, self.close = list(replies), close
+        self.connections = 0
+        self.heard: list[bytes] = []
+        self.asked = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                _, _, size = head.lower().partition(b"content-length: ")
+                body = await reader.readexactly(int(size.partition(b"\r\n")[0] or b"0"))
+                self.heard.append(head + body)
+                self.asked.set()
+                writer.write(self.replies[0] if len(self.replies) == 1 else self.replies.pop(0))
+                await writer.drain()
+                if self.close:
+                    break
+        await hang_up(writer)
+        self.left.set()
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server's port. At the end every one of its conversations is over."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        if talks:
+            await asyncio.wait(talks, timeout=PATIENCE_S)
+
+
+def no_proxy(_url: str) -> None:
+    return None
+
+
+@asynccontextmanager
+async def http_to(serve: Serve) -> AsyncIterator[tuple[Http, str]]:
+    async with listening(serve) as port:
+        http = Http(no_proxy)
+        try:
+            yield http, f"http://127.0.0.1:{port}/v1/chat"
+        finally:
+            await http.aclose()
+
+
+def post(url: str, body: bytes = b"{}", silence_s: float = PATIENCE_S, host: str = "") -> Exchange:
+    headers = {"Content-Type": "application/json"}
+    return Exchange("POST", url, headers, body, timedelta(seconds=silence_s), host=host)
+
+
+async def whole(response: Response) -> bytes:
+    return b"".join([chunk async for chunk in response])
+
+
+async def said(http: Http, exchange: Exchange) -> bytes:
+    async with http.exchange(exchange) as response:
+        return await whole(response)
+
+
+def body_of(*replies: bytes, close: bool = False) -> bytes:
+    """What is read of the first reply."""
+
+    async def main() -> bytes:
+        async with http_to(Server(*replies, close=close)) as (http, url):
+            return await said(http, post(url))
+
+    return asyncio.run(main())
+
+
+def response_to(reply: bytes, look: Callable[[Response], T]) -> T:
+    async def main() -> T:
+        async with http_to(Server(reply)) as (http, url), http.exchange(post(url)) as response:
+            return look(response)
+
+    return asyncio.run(main())
+
+
+# What a request looks like
+
+
+def test_a_request_is_what_was_asked_for_and_no_more() -> None:
+    async def main() -> tuple[int, bytes]:
+        server = Server(HELLO)
+        async with listening(server) as port:
+            http = Http(no_proxy)
+            await said(http, post(f"http://LocalHost.:{port}/v1/chat?limit=5", b'{"a":1}'))
+            await http.aclose()
+            return port, server.heard[0]
+
+    port, heard = asyncio.run(main())
+    assert heard == (
+        b"POST /v1/chat?limit=5 HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 7\r\n\r\n{"a":1}' % port
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://OpenRouter.ai/api/v1/key", Place(True, "openrouter.ai", 443, "openrouter.ai", "/api/v1/key")),  # noqa: FBT003
+        ("http://[::1]:11434/api/chat", Place(False, "::1", 11434, "[::1]:11434", "/api/chat")),  # noqa: FBT003
+        ("http://127.0.0.1", Place(False, "127.0.0.1", 80, "127.0.0.1", "/")),  # noqa: FBT003
+        ("https://openrouter.ai:443/x?a=b/c", Place(True, "openrouter.ai", 443, "openrouter.ai", "/x?a=b/c")),  # noqa: FBT003
+        ("https://ollama.com@evil.example/v1", None),
+        ("https://ollama.com/v1?a=b c", None),
+        ("https://ollama.com/v1?a=b\r\nX: y", None),
+        ("ftp://ollama.com/v1", None),
+    ],
+)
+def test_where_a_url_leads(url: str, place: Place | None) -> None:
+    assert Place.of(url) == place
+
+
+def test_the_host_of_a_pinned_address_is_the_one_that_is_named() -> None:
+    async def main() -> bytes:
+        server = Server(HELLO)
+        async with http_to(server) as (http, url):
+            await said(http, post(url, host="localhost:11434"))
+        return server.heard[0]
+
+    assert b"\r\nHost: localhost:11434\r\n" in asyncio.run(main())
+
+
+def test_what_is_no_address_is_the_users_to_mend() -> None:
+    with pytest.raises(ConfigError, match="is no address"):
+        asyncio.run(said(Http(no_proxy), post("http://127.0.0.1:80:80/")))
+
+
+# What a reply may look like
+
+
+@pytest.mark.parametrize(
+    ("reply", "close"),
+    [
+        (HELLO, False),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HELLO, False),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: t\r\n\r\n", False),
+        (OK + b"\r\nhello", True),
+        (b"HTTP/1.0 200 OK\r\n\r\nhello", True),
+        (OK + b"Content-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello", False),
+        (OK + b"Content-Encoding: br\r\nContent-Length: 5\r\n\r\nhello", False),
+    ],
+)
+def test_a_body_comes_whole_however_it_is_framed(reply: bytes, close: bool) -> None:  # noqa: FBT001
+    assert body_of(reply, close=close) == b"hello"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        OK + b"Content-Length: 50\r\n\r\nhello",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!!0\r\n\r\n",
+        OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        OK + b"Content-Length",
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"",
+        OK + b"X: " + b"x" * 2 * LONGEST_HEAD_BYTES + b"\r\n\r\n",
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
+    ],
+)
+def test_a_reply_that_breaks_off_or_makes_no_sense_is_broken(reply: bytes) -> None:
+    with pytest.raises(Broken):
+        body_of(reply, close=True)
+
+
+def test_what_came_before_a_break_is_passed_on() -> None:
+    async def main() -> list[bytes]:
+        came: list[bytes] = []
+
+        async def read(response: Response) -> None:
+            async for chunk in response:
+                came.append(chunk)  # noqa: PERF401 - what came before the exception is the point
+
+        reply = OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\nnonsense\r\n"
+        async with http_to(Server(reply)) as (http, url), http.exchange(post(url)) as response:
+            for _ in range(2):
+                with pytest.raises(Broken, match="chunk"):
+                    await read(response)
+        return came
+
+    assert b"".join(asyncio.run(main())) == b"hello"
+
+
+def test_headers_are_found_by_their_names_in_lower_case() -> None:
+    reply = OK + b"Retry-After: 7\r\nX-One: a\r\nx-one: b\r\nX-Odd: \xe4\r\nContent-Length: 0\r\n\r\n"
+    found = response_to(reply, lambda response: (response.status, dict(response.headers)))
+    assert found == (200, {"retry-after": "7", "x-one": "a, b", "x-odd": "ä", "content-length": "0"})
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("gzip", gzip.compress), ("X-GZip", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_a_packed_body_is_unpacked_although_nobody_asked_for_it(name: str, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(b"hello" * 1000)
+    head = b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (name.encode(), len(packed))
+    assert body_of(OK + head + packed) == b"hello" * 1000
+
+
+def test_a_bomb_is_unpacked_bit_by_bit() -> None:
+    bomb = gzip.compress(bytes(200_000_000), 9)
+    reply = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb
+
+    async def main() -> tuple[int, int]:
+        async with http_to(Server(reply)) as (http, url):
+            async with http.exchange(post(url)) as response:
+                first = len(await anext(response))
+            async with http.exchange(post(url)) as response:
+                return first, len(await response.read(1_000_000))
+
+    first, read = asyncio.run(main())
+    assert first <= 64 * 1024
+    assert read == 1_000_000
+
+
+# Time
+
+
+def test_silence_before_and_within_an_answer_is_waited_for_only_so_long() -> None:
+    async def main(reply: bytes) -> None:
+        async with http_to(Server(reply)) as (http, url):
+            await said(http, post(url, silence_s=0.2))
+
+    for reply in (b"", OK + b"Content-Length: 50\r\n\r\nhello"):
+        with pytest.raises(Silent):
+            asyncio.run(main(reply))
+
+
+def test_an_answer_may_take_longer_than_one_silence() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"Content-Length: 8\r\n\r\n")
+        for _ in range(8):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.3)
+
+    async def main() -> bytes:
+        async with http_to(serve) as (http, url):
+            return await said(http, post(url, silence_s=2))
+
+    assert asyncio.run(main()) == b"x" * 8
+
+
+def test_a_server_that_does_not_take_the_request_is_silent_too() -> None:
+    async def main() -> None:
+        over = asyncio.Event()
+
+        async def serve(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await over.wait()
+
+        async with http_to(serve) as (http, url):
+            try:
+                await said(http, post(url, bytes(50_000_000), silence_s=0.3))
+            finally:
+                over.set()
+
+    with pytest.raises(Silent):
+        asyncio.run(main())
+
+
+def test_who_answers_before_the_request_is_all_there_is_heard() -> None:
+    """As servers do that find it too long, or the caller too busy."""
+
+    async def main() -> tuple[int, bytes]:
+        over = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlong")
+            await over.wait()  # the rest of the request is never taken
+
+        async with http_to(serve) as (http, url):
+            try:
+                async with http.exchange(post(url, bytes(50_000_000), silence_s=5)) as response:
+                    return response.status, await whole(response)
+            finally:
+                over.set()
+
+    assert asyncio.run(main()) == (413, b"long")
+
+
+def test_who_is_not_read_cannot_fill_the_memory() -> None:
+    async def main() -> tuple[bool, int]:
+        sent = asyncio.Event()
+        size = 64 * 1024 * 1024
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK + b"Content-Length: %d\r\n\r\n" % size)
+            for _ in range(64):
+                writer.write(bytes(size // 64))
+                await writer.drain()
+            sent.set()
+
+        async with http_to(serve) as (http, url), http.exchange(post(url)) as response:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(sent.wait(), 0.5)
+            return sent.is_set(), len(await whole(response)) - size
+
+    assert asyncio.run(main()) == (False, 0)
+
+
+# Connections
+
+
+def connections(*replies: bytes, exchanges: int = 3, close: bool = False) -> int:
+    """How many are made for some exchanges, one after the other, each of them whole."""
+
+    async def main() -> int:
+        server = Server(*replies, close=close)
+        async with http_to(server) as (http, url):
+            for _ in range(exchanges):
+                assert await said(http, post(url)) == b"hello"
+                if close:
+                    await server.left.wait()
+        return server.connections
+
+    return asyncio.run(main())
+
+
+def test_a_connection_is_used_again() -> None:
+    assert connections(HELLO) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "close"),
+    [
+        (OK + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", False),
+        (HELLO, True),  # closed without a word
+        (
+            HELLO + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+            False,
+        ),  # an answer that nobody asked for
+    ],
+)
+def test_a_connection_that_may_mislead_is_not_used_again(reply: bytes, close: bool) -> None:  # noqa: FBT001
+    assert connections(reply, close=close) == 3
+
+
+def test_what_a_server_says_between_two_requests_answers_neither() -> None:
+    """A 408 while the connection rests must not become the answer to the next request."""
+
+    async def main() -> tuple[int, bytes]:
+        waited, said_so = asyncio.Event(), asyncio.Event()
+        count = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal count
+            count += 1
+            await reader.readuntil(b"{}")
+            writer.write(HELLO)
+            await waited.wait()
+            writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            said_so.set()
+            await reader.read()
+
+        async with http_to(serve) as (http, url):
+            await said(http, post(url))
+            waited.set()
+            await said_so.wait()
+            await asyncio.sleep(0.05)  # on loopback it is here by now; nothing tells when
+            return count, await said(http, post(url)) + str(count).encode()
+
+    assert asyncio.run(main()) == (1, b"hello2")
+
+
+def test_an_answer_that_is_left_takes_its_connection_along() -> None:
+    async def main() -> tuple[int, bytes]:
+        server = Server(OK + b"Content-Length: 50\r\n\r\nhello", HELLO)
+        async with http_to(server) as (http, url):
+            async with http.exchange(post(url)) as response:
+                await anext(response)
+            await asyncio.wait_for(server.left.wait(), PATIENCE_S)
+            return server.connections, await said(http, post(url))
+
+    assert asyncio.run(main()) == (1, b"hello")
+
+
+def test_each_that_is_on_its_way_has_a_connection_of_its_own_and_leaves_it_to_the_next() -> None:
+    async def main() -> int:
+        server = Server(HELLO)
+        async with http_to(server) as (http, url):
+            for _ in range(3):
+                assert set(await asyncio.gather(*(said(http, post(url)) for _ in range(40)))) == {b"hello"}
+        return server.connections
+
+    assert asyncio.run(main()) == 40
+
+
+def test_closing_ends_what_is_on_its_way() -> None:
+    async def main() -> None:
+        server = Server(b"")
+        async with http_to(server) as (http, url):
+            waiting = asyncio.create_task(said(http, post(url)))
+            await server.asked.wait()
+            await http.aclose()
+            with pytest.raises(WireError):
+                await waiting
+            await asyncio.wait_for(server.left.wait(), PATIENCE_S)
+
+    asyncio.run(main())
+
+
+# TLS, and proxies
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """An authority that this process trusts, and no other."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return made
+
+
+def identity(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+def told_over_tls(tls: ssl.SSLContext, name: str, *, host: str = "") -> tuple[bytes, int]:
+    """What a server with this certificate says to who calls it by `name`, and over how many connections for two."""
+
+    async def main() -> tuple[bytes, int]:
+        server = Server(HELLO)
+        async with listening(server, tls) as port:
+            http = Http(no_proxy)
+            try:
+                exchange = post(f"https://{name}:{port}/", host=host and f"{host}:{port}")
+                told = [await said(http, exchange) for _ in range(2)]
+            finally:
+                await http.aclose()
+        return told[-1], server.connections
+
+    return asyncio.run(main())
+
+
+def test_tls_with_the_right_name(authority: trustme.CA) -> None:
+    assert told_over_tls(identity(authority, "localhost"), "localhost") == (b"hello", 1)
+
+
+def test_a_pinned_address_is_known_by_its_hosts_name(authority: trustme.CA) -> None:
+    assert told_over_tls(identity(authority, "my-own.example"), "127.0.0.1", host="my-own.example") == (b"hello", 1)
+
+
+def test_tls_with_another_name_or_authority_sends_nothing(authority: trustme.CA) -> None:
+    with pytest.raises(Unsent, match="certificate"):
+        told_over_tls(identity(authority, "other.example"), "localhost")
+    with pytest.raises(Unsent, match="certificate"):
+        told_over_tls(identity(trustme.CA(), "localhost"), "localhost")
+
+
+@pytest.mark.usefixtures("authority")
+def test_who_is_no_tls_server_gets_nothing() -> None:
+    async def main() -> list[bytes]:
+        server = Server(HELLO)
+        async with listening(server) as port:
+            with pytest.raises(Unsent):
+                await said(Http(no_proxy), post(f"https://127.0.0.1:{port}/", silence_s=0.5))
+        return server.heard
+
+    assert asyncio.run(main()) == []
+
+
+def test_through_a_proxy_only_the_provider_can_read(authority: trustme.CA) -> None:
+    """The proxy sees a name and, in its own header, its own password; what is asked goes through it unread."""
+
+    async def main() -> tuple[list[bytes], bytes, int]:
+        asked: list[bytes] = []
+        provider = Server(HELLO)
+
+        async with listening(provider, identity(authority, "provider.example")) as port:
+
+            async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                asked.append(await reader.readuntil(b"\r\n\r\n"))
+                onward_reader, onward = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"HTTP/1.1 200 Go on\r\n\r\n")
+                await asyncio.gather(passed_on(reader, onward), passed_on(onward_reader, writer))
+
+            async with listening(tunnel) as proxy_port:
+                http = Http(lambda _: f"http://me:hunter2@127.0.0.1:{proxy_port}")
+                try:
+                    told = [await said(http, post("https://provider.example/v1")) for _ in range(2)]
+                finally:
+                    await http.aclose()
+        return asked, told[-1], provider.connections
+
+    asked, told, count = asyncio.run(main())
+    assert (told, len(asked), count) == (b"hello", 1, 1)
+    assert asked[0].startswith(b"CONNECT provider.example:443 HTTP/1.1\r\n")
+    assert b"proxy-authorization: basic " in asked[0].lower()
+
+
+async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    await hang_up(writer)
+
+
+def test_a_name_with_several_addresses_is_reached_at_the_one_that_answers() -> None:
+    """`localhost` may be ::1 first; the server listens on 127.0.0.1 only."""
+    assert socket.getaddrinfo("localhost", 80)
+
+    async def main() -> bytes:
+        async with listening(Server(HELLO)) as port:
+            http = Http(no_proxy)
+            told = await said(http, post(f"http://localhost:{port}/"))
+            await http.aclose()
+            return told
+
+    assert asyncio.run(main()) == b"hello"
