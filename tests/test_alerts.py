@@ -211,6 +211,12 @@ def test_a_month_that_will_not_last_stays_so_through_the_morning() -> None:
     assert told(busy(10, "3", ["1", "1", "1"])._replace(alerts={name: raised}), config) == []
 
 
+def test_a_forecast_is_a_providers() -> None:
+    """A key's budget is not held against what the provider will cost."""
+    config = with_key(PRICELESS, "O1", lambda key: key._replace(daily_budget_usd=Decimal(20)))
+    assert [a.name for a in told(busy(10, "14"), config)] == [FORECAST]
+
+
 def test_what_is_used_up_needs_no_forecast() -> None:
     (alert,) = told(busy(10, "55"))
     assert (alert.name, alert.covers) == (f"budget {DAILY}", (FORECAST,))

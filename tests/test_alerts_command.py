@@ -95,7 +95,7 @@ def told(listener: Listener) -> list[str]:
 
 def test_silent_while_all_is_well(home: Home) -> None:
     assert home.alert() == (0, "", "")
-    assert not home.state.exists()
+    assert [path for path in home.state.parent.iterdir() if "cache" not in path.name] == []
     home.spend("1")
     assert home.alert() == (0, "", "")
     assert home.alert("--json").document["alerts"] == []
@@ -252,6 +252,22 @@ def test_many_crons_at_once_send_once(home: Home) -> None:
         assert len(webhook.heard) == 1
 
 
+def children_of(pid: int) -> list[int]:
+    """Processes that `pid` has started, where the system tells."""
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there, and not only its remains that nobody has looked after."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_kill_9_before_it_arrived_and_the_next_run_sends(home: Home) -> None:
     heard, killed = threading.Event(), threading.Event()
 
@@ -261,15 +277,20 @@ def test_kill_9_before_it_arrived_and_the_next_run_sends(home: Home) -> None:
         return 200, {}, []
 
     with Listener(answer) as webhook:
-        home.configure(url(webhook))
+        home.configure(url(webhook, "?cto=3600&rto=3600"))
         home.spend("40")
         process = start_lbk(["costs", "--alert"], home.env)
         assert heard.wait(PATIENCE_S)
         lease = home.raised.lease
         assert lease is not None
         assert lease.owner.pid == process.pid
+        couriers = children_of(process.pid)
         process.kill()
         ended = finished(process)
+        deadline = time.monotonic() + PATIENCE_S
+        while any(map(is_running, couriers)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not any(map(is_running, couriers)), "nobody goes on sending"
         killed.set()
         assert re.fullmatch(LINE, ended.stdout), "what was to be printed was printed first"
         assert home.raised.told == ()

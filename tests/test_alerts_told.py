@@ -197,6 +197,20 @@ def test_who_dies_on_the_way_leaves_it_to_the_next(diary: Diary) -> None:
     assert diary.look(alert(), at=NOW + MINUTE) == letters, "else when its time is over"
 
 
+@pytest.mark.parametrize("another_tries", [True, False])
+def test_who_dies_on_the_way_with_the_end_may_have_told_it(diary: Diary, *, another_tries: bool) -> None:
+    """So when it comes back, everybody who may believe that it is over is told, in the same window too."""
+    diary.look(alert())
+    diary.begin(owner=OTHER)
+    later = NOW + 2 * MINUTE
+    if another_tries:
+        diary.look(at=later, works=lambda letter: letter.channel == "chat")
+    diary.news()
+    diary.look(alert(), at=later)
+    expected = [("mail", "budget", 75)]
+    assert diary.news() == (expected if another_tries else [("chat", "budget", 75), *expected])
+
+
 def test_what_changes_while_it_is_told_is_told_again(diary: Diary) -> None:
     lease, letters = diary.begin(alert())
     diary.look(alert(level=100), owner=OTHER)

@@ -317,6 +317,17 @@ def test_bars_are_as_long_as_what_they_stand_for_and_begin_together(shop: Shop) 
     assert lengths[0] == lengths[1] == lengths[3] == 1, "little is not nothing"
 
 
+def test_no_bar_is_cut(shop: Shop) -> None:
+    """Where the longest one would lose its end, one that is a little shorter would look the same."""
+    shop.spend("1.8375", days_ago=2)
+    for columns in (76, 80, 100):
+        drawn = shop.screen(columns, "--by", "day", "--since", str(shop.today - 2 * DAY))
+        lines = [ESCAPE.sub("", line).rstrip() for line in drawn if " 20" in line]
+        nearly, _, longest = (line for line in lines if re.match(r"\w{3} \d{4}-", line))
+        assert longest.endswith("█")
+        assert not nearly.endswith("█")
+
+
 def test_bars_of_ascii_terminals(shop: Shop) -> None:
     drawn = "\n".join(shop.screen(100, PYTHONIOENCODING="ascii"))
     assert "####" in drawn

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ import pytest
 from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.statement import Span
+from lollmsbot_keys.core.statement import By, Span
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.edges.state.history import History
+from lollmsbot_keys.edges.state.history import History, Stored
 from lollmsbot_keys.errors import StateError
 from tests.support import PATIENCE_S, claimed, finished, hold, opened, settled, spending, spent, start, together
 
@@ -344,14 +345,28 @@ def test_reports_say_which_month_is_damaged(path: Path) -> None:
     at(path, NOON).update(spending("1.50"))
     at(path, NOON + timedelta(days=1)).update(spending("0.25"))
     good = (folder / "2026-11.json").read_bytes()
-    assert good.count(b'"1.50"') == 1
     cells: tuple[object, ...] = (7, None, [7], [{}], [[]])
-    deeper = [json.dumps({"version": 1, "days": {"2026-11-20": {"part": cell}}}).encode() for cell in cells]
-    deeper += [good.replace(b'"1.50"', value) for value in (b'"much"', b'"NaN"', b"1.5", b"null")]
-    for damage in (*DAMAGES, *deeper, b'{"version": 1, "days": {"yesterday": {"part": []}}}'):
+    days: list[dict[str, object]] = [{"2026-11-20": {"part": cell}} for cell in cells]
+    old = [{"version": 1, "month": "2026-11", "days": tree} for tree in (*days, {"yesterday": {"part": []}})]
+    deeper = [json.dumps(tree).encode() + b"\n" for tree in old]
+    values = (b'"much"', b'"NaN"', b"1.5", b"null")
+    deeper += [good.replace(b'"1.50"', value) for value in values]
+    for damage in (*DAMAGES, *deeper):
         (folder / "2026-11.json").write_bytes(damage)
-        with pytest.raises(StateError, match=r"2026-11\.json"):
+        with pytest.raises(StateError, match=r"2026-11\.json is damaged"):
             kept(path)
+    lines = good.splitlines(keepends=True)
+    assert [line.count(b'"1.50"') for line in lines] == [1, 2, 1]
+    reading: list[Callable[[Stored], object]] = [  # what each line is read for
+        lambda stored: list(stored.sums(frozenset())),
+        lambda stored: list(stored.named(By.MODEL, Span(*AGES), frozenset())),
+        lambda _: kept(path),
+    ]
+    for place, value in product(range(3), values):
+        damaged = [line.replace(b'"1.50"', value) if at == place else line for at, line in enumerate(lines)]
+        (folder / "2026-11.json").write_bytes(b"".join(damaged))
+        with pytest.raises(StateError, match=r"2026-11\.json is damaged"):
+            reading[place](History(folder, print).between(Span(*AGES)))
 
 
 def test_a_month_of_a_newer_lbk_is_refused_and_untouched(path: Path) -> None:

@@ -203,6 +203,18 @@ def test_one_that_is_refused_does_not_hide_the_others(tmp_path: Path) -> None:
             assert secret not in done.out + done.err, name
 
 
+@pytest.mark.parametrize("kind", ["echo", "html200", "junk", "error200", "redirect", "cut"])
+def test_whatever_comes_back_no_secret_is_shown_or_kept(tmp_path: Path, kind: str) -> None:
+    with lab(tmp_path, f"{FIRST}=cut:1", f"ollama@check={kind}", f"openrouter@check={kind}") as here:
+        here.ask("-m", ROUTED)
+        done = here.run("costs", "--reconcile")
+        assert (done.code, "Traceback" in done.err) == (5, False)
+        kept = b"".join(file.read_bytes() for file in here.state_file.parent.rglob("*") if file.is_file())
+        for name, secret in here.sandbox.secrets.items():
+            assert secret not in done.out + done.err, name
+            assert secret.encode() not in kept, name
+
+
 def test_a_key_without_a_secret_is_named_where_it_spent(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         here.ask("-m", ROUTED)

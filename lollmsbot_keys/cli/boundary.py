@@ -11,7 +11,6 @@ from itertools import takewhile
 from lollmsbot_keys.errors import Exit, LbkError
 
 _STDOUT, _STDERR = 1, 2
-_PRINTING = tuple(os.path.join(os.path.dirname(os.path.dirname(__file__)), layer, "") for layer in ("cli", "render"))  # noqa: PTH118, PTH120 - on the way of every call
 
 
 class OutputLost(Exception):
@@ -53,20 +52,28 @@ def _lost(error: Exception) -> OutputLost | None:
     """Whether `error` came from stdout.
 
     What could not be written is still there, and fails again, unless it was more than the stream keeps. But then it
-    was raised where things are printed, which is all that `cli` and `render` do with files.
+    was raised where things are printed.
     """
     if isinstance(error, OutputLost):
         return error
     if isinstance(error, OSError):
-        from traceback import extract_tb
-
-        if extract_tb(error.__traceback__)[-1].filename.startswith(_PRINTING):
+        if _by_printing(error):
             return OutputLost(error)
         try:
             sys.stdout.flush()
         except OSError as again:
             return OutputLost(again)
     return None
+
+
+def _by_printing(error: OSError) -> bool:
+    """Whether it was raised in `cli`, in `render` or in Typer, who do nothing else with files."""
+    from pathlib import Path
+    from traceback import extract_tb
+
+    place = Path(extract_tb(error.__traceback__)[-1].filename)
+    package = Path(__file__).parents[1]
+    return "typer" in place.parts or any(place.is_relative_to(package / layer) for layer in ("cli", "render"))
 
 
 def _without_output(lost: OutputLost) -> Exit:

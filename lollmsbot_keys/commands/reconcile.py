@@ -104,7 +104,7 @@ class Reconciling:
     # --- our side ---
 
     def _books(self) -> Books:
-        """The state, and the sums of every day that may reach into the time in question: one more on either side."""
+        """The state, and the sums of every day that reaches into our day or month, or into UTC's."""
         engine, now = self._engine, self._engine.clock()
         snapshot, zone = engine.state.read(now), engine.config.timezone
         begin = min(begin_of(self._window, now, zone), begin_of(self._window, now, UTC))

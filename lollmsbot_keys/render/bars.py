@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.render.terminal import can_print
+from lollmsbot_keys.render.terminal import GAP, can_print
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,5 +42,5 @@ def room(out: Console, table: Table) -> int:
 
     if not out.is_terminal:
         return 0
-    left = out.width - Measurement.get(out, out.options, table).maximum - 1
+    left = out.width - Measurement.get(out, out.options, table).maximum - GAP
     return min(left, WIDEST) if left >= NARROWEST else 0

@@ -31,9 +31,10 @@ def _heading(entry: Entry) -> str:
 
 
 def _endings(entry: Entry) -> list[str]:
-    if entry.sent is None:
-        return ["Nothing was sent."]
     sent, choice = entry.sent, entry.plan.choice
+    if sent is None:
+        why = "" if choice is None else ": what is ready here had just been tried, or others had waited longer for it"
+        return [f"Nothing was sent{why}."]
     taken = (sent.candidate.key, sent.candidate.provider, sent.candidate.model)
     lines = [_ending(sent)]
     if choice is not None and (choice.key, choice.provider, choice.model) != taken:

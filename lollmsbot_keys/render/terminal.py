@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 240
 """Characters a line may have where no terminal sets the width: nothing should be wrapped for a pipe."""
+GAP = 2
+"""Blanks between two columns."""
 WIDE, NARROW = 100, 76
 """From so many characters on there is room for everything, and for most."""
 
@@ -53,7 +55,7 @@ def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[
     """An aligned table without lines. Columns in `wraps` give way when the terminal is narrow; the others never do."""
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", expand=False)
     for heading in headings:
         table.add_column(
             heading,

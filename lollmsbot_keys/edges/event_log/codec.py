@@ -65,7 +65,7 @@ def encode(entry: Entry, scrub: Callable[[str], str]) -> bytes:
     tree = {
         "time": _instant(entry.time),
         "event": REFUSED if entry.sent is None else "attempt",
-        "request": entry.request,
+        "request_id": entry.request,
         **_sent_tree(entry.sent, word),
         "pillar": plan.pillar,
         "role": plan.role,
@@ -184,7 +184,7 @@ def _entry(tree: Tree) -> Entry:
     plan = _plan(tree["plan"], tree)
     return Entry(
         time=_moment(tree["time"]),
-        request=_text(tree["request"]),
+        request=_text(tree["request_id"]),
         decided=_moment(tree["plan"]["at"]),
         plan=plan,
         sent=None if tree["event"] == REFUSED else _sent(tree),

@@ -8,6 +8,7 @@ putting a full file aside takes a lock, under which it is looked at again, so th
 from __future__ import annotations
 
 import os
+import re
 import stat
 from datetime import timedelta
 from errno import ENOSPC
@@ -28,8 +29,8 @@ _PATIENCE = timedelta(seconds=1)
 _PAUSE_S = 60.0
 """After a vain wait the file grows on for so long, rather than make every attempt wait."""
 
-_STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
-"""What lies here belongs to whoever opened it, even where it leads to a file."""
+_OPEN_ALREADY = re.compile(r"/dev/(?:fd/(\d{1,4})|(stdout|stderr))")
+"""Names of descriptors. Opened anew, a file would be written to from two places at once."""
 
 _TO_THE_END = os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -40,7 +41,8 @@ class EventLog:
     """The log at `path`: a file, made with mode 0600 where there is none, or a stream such as `/dev/stderr`."""
 
     def __init__(self, path: Path, *, largest_bytes: int = LARGEST_BYTES, older_files: int = OLDER_FILES) -> None:
-        self._is_stream = _is_stream(path)
+        self._descriptor = _descriptor(path)
+        self._is_stream = self._descriptor is not None or _is_stream(path)
         # The real file is put aside, not a link to it.
         self.path = path if self._is_stream else Path(os.path.realpath(path))
         self._largest, self._older = largest_bytes, older_files
@@ -61,7 +63,10 @@ class EventLog:
         told, self._failing = self._failing, True
         if told:
             return None
-        return f"The log {self.path} misses something: {problem}. The answer is not touched by that, but mend it."
+        return (
+            f"The log {self.path} has a gap from now on: {problem}. Answers go on all the same. Mend that, or name "
+            "another with --log-file."
+        )
 
     def _write(self, line: bytes) -> None:
         descriptor = self._open()
@@ -77,6 +82,8 @@ class EventLog:
             os.close(descriptor)
 
     def _open(self) -> int:
+        if self._descriptor is not None:
+            return os.dup(self._descriptor)
         if self._is_stream:
             return os.open(self.path, os.O_WRONLY | _TO_THE_END | _AT_ONCE)
         flags = os.O_RDWR | os.O_CREAT | _TO_THE_END
@@ -129,9 +136,14 @@ def older(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
 
 
+def _descriptor(path: Path) -> int | None:
+    found = _OPEN_ALREADY.fullmatch(os.fspath(path))
+    if found is None:
+        return None
+    return int(found[1]) if found[1] else {"stdout": 1, "stderr": 2}[found[2]]
+
+
 def _is_stream(path: Path) -> bool:
-    if os.fspath(path).startswith(_STREAMS):
-        return True
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):

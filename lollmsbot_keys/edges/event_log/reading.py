@@ -45,8 +45,8 @@ def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
     if newer is not None:
         raise ConfigError(f"{path} has request {request}, written by a newer lbk (version {newer}). Update this one.")
     raise UsageError(
-        f"There is no request {request!r} in {path}, nor in its {len(files) - 1} older parts. Ids are what lbk ask "
-        f"prints with -v, or as request_id with --json; {LAST} is the newest; old ones go when the log has grown."
+        f"There is no request {request!r} in {path} or its older parts ({len(files) - 1} left). An id is what lbk ask "
+        f"prints with -v, and request_id in --json; {LAST} is the newest."
     )
 
 
