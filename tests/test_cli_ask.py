@@ -277,7 +277,7 @@ def test_an_untrusted_host_gets_no_secret(tmp_path: Path) -> None:
 
 # --- what is printed ---
 
-ANSWERED = {"text", "key", "provider", "model", "pillar", "role", "finish_reason", "usage", "cost_usd"}
+ANSWERED = {"request_id", "text", "key", "provider", "model", "pillar", "role", "finish_reason", "usage", "cost_usd"}
 ANSWERED |= {"cost_source", "latency_ms", "attempts"}
 ATTEMPT = {"key", "provider", "model", "outcome", "status", "latency_ms", "cooldown_until", "detail"}
 
@@ -323,7 +323,7 @@ def test_the_document_of_a_failure(tmp_path: Path) -> None:
     with lab(tmp_path, "ollama=429retry=60", "openrouter=429retry=90") as here:
         failed = here.run("ask", "hello", "-m", SERVED, "--json")
         assert (failed.code, failed.err) == (5, "")
-        assert set(failed.document) == {"error", "retry_at", "attempts"}
+        assert set(failed.document) == {"error", "retry_at", "attempts", "request_id"}
         assert set(failed.document["error"]) == {"code", "message"}
         assert failed.document["error"]["code"] == "failed"
         assert len(failed.document["attempts"]) == 5
