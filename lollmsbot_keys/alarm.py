@@ -68,9 +68,9 @@ class Alarm:
             self.problems.append(f"{error} Nothing was sent to alerts.urls.")
             return seen._replace(letters=())
 
-    def tell(self, seen: Watch, patience: timedelta) -> None:
-        """Tell the channels what they are owed. Standard output counts as told: whoever calls has printed it."""
-        arrived = [letter for letter in seen.letters if letter.channel == STANDARD_OUTPUT]
+    def tell(self, seen: Watch, patience: timedelta, *, printed: bool = True) -> None:
+        """Tell the channels what they are owed. Whoever calls has printed what is for standard output, or has not."""
+        arrived = [letter for letter in seen.letters if printed and letter.channel == STANDARD_OUTPUT]
         messages = _messages(seen)
         if messages and self._channels is not None:
             outcome = self._channels.send(messages, patience)

@@ -27,7 +27,7 @@ from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool import KeyPool, question
 from lollmsbot_keys.pool import Listener as Hearer
 from tests.lab import OLLAMA, SERVED, Ended, Heard, Json, Lab, Listener, lab
-from tests.support import PATIENCE_S, ROOT, finished, opened, run_lbk, spending, start_lbk
+from tests.support import PATIENCE_S, ROOT, command, finished, opened, run_lbk, spending, start_lbk
 
 BUDGET = "budget providers.ollama.daily_budget_usd"
 LINE = r"ollama has spent 40 of 50 USD \(80 %\) of its budget for \d{4}-\d\d-\d\d\. .+ See: lbk costs\n"
@@ -188,6 +188,31 @@ def test_sent_once_and_once_more_when_it_is_over(home: Home) -> None:
     assert [request.document["type"] for request in webhook.heard] == ["warning", "failure", "success"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_that_takes_nothing_keeps_nobody_from_being_told(home: Home) -> None:
+    with channel() as webhook:
+        home.configure(url(webhook))
+        home.spend("40")
+        home.alert()
+        home.configure(url(webhook), budget=500)
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                command(["costs", "--alert"]),
+                env={"PYTHONPATH": str(ROOT), **home.env},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        assert done.returncode == 3
+        assert "No space left" in done.stderr
+        assert [request.document["type"] for request in webhook.heard] == ["warning", "success"]
+        assert home.alert().out.startswith("resolved: "), "it was not printed yet"
+        assert home.alert().out == ""
+        assert len(webhook.heard) == 2
+
+
 def test_looking_at_the_report_tells_nobody(home: Home) -> None:
     with channel() as webhook:
         home.configure(url(webhook))
@@ -287,7 +312,7 @@ def test_kill_9_before_it_arrived_and_the_next_run_sends(home: Home) -> None:
         couriers = children_of(process.pid)
         process.kill()
         ended = finished(process)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + 30  # Apprise alone gives up after a minute
         while any(map(is_running, couriers)) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not any(map(is_running, couriers)), "nobody goes on sending"

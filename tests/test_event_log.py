@@ -512,6 +512,7 @@ def test_many_processes_lose_no_line_and_tear_none(tmp_path: Path) -> None:
     parts = [part for part in tmp_path.glob("log*") if part.suffix != ".lock"]
     assert len(parts) > 50
     assert {part.name for part in parts} == {"log", *(f"log.{number}" for number in range(1, len(parts)))}
+    assert min(part.stat().st_size for part in parts if part.name != "log") > 4_000  # none was put aside half empty
 
 
 def test_killed_processes_leave_whole_lines(tmp_path: Path) -> None:

@@ -169,6 +169,16 @@ def used(share: str, percent: int, end: str, *, key: str = "") -> Due:
     )
 
 
+def heading_for(percent: int) -> Due:
+    return Due(
+        "LbkKeyBudgetForecast",
+        {"severity": "warning", "key": "O1", "provider": "ollama", "window": "day", "scope": "key"},
+        f"O1 is heading for {percent} % of its budget of the day",
+        "At its average pace it is used up before the day ends. lbk costs --by model shows what costs most; "
+        "the limit is keys.O1.daily_budget_usd.",
+    )
+
+
 NOTHING_MORE, AT_100 = "Nothing more is sent on it", "At 100 % nothing more is sent on it"
 CASES: dict[str, tuple[Mapping[str, str], Mapping[str, Sequence[Due]]]] = {
     # What is fed, one value a minute from 1970 on, and the alerts that are there at which time, and no others.
@@ -210,23 +220,22 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[str, Sequence[Due]]]] = {
     "a key is heading beyond its budget": (
         {
             **A_DAY,
-            f"budget_utilization_percent{{{KEY_BUDGET}}}": "11x120 20x400",
+            f"budget_utilization_percent{{{KEY_BUDGET}}}": "20x400",
             'lbk_daily_calls{key="O1", provider="ollama"}': "9x150 10x400",
         },
         {
-            "115m": [],  # at this pace it would be, but it is too early to tell
-            "149m": [],  # and there were too few calls
-            "180m": [
-                Due(
-                    "LbkKeyBudgetForecast",
-                    {"severity": "warning", "key": "O1", "provider": "ollama", "window": "day", "scope": "key"},
-                    "O1 is heading for 160 % of its budget of the day",
-                    "At its average pace it is used up before the day ends. lbk costs --by model shows what costs "
-                    "most; the limit is keys.O1.daily_budget_usd.",
-                )
-            ],
+            "149m": [],  # there were too few calls
+            "180m": [heading_for(160)],
             "300m": [],
         },
+    ),
+    "a key that is heading beyond its budget early in the day": (
+        {
+            **A_DAY,
+            f"budget_utilization_percent{{{KEY_BUDGET}}}": "11x400",
+            'lbk_daily_calls{key="O1", provider="ollama"}': "10x400",
+        },
+        {"119m": [], "144m": [heading_for(110)], "200m": []},  # not in the first two hours
     ),
     "a disabled key": (
         {**key_state("O1", "disabled", "0x4 1x4 0x4"), **key_state("O2", "ready", "1x20")},
@@ -264,6 +273,14 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[str, Sequence[Due]]]] = {
             ],
             "1600m": [],  # this is the pool now
         },
+    ),
+    "a pool of which a key cools down": (
+        {
+            **key_state("O1", "ready", "1x200"),
+            **key_state("O2", "ready", "1x60 0x140"),
+            **key_state("O2", "cooling_down", "0x60 1x140"),
+        },
+        {"59m": [], "120m": []},
     ),
     "no key of a provider is ready": (
         {
@@ -416,6 +433,50 @@ def lost(one: object, other: object, place: str = "") -> Iterator[str]:
             yield from lost(value, counterpart, f"{place}/{number}")
     elif one != other:
         yield place
+
+
+@needs_promtool
+def test_time_left_to_a_budget(tmp_path: Path) -> None:
+    """Each provider spends 1 and 4 dollars an hour, twenty hours before the day ends."""
+    owners = {
+        'provider="ollama", scope="provider", window="day"': ("50", "90", 5 * 3600),
+        'provider="openrouter", scope="provider", window="day"': ("20", "110", 0),  # a bound was too low
+        'provider="ollama", scope="provider", window="month"': ("500", "10", -1),
+        'provider="ollama", key="O1", scope="key", window="day"': ("4", "50", 2 * 3600),
+        'provider="ollama", key="O2", scope="key", window="day"': ("4", "100", 0),  # and spends nothing now
+        'provider="ollama", key="O3", scope="key", window="day"': ("4", "50", -1),
+    }
+    where = 'instance="a", job="lbk"'
+    fed = {
+        f'lbk_budget_end_timestamp_seconds{{{where}, window="day"}}': f"{22 * 3600}x200",
+        f'lbk_budget_end_timestamp_seconds{{{where}, window="month"}}': f"{300 * 3600}x200",
+        f'api_cost_usd_total{{{where}, provider="ollama", key="O1"}}': f"0+{1 / 60!r}x200",
+        f'api_cost_usd_total{{{where}, provider="ollama", key="O2"}}': "3x200",
+        f'api_cost_usd_total{{{where}, provider="ollama", key="O3"}}': "3x200",
+        f'api_cost_usd_total{{{where}, provider="openrouter", key="R1"}}': f"0+{4 / 60!r}x200",
+    }
+    for labels, (limit, percent, _) in owners.items():
+        fed[f"lbk_budget_limit_usd{{{where}, {labels}}}"] = f"{limit}x200"
+        fed[f"budget_utilization_percent{{{where}, {labels}}}"] = f"{percent}x200"
+    queries = [query for title, query in queries_of(all_budgets()) if title == "Time left to a budget"]
+    expected = [
+        [
+            {"labels": f"{{{where}, {labels}}}", "value": left}
+            for labels, (_, _, left) in owners.items()
+            if kind in labels
+        ]
+        for kind in ('scope="provider"', 'scope="key"')
+    ]
+    tests = [
+        # Rounded, because a rate is not exact to the last digit.
+        {"eval_time": "2h", "expr": f"round({chosen(query, 'a')})", "exp_samples": samples}
+        for query, samples in zip(queries, expected, strict=True)
+    ]
+    series = [{"series": name, "values": values} for name, values in fed.items()]
+    file = tmp_path / "test.yml"
+    file.write_text(json.dumps({"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": tests}]}))
+    done = promtool("test", "rules", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # --- a real Prometheus ---

@@ -62,6 +62,7 @@ def nothing_leaked(here: Lab, *ended: Ended) -> None:
         ["costs", "--json"],
         ["config", "show", "--json"],
         ["reset-limits", "--all", "--dry-run", "--json"],
+        ["route", "--replay", "last"],
     ):
         done = here.quick(*arguments)
         texts.append((" ".join(arguments), done.out + done.err))
@@ -171,6 +172,7 @@ WAYS = list(HOSTILE)
 def test_whatever_a_provider_does_with_a_secret(ways: list[str], odd: bool, tmp_path: Path) -> None:  # noqa: FBT001
     with Listener(HOSTILE[ways[0]]) as server, lab(tmp_path) as here:
         endpoints(here.config, ollama=f"{server.url}/v1", openrouter=f"{server.url}/api/v1")
+        here.env["LBK_LOG_FILE"] = str(here.state_file.with_name("events.jsonl"))
         if odd:
             here.env |= {OLLAMA: ODD, OLLAMA_2: f"2{ODD}", ROUTERS[0]: f"{ODD}3"}
         ended = [here.run("ask", "hello", "-m", SERVED, "-v")]
@@ -183,6 +185,7 @@ def test_whatever_a_provider_does_with_a_secret(ways: list[str], odd: bool, tmp_
             nothing_leaked(here, *ended)
             here.quick("reset-limits", "--all")
         assert here.env[OLLAMA] in {secret_of(heard) for heard in server.heard}
+        assert any(place == here.env["LBK_LOG_FILE"] for place, _ in kept(here.folder))
 
 
 def test_a_secret_that_passes_for_a_time_is_not_repeated_as_one(tmp_path: Path) -> None:

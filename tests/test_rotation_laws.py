@@ -380,7 +380,7 @@ def test_however_often_it_dies_and_whatever_is_tried_then(
     for aim, dies_at, hours in tries:
         world.now += hours * HOUR
         world.fatal = world.ticks + dies_at
-        with suppress(Killed, UsageError, Unasked, SecretRefused):
+        with suppress(Killed, UsageError, Unasked, SecretRefused, SecretError):  # a way back may be refused
             attempt(case, world, aim)
     world.fatal, world.unanswered = -1, frozenset()
     for _ in range(2):  # what is on its way back comes to that end first

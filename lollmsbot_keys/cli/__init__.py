@@ -23,11 +23,11 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> object:
-    from lollmsbot_keys.cli.fast import understood
+    from lollmsbot_keys.cli import fast
 
-    call = understood(arguments)
+    call = fast.read(arguments)
     if call is not None:
-        return call()
-    from lollmsbot_keys.cli.app import main as with_typer
+        return fast.call(*call)
+    from lollmsbot_keys.cli import app
 
-    return with_typer(arguments)
+    return app.main(arguments)

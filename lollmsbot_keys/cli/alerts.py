@@ -6,14 +6,26 @@ import sys
 
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
-from lollmsbot_keys.commands.alerts import Alerting
+from lollmsbot_keys.commands.alerts import Alerting, Watch
 from lollmsbot_keys.errors import Exit
 
 
 def alert(where: Files, *, json: bool) -> Exit:
     """Print what holds and what is over, tell the channels, and answer the exit code."""
     alerting = Alerting.open(where.config, where.state)
-    seen = alerting.look()
+    seen, printed = alerting.look(), False
+    try:
+        _print(alerting, seen, json=json)
+        sys.stdout.flush()  # what hangs, or kills us, while channels are told must not swallow it
+        printed = True
+    finally:  # where nobody reads what is printed, channels are told all the same
+        alerting.tell(printed=printed)
+        for problem in alerting.problems:
+            say(problem)
+    return Exit.NO if seen.alerts else Exit.DONE
+
+
+def _print(alerting: Alerting, seen: Watch, *, json: bool) -> None:
     if json:
         from lollmsbot_keys.render.alerts import alert_trees, ended_trees
         from lollmsbot_keys.render.costs_tree import statement_tree
@@ -25,8 +37,3 @@ def alert(where: Files, *, json: bool) -> Exit:
         from lollmsbot_keys.render.alerts import alert_lines
 
         print("\n".join(alert_lines(seen.alerts, seen.resolved)))
-    sys.stdout.flush()  # what hangs, or kills us, while channels are told must not swallow it
-    alerting.tell()
-    for problem in alerting.problems:
-        say(problem)
-    return Exit.NO if seen.alerts else Exit.DONE

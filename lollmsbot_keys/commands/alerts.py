@@ -42,10 +42,10 @@ class Alerting:
         """Today, for those who want the whole document."""
         return self._engine.statement(By.KEY)
 
-    def tell(self) -> None:
-        """Tell the channels what is new to them, and remember what was told and printed."""
+    def tell(self, *, printed: bool = True) -> None:
+        """Tell the channels what is new to them, and remember what was told, and what was `printed`."""
         if self._seen is not None:
-            self._alarm.tell(self._seen, CRON_PATIENCE)
+            self._alarm.tell(self._seen, CRON_PATIENCE, printed=printed)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def _trouble() -> Iterator[Panel]:
         Look("percentunit", highest=1),
         Place(8, 12, 8, 8),
     )._replace(interval=ENOUGH_CALLS)
-    yield course(
+    errors = course(
         "Errors by outcome",
         "Calls that gave no whole answer, an hour.",
         [Query(f"3600 * sum by (outcome) (rate(api_errors_total{{{_KEYS}}}[{_RATE}])) > 0", "{{outcome}}")],
@@ -191,6 +191,7 @@ def _trouble() -> Iterator[Panel]:
         Place(16, 12, 8, 8),
         stacked=True,
     )
+    yield errors._replace(custom={**errors.custom, "drawStyle": "bars"})  # with gaps, areas would be specks
 
 
 def _budgets(config: Config) -> Iterator[Panel]:

@@ -15,7 +15,7 @@ def draw_replay(entries: Sequence[Entry], *, plain: bool) -> None:
     """Print all decisions for one request, in order."""
     from rich.text import Text
 
-    with page(plain=plain) as out:
+    with page(plain=plain, workflow=True) as out:  # a line may begin with a name that anybody may have chosen
         for place, entry in enumerate(entries):
             if place:
                 out.print()

@@ -7,26 +7,25 @@ beginning. Whatever is read here, Typer reads the same: tests/test_fast.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from importlib import import_module
 
 from lollmsbot_keys.cli.fast.table import COMMANDS, VERSION
 
-PACKAGE = "lollmsbot_keys.cli"
 FLAG, TEXT, TEXTS, PATH = "flag", "text", "texts", "path"
 """What an option takes. Else the name of an enumeration (`module:class`): one of its values."""
 
-Call = Callable[[], object]
+Call = tuple[str, dict[str, object]]
+"""A function of `cli` (`module:name`), and its arguments."""
 
 
-def understood(arguments: Sequence[str]) -> Call | None:
-    """What to call for these arguments; `None` where Typer must look at them."""
+def read(arguments: Sequence[str]) -> Call | None:
+    """What is to be done; `None` where Typer must look at the arguments."""
     if len(arguments) == 1 and arguments[0] in VERSION:
-        return partial(_call, "version:version", {})
+        return "version:version", {}
     if not arguments or arguments[0] not in COMMANDS:
         return None
-    home, options = COMMANDS[arguments[0]]
+    function, options = COMMANDS[arguments[0]]
     values: dict[str, object] = {}
     words = iter(arguments[1:])
     for word in words:
@@ -35,21 +34,26 @@ def understood(arguments: Sequence[str]) -> Call | None:
             return None
         parameter, kind = options[name]
         if kind == FLAG:
-            if sign:
-                return None
-            values[parameter] = True
-            continue
-        found = _converted(kind, value if sign else next(words, "-"), values.get(parameter))
+            found: object | None = None if sign else True
+        else:
+            found = _converted(kind, value if sign else next(words, "-"), values.get(parameter))
         if found is None:
             return None
         values[parameter] = found
-    return partial(_call, home, values)
+    return function, values
+
+
+def call(function: str, values: dict[str, object]) -> object:
+    """Do it."""
+    module, _, name = function.partition(":")
+    return getattr(import_module(f"lollmsbot_keys.cli.{module}"), name)(**values)
 
 
 def _converted(kind: str, text: str, before: object) -> object | None:
-    """The value that `text` means. `None`: none, or one that looks like an option, as when it was forgotten."""
+    """The value that `text` means; `None` where it means none, or looks like the next option."""
     if text.startswith("-"):
         return None
+    found: object
     if kind == TEXT:
         return text
     if kind == TEXTS:
@@ -60,12 +64,7 @@ def _converted(kind: str, text: str, before: object) -> object | None:
         return Path(text)
     module, _, name = kind.partition(":")
     try:
-        found: object = getattr(import_module(module), name)(text)
+        found = getattr(import_module(module), name)(text)
     except ValueError:
-        return None
+        found = None
     return found
-
-
-def _call(home: str, values: dict[str, object]) -> object:
-    module, _, name = home.partition(":")
-    return getattr(import_module(f"{PACKAGE}.{module}"), name)(**values)

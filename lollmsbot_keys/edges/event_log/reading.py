@@ -33,10 +33,9 @@ def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
         UsageError: it has nothing of it.
         ConfigError: there is no log at `path`, it cannot be read, or only a newer lbk could.
     """
-    files = _files(path)
+    files = _parts(path)
     if request == LAST:
         request = _newest(files, path)
-    # Newest first: a file that is put aside meanwhile is read twice then, and none is passed over.
     found = [_search(file, request) for file in files]
     entries = {(entry.time, entry.decided): entry for part in found for entry in part.entries}
     if entries:
@@ -45,22 +44,25 @@ def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
     if newer is not None:
         raise ConfigError(f"{path} has request {request}, written by a newer lbk (version {newer}). Update this one.")
     raise UsageError(
-        f"There is no request {request!r} in {path} or its older parts ({len(files) - 1} left). An id is what lbk ask "
+        f"There is no request {request!r} in {path} or its older parts. An id is what lbk ask "
         f"prints with -v, and request_id in --json; {LAST} is the newest."
     )
 
 
-def _files(path: Path) -> list[Path]:
-    """The log and its older parts, newest first."""
+def _parts(path: Path) -> list[Path]:
+    """The log and its older parts, newest first: one that is put aside meanwhile is read twice, and none passed over.
+
+    So those that are not there yet belong to it too.
+    """
+    parts = [path, *(older(path, number) for number in range(1, OLDER_FILES + 1))]
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path} is no file, so nothing can be read back. Name one with --log-file.")
-        files = [file for number in range(1, OLDER_FILES + 1) if (file := older(path, number)).is_file()]
-        if not path.exists() and not files:
+        if not any(part.exists() for part in parts):
             raise ConfigError(f"There is no log {path}. lbk ask --log-file {path} writes one.")
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _unreadable(path, error) from None
-    return [path, *files]
+    return parts
 
 
 def _newest(files: list[Path], path: Path) -> str:
@@ -104,6 +106,6 @@ def _lines(file: Path) -> Iterator[bytes]:
         raise _unreadable(file, error) from None
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or "impossible path"
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    reason = error.strerror or type(error).__name__
     return ConfigError(f"Cannot read the log {path}: {reason}. Mend that, or name another with --log-file.")
