@@ -8,6 +8,8 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from lollmsbot_keys.cli.fast.table import COMMANDS as TABLED
 from tests.lab import OLLAMA, SERVED, Lab, lab
 from tests.support import ROOT, command, start_lbk
 
+WRONG_USAGE: type[Exception] = typer.BadParameter.__mro__[2]  # Typer exports only this subclass of it
 VALUES = ["", "-", "--", "-x", "--json", "=", "a=b", "x y", "+2h", "0", "low", "high", "HIGH", "critical", "key", "day"]
 VALUES += ["OLLAMA_API_KEY", "OLLAMA_API_KEY=disabled", "2026-11-01", "/nowhere/c.toml", ".", "ü", "\udcff", "normal "]
 
@@ -43,7 +46,9 @@ def test_the_table_has_every_hot_command_and_its_options() -> None:
 @cache
 def typers(name: str) -> Callable[[Sequence[str]], Mapping[str, object] | None]:
     """What Typer calls the command `name` with, for given arguments; `None` where it does not."""
-    function = declared(COMMANDS[name].load())  # type: ignore[arg-type]  # a hot command is one function
+    function = COMMANDS[name].load()
+    assert not isinstance(function, typer.Typer)
+    function = declared(function)
     seen: list[dict[str, object]] = []
 
     def spy(**values: object) -> None:
@@ -60,7 +65,7 @@ def typers(name: str) -> Callable[[Sequence[str]], Mapping[str, object] | None]:
         try:
             with reader.make_context(name, list(arguments)) as context:
                 reader.invoke(context)
-        except (typer.Exit, typer.BadParameter.__mro__[2]):
+        except (typer.Exit, WRONG_USAGE):
             return None
         return seen[0]
 
@@ -75,40 +80,53 @@ def meaning(name: str, values: Mapping[str, object]) -> dict[str, object]:
     return {**defaults, **values}
 
 
-def plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Without the difference between no list and an empty one, which no command makes."""
-    return {word: None if value == [] else (type(value), value) for word, value in values.items() if value is not None}
+def typed(values: Mapping[str, object]) -> dict[str, object]:
+    return {word: (type(value), value) for word, value in values.items()}
 
 
-def words(name: str) -> st.SearchStrategy[list[str]]:
-    """Arguments that are right, wrong, half right, and nonsense."""
+def right(name: str) -> st.SearchStrategy[list[str]]:
+    """An option as people give it."""
+    return st.sampled_from(sorted(TABLED[name][1].items())).flatmap(lambda item: spelt(item[0], item[1][1]))
+
+
+def spelt(option: str, kind: str) -> st.SearchStrategy[list[str]]:
+    if kind == fast.FLAG:
+        return st.just([option])
+    values = st.sampled_from(VALUES)
+    if ":" in kind:
+        module, _, enumeration = kind.partition(":")
+        values = st.sampled_from([member.value for member in getattr(import_module(module), enumeration)])
+    return values.flatmap(lambda value: st.sampled_from([[option, value], [f"{option}={value}"]]))
+
+
+def wrong(name: str) -> st.SearchStrategy[list[str]]:
+    """What is wrong, half right, or nonsense."""
     options = st.sampled_from([*TABLED[name][1], "-h", "--bogus", "--qui", "--no-json"])
     values = st.one_of(st.sampled_from(VALUES), st.text(max_size=3))
-    piece = st.one_of(
-        options.map(lambda option: [option]),
-        st.tuples(options, values).map(list),
-        st.tuples(options, values).map(lambda pair: ["=".join(pair)]),
-        st.tuples(options, values).map(lambda pair: ["".join(pair)]),
-        values.map(lambda value: [value]),
+    pairs = st.tuples(options, values)
+    return st.one_of(
+        st.one_of(options, values).map(lambda word: [word]),
+        pairs.map(list),
+        pairs.map(lambda pair: ["=".join(pair)]),
+        pairs.map("".join).map(lambda word: [word]),
     )
-    return st.lists(piece, max_size=5).map(lambda pieces: [word for words in pieces for word in words])
 
 
 @pytest.mark.parametrize("name", HOT)
 def test_what_is_read_fast_typer_reads_the_same(name: str) -> None:
     taken = [0]
+    pieces = st.one_of(st.lists(right(name), max_size=5), st.lists(st.one_of(right(name), wrong(name)), max_size=3))
 
-    @given(words(name))
+    @given(pieces.map(lambda pieces: list(chain.from_iterable(pieces))))
     def check(arguments: list[str]) -> None:
         quick = fast.read([name, *arguments])
-        if quick is None:
-            return
-        function, values = quick
-        taken[0] += 1
-        assert function == COMMANDS[name].home
-        slow = typers(name)(arguments)
-        assert slow is not None, "Typer refuses what was read"
-        assert plain(meaning(name, values)) == plain(slow)
+        if quick is not None:
+            function, values = quick
+            taken[0] += 1
+            assert function == COMMANDS[name].home
+            slow = typers(name)(arguments)
+            assert slow is not None, "Typer refuses what was read"
+            assert typed(meaning(name, values)) == typed(slow)
 
     check()
     assert taken[0] > 10
@@ -131,8 +149,23 @@ def test_what_is_usual_is_read_fast() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "-h", "route -h", "route --", "route -qm x", "route -mx", "route -m", "route -m --json", "route --quiet=1"]
-    + ["route stray", "route --privacy HIGH", "route --qui", "--config c.toml route -q", "config path", "--version -h"],
+    [
+        "route stray",
+        "route --privacy HIGH",
+        "route --qui",
+        "--config c.toml route -q",
+        "config path",
+        "--version -h",
+        "",
+        "-h",
+        "route -h",
+        "route --",
+        "route -qm x",
+        "route -mx",
+        "route -m",
+        "route -m --json",
+        "route --quiet=1",
+    ],
 )
 def test_what_is_unusual_is_left_to_typer(arguments: str) -> None:
     assert fast.read(arguments.split()) is None
@@ -204,9 +237,8 @@ def test_help_that_cannot_be_written_is_no_bug(words: str, unbuffered: str, tmp_
 
 @pytest.mark.parametrize("end", [[], ["--"]], ids=["fast", "typer"])
 def test_ctrl_c(end: list[str], tmp_path: Path) -> None:
-    """The state is a pipe that nobody writes to… so the secret's file is one, which `lbk` waits for."""
     with lab(tmp_path) as here:
-        pipe = tmp_path / "pipe"
+        pipe = tmp_path / "config.fifo"  # which lbk waits for
         os.mkfifo(pipe)
         process = start_lbk(["route", "-q", "--config", str(pipe), *end], here.env)
         writer = os.open(pipe, os.O_WRONLY)  # opens when lbk has opened it to read

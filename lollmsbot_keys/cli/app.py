@@ -100,8 +100,10 @@ def build(arguments: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
     )
     app.callback()(before)
     for name, command in COMMANDS.items():
-        loaded = command.load() if name in arguments else _not_now
-        if isinstance(loaded, typer.Typer):
+        loaded = command.load() if name in arguments else None
+        if loaded is None:
+            app.command(name, short_help=command.summary)(_not_now)
+        elif isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=name, short_help=command.summary)
         else:
             settings = vars(sys.modules[loaded.__module__]).get("CONTEXT_SETTINGS")
@@ -116,10 +118,18 @@ def _not_now() -> None:
 def declared(function: Function) -> Function:
     """The function as Typer wants it: its annotations read.
 
-    A module that must load fast has the words of `cli.options`, `Annotated` and `typer` for type checkers only; until
-    here its annotations are mere text.
+    A module that must load fast imports Typer, `Annotated`, and the options that several commands have, for type
+    checkers only: until here its annotations are mere text.
     """
-    words = {**vars(options), "Annotated": Annotated, "typer": typer, **vars(sys.modules[function.__module__])}
+    from lollmsbot_keys.cli import selection
+
+    words = {
+        **vars(options),
+        **vars(selection),
+        "Annotated": Annotated,
+        "typer": typer,
+        **vars(sys.modules[function.__module__]),
+    }
     function.__annotations__ = get_type_hints(function, words, include_extras=True)
     return function
 

@@ -8,19 +8,15 @@ from typing import Annotated
 import typer
 
 from lollmsbot_keys.cli.files import Files
-from lollmsbot_keys.cli.options import (
-    ConfigOption,
+from lollmsbot_keys.cli.options import ConfigOption, JsonOption, LogFileOption, StateOption, duration
+from lollmsbot_keys.cli.selection import (
     FreeOption,
-    JsonOption,
     KeyOption,
-    LogFileOption,
     ModelOption,
     PillarOption,
     PriorityOption,
     PrivacyOption,
     RoleOption,
-    StateOption,
-    duration,
 )
 from lollmsbot_keys.core.request import Priority
 from lollmsbot_keys.errors import UsageError

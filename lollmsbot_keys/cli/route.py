@@ -14,18 +14,15 @@ if TYPE_CHECKING:  # the signature is text until `app.declared` reads it: `lbk r
 
     import typer
 
-    from lollmsbot_keys.cli.options import (
-        ConfigOption,
+    from lollmsbot_keys.cli.options import ConfigOption, JsonOption, LogFileOption, StateOption
+    from lollmsbot_keys.cli.selection import (
         FreeOption,
-        JsonOption,
         KeyOption,
-        LogFileOption,
         ModelOption,
         PillarOption,
         PriorityOption,
         PrivacyOption,
         RoleOption,
-        StateOption,
     )
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from lollmsbot_keys.core.classify import classifier
 from lollmsbot_keys.core.day import Summary
 from lollmsbot_keys.core.record import Reset
 from lollmsbot_keys.core.report import Answer, Report, delivered
 from lollmsbot_keys.core.request import Plan
-from lollmsbot_keys.edges.event_log.file import EventLog
 from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.processes import this_process
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool.failover import Failover
-from lollmsbot_keys.pool.journal import Journal
 from lollmsbot_keys.pool.lookout import Lookout
 from lollmsbot_keys.pool.question import Listener, Options, Question, question
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.edges.event_log.file import EventLog
 
 __all__ = ["Answers", "KeyPool", "Listener", "Options", "Question", "question"]
 
@@ -42,8 +43,7 @@ class KeyPool:
 
     def __init__(self, engine: Engine, *, alerts: bool = True, log_file: Path | None = None) -> None:
         self.engine = engine
-        path = engine.log_path(log_file)
-        self._log = EventLog(path) if path is not None else None
+        self._log = _log_at(engine.log_path(log_file))
         self.crossed = False
         """Whether a call of this pool crossed a line of `alerts`."""
         self._lookout = Lookout(engine) if alerts else None
@@ -101,6 +101,8 @@ class KeyPool:
         listener = listener or Listener()
         asking = Failover(self.engine, self._queue, self._wire, self._owner, asked, listener)
         if self._log is not None:
+            from lollmsbot_keys.pool.journal import Journal
+
             asking.journal = Journal(self._log, self.engine, listener)
         try:
             return await asking.run()
@@ -129,6 +131,14 @@ class KeyPool:
         """Today's calls, tokens and money by key and provider, and which keys are ready."""
         await self._queue.written()
         return await asyncio.to_thread(self.engine.summary)
+
+
+def _log_at(path: Path | None) -> EventLog | None:
+    if path is None:
+        return None
+    from lollmsbot_keys.edges.event_log.file import EventLog  # most people keep none
+
+    return EventLog(path)
 
 
 class Answers(Listener):

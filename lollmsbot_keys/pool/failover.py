@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.charging import Charge
@@ -42,9 +43,11 @@ from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import ConfigError, SecretError, StateError
 from lollmsbot_keys.pool.confirmation import after_unauthorized
-from lollmsbot_keys.pool.journal import Journal
 from lollmsbot_keys.pool.question import Listener, Question
 from lollmsbot_keys.pool.waiting import Queueing, Wait
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.pool.journal import Journal
 
 _LOCAL_PATIENCE = timedelta(seconds=2)
 """A daemon on this machine answers at once, or is in no state to help."""

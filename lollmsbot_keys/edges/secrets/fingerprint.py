@@ -16,7 +16,10 @@ def fingerprint(characters: str, key: bytes | None) -> str:
     """64 bits in hex, or "" without a `key`. Keyed, so that a stolen state file does not help to guess a secret."""
     if key is None:
         return ""
-    from hashlib import blake2b
+    try:  # where hashlib has it from: hashlib itself loads OpenSSL, which every start would feel
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
 
     return blake2b(characters.encode(), key=key, digest_size=8).hexdigest()
 

@@ -7,11 +7,13 @@ out before and after it. Whoever shortens text does it afterwards: half a secret
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lollmsbot_keys.core.cleaning import Cleaner, clean, clean_line
-from lollmsbot_keys.edges.secrets.forms import Forms
 from lollmsbot_keys.edges.secrets.secret import Secret
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.edges.secrets.forms import Forms
 
 _DEEPEST = 100
 _Json = TypeVar("_Json")
@@ -58,6 +60,8 @@ class Scrubber:
 
     def _prepared(self) -> Forms:
         if self._forms is None:
+            from lollmsbot_keys.edges.secrets.forms import Forms  # where no text comes in, none is looked through
+
             self._forms = Forms(self._known)
         return self._forms
 
