@@ -37,9 +37,9 @@ FAST = {
     "route -q": TO_DECIDE,
     "route --quiet --model=kimi-k2.6 --assume OLLAMA_API_KEY=disabled": f"{TO_DECIDE} difflib",
     "route --json": TO_DECIDE,
-    "costs --alert": TO_DECIDE,
-    "costs --csv": f"{TO_DECIDE} csv",
-    "costs --json": TO_DECIDE,
+    "costs --alert": f"{TO_DECIDE} bisect",
+    "costs --csv": f"{TO_DECIDE} bisect csv",
+    "costs --json": f"{TO_DECIDE} bisect",
 }
 
 # What a command that Typer reads must not load besides: everything under these names.
