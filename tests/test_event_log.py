@@ -222,6 +222,12 @@ def test_an_impossible_amount_is_none(amount: str) -> None:
         decode(line().replace(b'"charged_usd":0.012', f'"charged_usd":{amount}'.encode()))
 
 
+def test_no_more_candidates_are_read_than_were_written() -> None:
+    spoilt = tree()
+    spoilt["plan"]["candidates"] *= 1_000
+    assert len(decode(json.dumps(spoilt).encode()).plan.candidates) == MOST_CANDIDATES
+
+
 def test_controls_in_the_log_are_not_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     spoilt = tree()
     for text in ("key", "model", "pillar", "role", "lbk", "hold"):
@@ -246,6 +252,8 @@ def test_a_request_is_found_across_the_parts(tmp_path: Path) -> None:
     found = entries_of(path, "5eed")
     assert [one.sent.number for one in found if one.sent] == [1, 2, 3]
     assert {one.request for one in entries_of(path, "last")} == {"5eed"}
+    with pytest.raises(UsageError):
+        entries_of(path, "5ee")
 
 
 def test_the_last_request_may_be_in_an_older_part(tmp_path: Path) -> None:
@@ -267,8 +275,10 @@ def test_a_line_of_a_newer_lbk(tmp_path: Path) -> None:
 
 def test_an_endless_line_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    path.write_bytes(b'"5eed"' * LONGEST_LINE + b"\n" + line())
-    assert len(entries_of(path, "5eed")) == 1
+    path.write_bytes(b'"5eed"' * LONGEST_LINE + b"\n" + b"x" * LONGEST_LINE + line("5eed", 2) + line())
+    (only,) = entries_of(path, "5eed")
+    assert only.sent is not None
+    assert only.sent.number == 1
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -281,9 +291,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
 
 
 def test_a_new_log_is_for_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "log"
-    assert EventLog(path).append(line()) is None
-    assert path.stat().st_mode & 0o777 == 0o600
+    for path in (tmp_path / "log", tmp_path / "new" / "folder" / "log"):
+        assert EventLog(path).append(line()) is None
+        assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -301,8 +311,11 @@ def test_a_full_file_is_put_aside_and_the_oldest_goes(tmp_path: Path) -> None:
 
 def test_a_line_that_is_larger_than_a_file_is_written_all_the_same(tmp_path: Path) -> None:
     path = tmp_path / "log"
+    path.touch()  # an empty file makes no room
     log = EventLog(path, largest_bytes=10, older_files=2)
-    for _ in range(5):
+    assert log.append(line()) is None
+    assert not older(path, 1).exists()
+    for _ in range(4):
         assert log.append(line()) is None
     assert [file.read_bytes() for file in (path, older(path, 1), older(path, 2))] == [line()] * 3
 

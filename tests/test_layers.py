@@ -159,8 +159,14 @@ def slow_imports(module: Module) -> Iterator[str]:
             yield f"{line}: {target} is too slow for the hot path"
 
 
+def slow_nouns(module: Module) -> Iterator[str]:
+    for line, target in module.imports() if module.name != "core.noun" else ():
+        if target == "typing.NamedTuple":
+            yield f"{line}: nouns are made faster by core.noun"
+
+
 def violations(module: Module) -> list[str]:
-    rules = (foreign_imports, own_imports, environment_reads, impurities, slow_imports)
+    rules = (foreign_imports, own_imports, environment_reads, impurities, slow_imports, slow_nouns)
     return [f"{module.name or PACKAGE}:{found}" for rule in rules for found in rule(module)]
 
 
@@ -201,6 +207,7 @@ def test_every_module_keeps_to_its_layer() -> None:
         ("core.route", "open('defaults.toml')"),
         ("commands.route", "def f():\n    import asyncio"),
         ("commands.costs", "from urllib.request import urlopen"),
+        ("pool", "from typing import NamedTuple"),
     ],
 )
 def test_a_breach_is_seen(name: str, source: str) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -122,6 +123,8 @@ def test_an_interrupted_call_is_a_line(tmp_path: Path) -> None:
         (line,) = lines(log)
         assert (line["outcome"], line["cost_usd"], line["cost_source"]) == ("interrupted", None, "unknown")
         assert line["charged_usd"] == line["hold_usd"]
+        began, ended = (datetime.fromisoformat(moment) for moment in (line["plan"]["at"], line["time"]))
+        assert ended - began >= timedelta(milliseconds=line["latency_ms"] - 1) > timedelta()
         assert "interrupted after" in here.run("route", "--replay", "last").out
 
 

@@ -14,9 +14,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from lollmsbot_keys.core.alert import Tone
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.courier import MISSING
 from lollmsbot_keys.edges.secrets.fingerprint import fingerprint, installation_key
 

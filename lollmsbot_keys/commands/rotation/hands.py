@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.finding import Proof
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.secrets import Secret
 
 if TYPE_CHECKING:
