@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.settings import ConfigProblems
+from lollmsbot_keys.edges.config.overrides import overrides, without_overrides
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError
 
@@ -31,7 +32,7 @@ def test_an_empty_variable_is_unset() -> None:
     environment = Environment({"LBK_CONFIG": "", "HOME": "/h", "PREFER_OLLAMA": "", "NO_COLOR": ""})
     assert environment.get("LBK_CONFIG") is None
     assert environment.config_path() == (Path("/h/.config/lollmsbot-keys/config.toml"), False)
-    assert environment.overrides() == ()
+    assert overrides(environment) == ()
     assert not environment.no_color
 
 
@@ -100,7 +101,7 @@ def test_only_environment_reads_the_process_environment() -> None:
     ],
 )
 def test_each_variable_sets_its_value(name: str, text: str, path: tuple[str, ...], value: object) -> None:
-    assert Environment({name: text}).overrides() == ((name, path, value),)
+    assert overrides(Environment({name: text})) == ((name, path, value),)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_each_variable_sets_its_value(name: str, text: str, path: tuple[str, ...
 )
 def test_a_bad_variable_is_named_with_what_was_expected(name: str, text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Environment({name: text}).overrides()
+        overrides(Environment({name: text}))
     assert name in str(caught.value)
     assert words in str(caught.value)
 
@@ -137,14 +138,14 @@ def test_a_bad_variable_is_named_with_what_was_expected(name: str, text: str, wo
 )
 def test_what_may_be_a_secret_is_not_repeated_however_short(name: str, text: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
-        Environment({name: text}).overrides()
+        overrides(Environment({name: text}))
     assert "pw123" not in str(caught.value)
 
 
 def test_all_bad_variables_are_told_at_once_and_no_secret_with_them() -> None:
     secret = "sk-or-v1-0123456789abcdef0123456789abcdef"
     with pytest.raises(ConfigProblems) as caught:
-        Environment({"PREFER_OLLAMA": secret, "OLLAMA_HOST": f"http://me:{secret}@h"}).overrides()
+        overrides(Environment({"PREFER_OLLAMA": secret, "OLLAMA_HOST": f"http://me:{secret}@h"}))
     assert [problem.variable for problem in caught.value.problems] == ["PREFER_OLLAMA", "OLLAMA_HOST"]
     assert "sk-or" not in str(caught.value)
 
@@ -170,7 +171,7 @@ def test_all_bad_variables_are_told_at_once_and_no_secret_with_them() -> None:
     ],
 )
 def test_ollama_host_is_read_as_ollama_reads_it(text: str, url: str) -> None:
-    ((_, _, value),) = Environment({"OLLAMA_HOST": text}).overrides()
+    ((_, _, value),) = overrides(Environment({"OLLAMA_HOST": text}))
     assert value == [url]
 
 
@@ -207,6 +208,6 @@ def test_proxy(variables: dict[str, str], url: str, proxy: str | None) -> None:
 
 
 def test_without_overrides_keeps_the_rest() -> None:
-    left = Environment({"OLLAMA_HOST": "x", "HOME": "/h"}).without_overrides()
+    left = without_overrides(Environment({"OLLAMA_HOST": "x", "HOME": "/h"}))
     assert left == Environment({"HOME": "/h"})
     assert os.environ is not left.variables

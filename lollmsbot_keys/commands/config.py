@@ -11,6 +11,7 @@ from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
 from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
 from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config.overrides import without_overrides
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import UsageError
 
@@ -82,7 +83,7 @@ def check(option: Path | None, environment: Environment | None = None) -> Checke
         problems = error.problems
         if not all(problem.variable for problem in problems):
             return Checked(here.path, here.found, problems, ())
-        sources = config_file.read(option, environment.without_overrides())
+        sources = config_file.read(option, without_overrides(environment))
     loaded = config_file.config_of(sources)
     return Checked(here.path, here.found, (*problems, *_untrusted(sources, loaded.config)), loaded.warnings)
 

@@ -11,8 +11,6 @@ from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.errors import ConfigError
 
 APP = "lollmsbot-keys"
-Override = tuple[str, tuple[str, ...], object]
-"""A variable's name, the key path that it sets, and the value in the shape the TOML file would give it."""
 
 
 class Environment(NamedTuple):
@@ -71,22 +69,6 @@ class Environment(NamedTuple):
         named = self._named("--log-file", option, "LBK_LOG_FILE")
         return named if named is not None or setting is None else self._named("log.file", setting, "")
 
-    def overrides(self) -> tuple[Override, ...]:
-        """What the variables of the contract set in the configuration, checked.
-
-        Raises:
-            ConfigError: a variable holds something it cannot mean; names all such variables.
-        """
-        if not any(map(self.get, _OVERRIDING)):
-            return ()
-        from lollmsbot_keys.edges.config.variables import read  # rarely needed
-
-        return read({name: value for name in _OVERRIDING if (value := self.get(name)) is not None})
-
-    def without_overrides(self) -> Environment:
-        """The same environment, as far as it says nothing about the configuration's values."""
-        return Environment({name: value for name, value in self.variables.items() if name not in _OVERRIDING})
-
     def proxy_for(self, url: str) -> str | None:
         """The proxy that the usual variables name for `url`; never one for a loopback address.
 
@@ -120,17 +102,3 @@ class Environment(NamedTuple):
             return (Path(home) if home is not None else Path.home()) / default
         except RuntimeError:
             raise ConfigError(f"no home folder is known. Set HOME or {variable}, or give full paths.") from None
-
-
-_OVERRIDING = (
-    "PREFER_OLLAMA",
-    "OLLAMA_FAILOVER",
-    "OPENROUTER_FALLBACK",
-    "PREFER_FREE_TIER",
-    "ALERT_AT_PERCENT",
-    "OLLAMA_MAX_CALLS_PER_HOUR",
-    "OLLAMA_DAILY_BUDGET",
-    "OPENROUTER_MAX_CALLS_PER_HOUR",
-    "OPENROUTER_DAILY_BUDGET",
-    "OLLAMA_HOST",
-)

@@ -11,11 +11,13 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from lollmsbot_keys import __version__
 from lollmsbot_keys.edges.config.build import Compiled
-from lollmsbot_keys.edges.environment import Override
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.edges.config.variables import Override
 
 FORMAT = 3
 """Raise it when the compiled tree changes its shape."""

@@ -10,12 +10,14 @@ from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.config import cache as compiled_cache
 from lollmsbot_keys.edges.config.build import Compiled, build
-from lollmsbot_keys.edges.environment import Environment, Override
+from lollmsbot_keys.edges.config.overrides import overrides as set_by
+from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError
 
 if TYPE_CHECKING:
     from lollmsbot_keys.core.settings import ConfigProblems
     from lollmsbot_keys.edges.config.merge import Table
+    from lollmsbot_keys.edges.config.variables import Override
 
 DEFAULTS = Path(__file__).parents[2] / "data" / "defaults.toml"
 _MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError)
@@ -77,7 +79,7 @@ def config_of(sources: Sources) -> Loaded:
 def _overrides(path: Path, environment: Environment, *, must_exist: bool) -> tuple[Override, ...]:
     """What the variables set; where one is wrong, the error tells what is wrong in the file as well."""
     try:
-        return environment.overrides()
+        return set_by(environment)
     except ConfigError as error:
         from lollmsbot_keys.core.settings import ConfigProblems
 

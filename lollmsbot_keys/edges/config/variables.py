@@ -8,7 +8,9 @@ from decimal import Decimal, InvalidOperation
 from lollmsbot_keys.core.settings import ConfigProblems, Problem
 from lollmsbot_keys.core.trust import authority
 from lollmsbot_keys.edges.config import values
-from lollmsbot_keys.edges.environment import Override
+
+Override = tuple[str, tuple[str, ...], object]
+"""A variable's name, the key path that it sets, and the value in the shape the TOML file would give it."""
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
