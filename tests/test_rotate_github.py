@@ -1,4 +1,4 @@
-"""A whole rotation whose secret also lives in GitHub: `lbk`, a real `gh`, the sandbox's providers, GitHub's stand-in."""
+"""A whole rotation whose secret also lives in GitHub: `lbk`, a real `gh`, the sandbox, a stand-in for GitHub."""
 
 from __future__ import annotations
 
