@@ -46,6 +46,9 @@ COMMANDS = (
     ("config", "path"),
     ("--help",),
     ("ask", "--help"),
+    ("completion", "bash"),
+    ("__complete", "bash", "model", "lbk", "ask", "-m", ""),
+    ("__complete", "bash", "fault", "lbk", "sandbox", "-f", "ollama="),
 )
 
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 from lollmsbot_keys.core.catalogue import Config, Provider
 from lollmsbot_keys.core.claim import Claim, Claimant, claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import record
 from lollmsbot_keys.core.report import Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Facts, Request
-from lollmsbot_keys.core.state import Owner, Snapshot
+from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.edges.config.file import load
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.state.processes import this_process

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.alert import STANDARD_OUTPUT, Alert, AlertKind, Letter, Told, Tone
 from lollmsbot_keys.core.alerts import alerts
+from lollmsbot_keys.core.owner import Lease
 from lollmsbot_keys.core.record import record
 from lollmsbot_keys.core.request import Facts
-from lollmsbot_keys.core.state import Lease, Snapshot
+from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.watch import Watch, Watcher, watch
 from lollmsbot_keys.edges.state.processes import this_process
 from lollmsbot_keys.engine import Engine
@@ -94,12 +95,12 @@ class Alarm:
             self.problems.append(f"{error} What was sent will be sent once more.")
 
     def _marks(self) -> tuple[str, ...]:
-        urls = self._engine.config.alerts.urls
+        engine, urls = self._engine, self._engine.config.alerts.urls
         if urls and self._channels is None:
             from lollmsbot_keys.edges.notify import Channels  # only for those who have some
 
             try:
-                self._channels = Channels(urls, self._engine.state.path.with_name("fingerprint.key"))
+                self._channels = Channels(urls, engine.state.fingerprint_key, engine.environment.for_helpers)
             except StateError as error:
                 self.problems.append(f"{error} Nothing was sent to alerts.urls.")
         return self._channels.marks if self._channels is not None else ()

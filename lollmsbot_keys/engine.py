@@ -5,6 +5,7 @@ Nothing here waits for a network, and nothing here is slow to import: `lbk route
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from lollmsbot_keys.edges.config.file import compiled_path, load
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.secrets import Secrets
 from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from lollmsbot_keys.core.day import Summary
@@ -48,7 +49,7 @@ class Engine:
     ) -> None:
         self.config, self.state, self.secrets = config, state, secrets
         self.environment, self.clock, self.warnings = environment, clock, warnings
-        self._base = Path()
+        self._config_file, self._cached = Path(), Path()
 
     @classmethod
     def open(
@@ -67,7 +68,8 @@ class Engine:
         """
         environment = environment or Environment.here()
         state_path = environment.state_path(state)
-        loaded = load(config, environment, compiled_path(state_path))
+        cached = compiled_path(state_path)
+        loaded = load(config, environment, cached)
         warnings = list(loaded.warnings)
         file = StateFile(
             state_path,
@@ -79,29 +81,42 @@ class Engine:
             loaded.config.keys,
             environment.variables,
             loaded.path.parent,
-            file.path.with_name("fingerprint.key"),
+            file.fingerprint_key,
             create_key=create,
         )
         engine = cls(loaded.config, file, secrets, environment, clock, warnings)
-        engine._base = loaded.path.parent
+        engine._config_file, engine._cached = loaded.path, cached
         return engine
 
     def log_path(self, option: Path | None = None) -> Path | None:
         """Where decisions are written down: in `option`, where the environment says, or the configuration; or nowhere.
 
         Raises:
-            ConfigError: the name begins with the home folder of a user who does not exist.
+            ConfigError: the name begins with the home folder of a user who does not exist, names no file, or one that
+                lbk keeps itself.
         """
-        setting = self.config.log_file
-        if setting is None:
-            return self.environment.log_path(option)
-        return self.environment.log_path(option, Path(setting) if setting.startswith("~") else self._base / setting)
+        place = self.config.log_file
+        setting = None if place is None else Path(place) if place.startswith("~") else self._config_file.parent / place
+        path = self.environment.log_path(option, setting)
+        if path is not None and self.keeps(path):
+            raise ConfigError(
+                f"{path} cannot be the log: lbk keeps something else there. Name another file, with --log-file, "
+                "LBK_LOG_FILE, or file in [log]."
+            )
+        return path
+
+    def keeps(self, path: Path) -> bool:
+        """Whether `path` is the configuration, the state, or among what lies beside it: no place for other things."""
+        real, state = Path(os.path.realpath(path)), self.state
+        files = {state.path, state.lock, state.copy, state.fingerprint_key, self._cached, self._config_file}
+        folders = {Path(os.path.realpath(folder)) for folder in (state.history, state.cache)}
+        return real in {Path(os.path.realpath(file)) for file in files} or not folders.isdisjoint((real, *real.parents))
 
     def facts(self, assumed: Mapping[str, SetAside] | None = None) -> Facts:
         """What routing must know besides configuration and state, as of now."""
         from lollmsbot_keys.edges.model_lists import read_lists
 
-        kept = read_lists(self.state.path.with_name("cache"), self.clock())
+        kept = read_lists(self.state.cache, self.clock())
         present = self.secrets.present()
         lacking = (key.name for key in self.config.keys if key.name not in present)
         problems = {name: problem for name in lacking if (problem := self.secrets.problem(name)) is not None}
@@ -126,7 +141,7 @@ class Engine:
         """Remember a provider's fetched model list, and what it asks for them."""
         from lollmsbot_keys.edges.model_lists import keep_list
 
-        keep_list(self.state.path.with_name("cache"), provider, names, self.clock(), prices)
+        keep_list(self.state.cache, provider, names, self.clock(), prices)
 
     def summary(self) -> Summary:
         """Today at a glance. Changes nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,15 @@ from hypothesis import settings
 settings.register_profile("lbk", deadline=None, print_blob=True)
 settings.load_profile("lbk")
 
+# Started with `&` or `nohup`, a process and all its children are deaf to these; the children of tests must not be.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+
 _SETTINGS = ("LBK_", "OLLAMA_", "OPENROUTER_", "PREFER_", "ALERT_", "XDG_")
-_SURROUNDINGS = {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "GITHUB_ACTIONS", "SSL_CERT_FILE"}
+_SURROUNDINGS = {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "GITHUB_ACTIONS"}
+_SURROUNDINGS |= {"SSL_CERT_DIR", "SSL_CERT_FILE"}
 
 
 def is_personal(variable: str) -> bool:

@@ -30,6 +30,7 @@ from lollmsbot_keys.core.catalogue import (
     Rotation,
     Routing,
 )
+from lollmsbot_keys.core.owner import Lease, Owner
 from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import (
@@ -41,10 +42,7 @@ from lollmsbot_keys.core.state import (
     Disabled,
     Failed,
     Hold,
-    Lease,
-    Owner,
     Raised,
-    Replacement,
     Scope,
     Sighting,
     Snapshot,
@@ -52,7 +50,7 @@ from lollmsbot_keys.core.state import (
     Uncertain,
     Waiter,
 )
-from lollmsbot_keys.core.steps import Place, Step
+from lollmsbot_keys.core.steps import Place, Replacement, Step
 from lollmsbot_keys.core.windows import minute_of
 
 NOW = datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC)

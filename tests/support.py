@@ -13,9 +13,10 @@ from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Claimed, Settled, record
 from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.state import Hold, Owner, Snapshot
+from lollmsbot_keys.core.state import Hold, Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.file import Change, StateFile
 from lollmsbot_keys.edges.state.processes import this_process

@@ -354,7 +354,7 @@ def test_patience_ends_whatever_a_service_does(tmp_path: Path) -> None:
 
     with Listener(answer) as webhook, channel() as good:
         slow = f"?cto=3600&rto=3600&{TOKEN}=1"
-        channels = Channels([url(webhook, slow), url(webhook, f"2{slow}"), url(good)], tmp_path / "key")
+        channels = Channels([url(webhook, slow), url(webhook, f"2{slow}"), url(good)], tmp_path / "key", {})
         warm_up(tmp_path)
         began = time.monotonic()
         outcome = channels.send(dict.fromkeys(channels.marks, Message("t", "b", Tone.GOOD)), timedelta(seconds=2))
@@ -370,7 +370,7 @@ def test_patience_ends_whatever_a_service_does(tmp_path: Path) -> None:
 def warm_up(folder: Path) -> None:
     """Load Apprise first, for as long as a busy machine may need."""
     with channel() as webhook:
-        channels = Channels([url(webhook)], folder / "key")
+        channels = Channels([url(webhook)], folder / "key", {})
         assert channels.send(dict.fromkeys(channels.marks, Message("t", "b", Tone.GOOD)), LONG) == {
             channels.marks[0]: ""
         }
@@ -389,6 +389,24 @@ def test_apprise_missing(home: Home) -> None:
         assert 'pip install "lollmsbot-keys[alerts]"' in done.err
         assert home.alert().err == ""
         assert len(webhook.heard) == 1
+
+
+def test_whoever_sends_gets_no_key(home: Home) -> None:
+    """Apprise and the libraries under it are others' code."""
+    stand_in = home.folder / "spy" / "apprise.py"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        "import json, os\nfrom pathlib import Path\n"
+        "Path(__file__).with_name('seen').write_text(json.dumps(dict(os.environ)))\nraise ImportError\n"
+    )
+    passed_on = {"LC_ALL": "C.UTF-8", "https_proxy": "http://127.0.0.1:9", "SSL_CERT_FILE": "/certificates"}
+    with channel() as webhook:
+        home.configure(url(webhook))
+        home.spend("40")
+        path = f"{stand_in.parent}{os.pathsep}{ROOT}"
+        home.alert(PYTHONPATH=path, OLLAMA_API_KEY=TOKEN, AWS_SECRET_ACCESS_KEY=TOKEN, MY_OWN=TOKEN, **passed_on)
+    seen = json.loads(stand_in.with_name("seen").read_text())
+    assert seen == {"PATH": os.defpath, "HOME": str(home.folder), **passed_on}
 
 
 def test_credentials_are_nowhere(home: Home) -> None:
@@ -430,7 +448,7 @@ def test_what_apprise_logs_stays_with_it(tmp_path: Path) -> None:
     root.setLevel(1)
     try:
         with channel(status=500) as webhook:
-            channels = Channels([url(webhook, TOKEN), f"nosuch://{PASSWORD}"], tmp_path / "key")
+            channels = Channels([url(webhook, TOKEN), f"nosuch://{PASSWORD}"], tmp_path / "key", {})
             outcome = channels.send(dict.fromkeys(channels.marks, Message("t", "b", Tone.GOOD)), LONG)
     finally:
         root.removeHandler(handler)

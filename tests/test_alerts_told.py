@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core import telling
 from lollmsbot_keys.core.alert import STANDARD_OUTPUT, Alert, AlertKind, Letter, Telling, Told, Watched
+from lollmsbot_keys.core.owner import Lease, Owner
 from lollmsbot_keys.core.record import record
-from lollmsbot_keys.core.state import Lease, Owner, Snapshot
+from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.upkeep import upkeep
 from tests.strategies import DAY, HOUR, LONGEST, ME, MINUTE, NOW, OTHER, TODAY, snapshots
 

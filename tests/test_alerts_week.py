@@ -121,7 +121,7 @@ class Week:
 
 def warm_up(channel: Listener, folder: Path) -> None:
     """Load Apprise, for which nobody waits as long as a busy machine may need."""
-    channels = Channels([f"json://127.0.0.1:{channel.port}/"], folder / "key")
+    channels = Channels([f"json://127.0.0.1:{channel.port}/"], folder / "key", {})
     assert channels.send({channels.marks[0]: Message("warm", "up", Tone.GOOD)}, timedelta(minutes=1)) == {
         channels.marks[0]: ""
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.classify import TABLE, classifier, classify
 from lollmsbot_keys.core.reply import Reply, Trouble
 from lollmsbot_keys.core.report import Billing, Failure
-from lollmsbot_keys.core.symptoms import symptoms
+from lollmsbot_keys.core.symptoms import quotes, symptoms
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8))
@@ -336,6 +337,44 @@ def test_evidence_of_an_upstream_429_is_the_upstreams_word() -> None:
 def test_a_flagged_prompt_is_no_evidence() -> None:
     failure = judged(reply(403, said("Blocked", reasons=["x"], flagged_input="my secret plan", raw="my secret plan")))
     assert failure.evidence == "Blocked"
+
+
+@pytest.mark.parametrize("status", [201, 204, 299])
+def test_what_comes_under_another_2xx_may_be_an_answer_and_is_no_evidence(status: int) -> None:
+    for body in ("the answer", {"message": "the answer"}, {"error": "the answer"}):
+        said = f"something came under the status {status}, where an answer has 200"
+        assert judged(reply(status, body)).evidence == said
+
+
+def test_what_is_no_json_is_shown_and_not_kept() -> None:
+    failure = judged(reply(503, "upstream connect error"), "ollama")
+    assert (failure.evidence, failure.lasting_evidence) == ("upstream connect error", "")
+    failure = judged(reply(503, {"error": "overloaded"}), "ollama")
+    assert (failure.evidence, failure.lasting_evidence) == ("overloaded", "overloaded")
+    assert judged(reply(503, html=True)).lasting_evidence == "an HTML page came instead of an answer"
+
+
+@given(st.text(), st.text(), st.text(min_size=1).filter(lambda text: text.split()))
+def test_a_quotation_is_seen_wherever_it_stands(before: str, after: str, prompt: str) -> None:
+    assert quotes(f"{before} {prompt} {after}", ["other", prompt])
+    assert quotes(f"{before} {json.dumps(prompt)[1:-1]} {after}", [prompt])
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "does"),
+    [
+        ("error near: tell me about the", "Please tell me about  THE sea", True),
+        ("error near: tell me about", "Please tell me about the sea", False),  # 15 characters and a blank before them
+        ("error: x", "x", True),
+        ("exit: no", "x", False),
+        ("Rate limit exceeded", "What is the meaning of life?", False),
+        ("bad input: 你好世界你好", "请说你好世界你好吗", True),
+        ("anything", "", False),
+        ("", "anything", False),
+    ],
+)
+def test_a_quotation_has_sixteen_bytes_or_is_all_of_it(text: str, prompt: str, does: bool) -> None:  # noqa: FBT001
+    assert quotes(text, [prompt]) is does
 
 
 JSON = st.recursive(

@@ -40,6 +40,42 @@ def heading(model: str = SERVED, provider: str = "ollama") -> str:
 # --- the prompt ---
 
 
+def said(text: str) -> bytes:
+    return json.dumps({"error": {"message": text, "metadata": {"raw": text}}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "shown"),
+    [
+        (503, said("failed for input 'my DIVORCE  papers'"), "failed for input"),
+        (403, said("no: my divorce papers"), "no: my divorce papers"),
+        (429, said(json.dumps("so my divorce\npapers")), "so my divorce"),
+        (402, said("hello? No."), "hello? No."),
+        (503, b"my-answer in plain text", "my-answer in plain text"),
+        (500, json.dumps({"detail": "echo: x my divorce papers"}).encode(), "echo"),
+        (201, b'data: {"choices":[{"delta":{"content":"my-answer"}}]}\n\n', "under the status 201"),
+        (202, json.dumps({"message": "my-answer"}).encode(), "under the status 202"),
+        (200, b'data: {"error":{"message":"so far: my-answer, no more","code":503}}\n\n', "no more"),
+    ],
+)
+def test_what_was_said_is_shown_and_not_kept(status: int, body: bytes, shown: str, tmp_path: Path) -> None:
+    """Not even where a provider's complaint quotes them; and where it does not, it is kept."""
+    first = [b'data: {"choices":[{"delta":{"content":"well: my-answer, no more. "}}]}\n\n'] if status == 200 else []
+    kind = "text/event-stream" if body.startswith(b"data") else "application/json"
+    with Listener(lambda _: (status, {"Content-Type": kind}, [*first, body])) as server, lab(tmp_path) as here:
+        endpoints(here.config, ollama=f"{server.url}/v1")
+        here.env["LBK_LOG_FILE"] = str(here.state_file.with_name("events.jsonl"))
+        runs = [here.run("ask", "-v", "-m", SERVED, "-s", "hello", "so my divorce\npapers") for _ in range(3)]
+        kept = b"".join(path.read_bytes() for path in tmp_path.joinpath("state").rglob("*") if path.is_file())
+        server.answer = lambda _: (503, {"Content-Type": "application/json"}, [said("The model is overloaded")])
+        here.quick("reset-limits", "--all")
+        here.quick("ask", "-m", SERVED, "so my divorce papers")
+        assert "The model is overloaded" in here.state_file.read_text("utf-8")
+    assert shown in runs[0].err
+    for words in (b"divorce", b"DIVORCE", b"papers", b"my-answer", b"hello"):
+        assert words not in kept
+
+
 @pytest.mark.parametrize(
     ("argument", "stdin", "said"),
     [
@@ -82,6 +118,8 @@ def test_an_unreadable_stdin_is_said(tmp_path: Path) -> None:
         (["x", "--timeout", "0s"], b"", "--timeout must be longer"),
         (["x", "--wait", "-5m"], b"", "--wait '-5m'"),
         (["x", "--max-tokens", "0"], b"", "--max-tokens"),
+        (["x", "--max-tokens", "1" + "0" * 400], b"", "from 1 to 1000000000."),
+        (["x", "--model", "v/" + "a" * 100_000], b"", "100002 characters"),
         (["x", "--temperature", "3"], b"", "--temperature"),
         (["x", "--temperature", "nan"], b"", "temperature"),
         (["x", "--privacy", "secret"], b"", "--privacy"),

@@ -277,3 +277,18 @@ def test_a_cancelled_key_name_is_not_a_command(tmp_path: Path) -> None:
         done = here.run("ask", "::add-mask::hello\n::error::x", "-m", SERVED, GITHUB_ACTIONS="true")
         assert done.code == 0
         assert not COMMAND.search(done.out + done.err)
+
+
+@pytest.mark.parametrize("name", ["::error::pwn", "##[error]pwn", "a\n::error::pwn"])
+def test_a_name_that_somebody_typed_is_no_command_anywhere(name: str, tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        here.env |= {"GITHUB_ACTIONS": "true", "LBK_LOG_FILE": str(tmp_path / "log")}
+        said = [here.run("ask", "hello", "-m", name, "-v")]
+        costs = ["costs", "--by", "model"]
+        for arguments in (["route", "-m", name], ["ask", "hello", "--key", name], costs, [*costs, "--csv"]):
+            said += [here.run(*arguments)]
+        said += [here.run("route", "--replay", "last")]
+    shown = "".join(done.out for done in said)
+    assert "error" in shown
+    for done in said:
+        assert not COMMAND.search(done.out + done.err), done

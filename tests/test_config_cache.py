@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lollmsbot_keys.edges.config import DEFAULTS
 from lollmsbot_keys.edges.config import cache as config_cache
 from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.config.build import build, compile_tree
@@ -110,7 +111,7 @@ def test_a_file_written_this_moment_is_not_kept_for_it_may_change_again(tmp_path
     path, cache = tmp_path / "config.toml", tmp_path / "cache.json"
     config_file.load(None, NOTHING)  # what is slow the first time only
     path.write_text("[alerts]\nat_percent = 10\n")
-    identity = config_cache.identity((config_file.DEFAULTS, path), ())
+    identity = config_cache.identity((DEFAULTS, path), ())
     assert identity is not None
     config_cache.write(cache, identity, {}, ())
     assert not cache.exists()
@@ -152,6 +153,13 @@ def test_a_cache_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
     cache.write_text(json.dumps(document))
     assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 99, "this is what would be believed"
     cache.chmod(0o666)
+    assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path, cache = written(tmp_path, "[alerts]\nat_percent = 10\n"), tmp_path / "cache.json"
+    os.mkfifo(cache)
+    assert config_cache.read(cache, []) is None
     assert config_file.load(path, NOTHING, cache).config.alerts.at_percent[0] == 10
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from lollmsbot_keys.commands import config as commands
 from lollmsbot_keys.core.settings import Origin
+from lollmsbot_keys.edges.config import DEFAULTS, schema
 from lollmsbot_keys.edges.config import file as config_file
-from lollmsbot_keys.edges.config import schema
 from lollmsbot_keys.edges.config.template import template
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError, UsageError
@@ -225,7 +225,7 @@ def test_the_written_file_changes_nothing_and_says_the_defaults(tmp_path: Path) 
     assert tomllib.loads(path.read_text()) == {}
     assert config_file.load(path, NOTHING).config == defaults
     values = "\n".join(line.removeprefix("#") for line in template().splitlines() if not line.startswith("# "))
-    examples = [line for line in config_file.DEFAULTS.read_text().splitlines() if re.match("#[a-z]", line)]
+    examples = [line for line in DEFAULTS.read_text().splitlines() if re.match("#[a-z]", line)]
     for example in examples:
         if not example.startswith("#secret"):  # those say what holds anyway
             values = values.replace(f"\n{example[1:]}", "")

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from lollmsbot_keys.core.catalogue import Balance, Config, Price, Privacy, Provider, Role, match_name
+from lollmsbot_keys.edges.config import DEFAULTS
 from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.config import rules as config_rules
 from lollmsbot_keys.edges.config import schema as config_schema
@@ -39,7 +40,7 @@ def defaults() -> Config:
 
 
 def test_the_defaults_fit_the_schema_that_a_users_file_is_held_against() -> None:
-    tree = config_text.parse(config_file.DEFAULTS.read_text(), "defaults.toml")
+    tree = config_text.parse(DEFAULTS.read_text(), "defaults.toml")
     assert config_schema.faults(tree) == []
     assert config_rules.faults(tree, tree) == []
     assert config_rules.warnings(tree) == ()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
 import socket
 import ssl
+import subprocess
+import sys
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,11 +17,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import certifi
 import pytest
 import trustme
 
+from lollmsbot_keys.edges.providers.certificates import certificates
 from lollmsbot_keys.edges.providers.connection import LONGEST_HEAD_BYTES, Place
-from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Unsent, WireError
+from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, WireError
 from lollmsbot_keys.edges.providers.http import Http
 from lollmsbot_keys.errors import ConfigError
 
@@ -102,6 +108,18 @@ async def http_to(serve: Serve) -> AsyncIterator[tuple[Http, str]]:
 def post(url: str, body: bytes = b"{}", silence_s: float = PATIENCE_S, host: str = "") -> Exchange:
     headers = {"Content-Type": "application/json"}
     return Exchange("POST", url, headers, body, timedelta(seconds=silence_s), host=host)
+
+
+class InHaste(Exchange):
+    """One whose times are a second each, but for that of a silence."""
+
+    @property
+    def connect_s(self) -> float:
+        return 1.0
+
+    @property
+    def wordless_s(self) -> float:
+        return 1.0
 
 
 async def whole(response: Response) -> bytes:
@@ -244,13 +262,43 @@ def test_headers_are_found_by_their_names_in_lower_case() -> None:
     assert found == (200, {"retry-after": "7", "x-one": "a, b", "x-odd": "ä", "content-length": "0"})
 
 
+def members(plain: bytes) -> bytes:
+    """Several in a row, one of them empty."""
+    return gzip.compress(plain[:7]) + gzip.compress(b"") + gzip.compress(plain[7:])
+
+
+def bare(plain: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(plain) + packer.flush()
+
+
 @pytest.mark.parametrize(
-    ("name", "pack"), [("gzip", gzip.compress), ("X-GZip", gzip.compress), ("deflate", zlib.compress)]
+    ("name", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("X-GZip", gzip.compress),
+        ("gzip", members),
+        ("gzip", lambda plain: gzip.compress(plain) + bytes(512)),
+        ("deflate", zlib.compress),
+        ("deflate", bare),
+    ],
 )
-def test_a_packed_body_is_unpacked_although_nobody_asked_for_it(name: str, pack: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_a_packed_body_is_unpacked_although_nobody_asked_for_it(
+    name: str, pack: Callable[[bytes], bytes], size: int
+) -> None:
     packed = pack(b"hello" * 1000)
-    head = b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (name.encode(), len(packed))
-    assert body_of(OK + head + packed) == b"hello" * 1000
+    parts = [packed[place : place + size] for place in range(0, len(packed), size)]
+    head = b"Content-Encoding: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % name.encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
+    assert body_of(OK + head + chunks) == b"hello" * 1000
+
+
+def test_a_second_member_that_is_damaged_is_no_end() -> None:
+    packed = gzip.compress(b"hello") + gzip.compress(b"world" * 100)[:-9] + b"xxxxxxxxx"
+    reply = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
+    with pytest.raises(Broken, match="unpacked"):
+        body_of(reply)
 
 
 def test_a_bomb_is_unpacked_bit_by_bit() -> None:
@@ -280,6 +328,49 @@ def test_silence_before_and_within_an_answer_is_waited_for_only_so_long() -> Non
     for reply in (b"", OK + b"Content-Length: 50\r\n\r\nhello"):
         with pytest.raises(Silent):
             asyncio.run(main(reply))
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+def test_a_head_that_is_always_about_to_come_is_not_waited_for_for_ever(*, through_proxy: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(2000):
+                writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        await hang_up(writer)
+
+    async def main() -> None:
+        async with listening(serve) as port:
+            here = f"http://127.0.0.1:{port}/"
+            http = Http(lambda _: here)
+            url = "http://provider.example/v1" if through_proxy else here
+            try:
+                await said(http, InHaste(*post(url)))
+            finally:
+                await http.aclose()
+
+    with pytest.raises(Stalled):
+        asyncio.run(main())
+
+
+def test_a_small_reply_that_trickles_is_taken_as_far_as_it_came() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 100000\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(2000):
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        await hang_up(writer)
+
+    async def main() -> bytes:
+        async with http_to(serve) as (http, url), http.exchange(InHaste(*post(url))) as response:
+            return await response.read(1_000_000)
+
+    assert 0 < len(asyncio.run(main())) < 2000
 
 
 def test_an_answer_may_take_longer_than_one_silence() -> None:
@@ -511,6 +602,67 @@ def test_tls_with_another_name_or_authority_sends_nothing(authority: trustme.CA)
 
 
 @pytest.mark.usefixtures("authority")
+def test_the_authorities_are_the_users_own_or_else_certifis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def trusted() -> int:
+        """How many authorities are known from the start; those of a folder are looked for when they are needed."""
+        return certificates().cert_store_stats()["x509_ca"]
+
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert trusted() == 1, "the file wins"
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    assert trusted() == 0
+    monkeypatch.setenv("SSL_CERT_DIR", "")
+    assert trusted() == Path(certifi.where()).read_text("utf-8").count("BEGIN CERTIFICATE")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="a folder of authorities is made with openssl")
+def test_the_authorities_may_be_a_folder(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = tmp_path / "ca.pem"
+    hashed = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", str(made)], capture_output=True, text=True, check=True
+    )
+    made.rename(tmp_path / f"{hashed.stdout.strip()}.0")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    server = identity(authority, "localhost")
+    assert told_over_tls(server, "localhost") == (b"hello", 1)
+    trustme.CA().cert_pem.write_to_path(tmp_path / "another.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "another.pem"))
+    with pytest.raises(Unsent, match="certificate"):
+        told_over_tls(server, "localhost")
+
+
+def test_tls_without_a_proxy_needs_no_library_of_others(authority: trustme.CA) -> None:
+    """Importing httpx took longer than all else on the way to a first byte."""
+    code = f"""if True:
+        import asyncio, sys
+        from datetime import timedelta
+        from lollmsbot_keys.edges.providers.exchange import Exchange
+        from lollmsbot_keys.edges.providers.http import Http
+
+        async def main(port):
+            http, url = Http(lambda _: None), f"https://localhost:{{port}}/"
+            async with http.exchange(Exchange("POST", url, {{}}, b"{{}}", timedelta(seconds={PATIENCE_S}))) as response:
+                print(await response.read(100))
+            await http.aclose()
+
+        asyncio.run(main(int(sys.argv[1])))
+        print({{"httpx", "httpcore", "h11"}} & set(sys.modules))
+    """
+
+    async def main() -> bytes:
+        async with listening(Server(HELLO), identity(authority, "localhost")) as port:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, str(port), stdout=asyncio.subprocess.PIPE
+            )
+            return (await child.communicate())[0]
+
+    assert asyncio.run(main()).decode().split("\n")[:2] == ["b'hello'", "{'h11'}"]
+
+
+@pytest.mark.usefixtures("authority")
 def test_who_is_no_tls_server_gets_nothing() -> None:
     async def main() -> list[bytes]:
         server = Server(HELLO)
@@ -549,6 +701,61 @@ def test_through_a_proxy_only_the_provider_can_read(authority: trustme.CA) -> No
     assert (told, len(asked), count) == (b"hello", 1, 1)
     assert asked[0].startswith(b"CONNECT provider.example:443 HTTP/1.1\r\n")
     assert b"proxy-authorization: basic " in asked[0].lower()
+
+
+def through(proxy: Serve, url: str, silence_s: float = PATIENCE_S) -> bytes:
+    """What comes through a proxy of the test's own."""
+
+    async def main() -> bytes:
+        async with listening(proxy) as port:
+            http = Http(lambda _: f"http://127.0.0.1:{port}")
+            try:
+                return await said(http, InHaste(*post(url, silence_s=silence_s)))
+            finally:
+                await http.aclose()
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"junk\r\n\r\n",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 Go on\r\n\r\n",
+        b"HTTP/1.1 200 Go on\r\n\r\nno TLS",
+    ],
+)
+@pytest.mark.parametrize("hangs", [False, True])
+def test_what_a_proxy_does_not_pass_on_was_not_sent(reply: bytes, *, hangs: bool) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        if hangs:
+            await reader.read()
+        await hang_up(writer)
+
+    began = time.monotonic()
+    with pytest.raises(Unsent):
+        through(proxy, "https://provider.example/v1")
+    assert time.monotonic() - began < PATIENCE_S / 2, "that is no silence of the provider"
+
+
+@pytest.mark.parametrize(("reply", "error"), [(b"HTTP/1.1 200 OK\r\n", Broken), (b"", Broken), (None, Silent)])
+def test_what_a_proxy_has_taken_was_sent(reply: bytes | None, error: type[WireError]) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if reply is None:
+            await reader.read()
+        else:
+            writer.write(reply)
+        await hang_up(writer)
+
+    with pytest.raises(WireError) as raised:
+        through(proxy, "http://provider.example/v1", 0.5 if reply is None else PATIENCE_S)
+    assert type(raised.value) is error
 
 
 async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

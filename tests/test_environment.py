@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.settings import ConfigProblems
 from lollmsbot_keys.edges.config.overrides import overrides, without_overrides
 from lollmsbot_keys.edges.environment import Environment
@@ -28,20 +30,56 @@ def test_here_is_a_copy_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None
     assert environment.get("LBK_TEST_HERE") == "then"
 
 
+def test_helpers_get_what_they_need_and_no_key() -> None:
+    needed = {"PATH": "/bin", "HOME": "/h", "LANG": "C", "LC_TIME": "C", "HTTPS_PROXY": "http://p", "no_proxy": "x"}
+    needed |= {"SSL_CERT_FILE": "f", "REQUESTS_CA_BUNDLE": "f", "SystemRoot": "C:"}
+    others = {"OLLAMA_API_KEY": "x", "MY_PATH": "x", "PATHS": "x", "LC_API_KEY_1": "x", "path": "x", "PYTHONPATH": "x"}
+    assert Environment({**others, **needed}).for_helpers == needed
+
+
 def test_an_empty_variable_is_unset() -> None:
-    environment = Environment({"LBK_CONFIG": "", "HOME": "/h", "PREFER_OLLAMA": "", "NO_COLOR": ""})
+    environment = Environment({"LBK_CONFIG": "", "HOME": "/h", "PREFER_OLLAMA": "", "NO_COLOR": "", "TERM": "xterm"})
     assert environment.get("LBK_CONFIG") is None
     assert environment.config_path() == (Path("/h/.config/lollmsbot-keys/config.toml"), False)
     assert overrides(environment) == ()
-    assert not environment.no_color
+    assert environment.looks == Looks()
 
 
 def test_flags() -> None:
-    assert Environment({"NO_COLOR": "0"}).no_color
-    assert Environment({"TERM": "dumb"}).no_color
-    assert not Environment({"TERM": "xterm"}).no_color
     assert Environment({"GITHUB_ACTIONS": "true"}).github_actions
     assert not Environment({"GITHUB_ACTIONS": "false"}).github_actions
+
+
+PLAIN, FORCED = Looks(plain=True, still=True), Looks(forced=True)
+
+
+@pytest.mark.parametrize(
+    ("variables", "looks"),
+    [
+        ("TERM=xterm", Looks()),
+        ("TERM=xterm NO_COLOR=0", PLAIN),
+        ("TERM=xterm NO_COLOR=1 FORCE_COLOR=1 CLICOLOR_FORCE=1", PLAIN),
+        ("TERM=xterm FORCE_COLOR=1", FORCED),
+        ("TERM=xterm FORCE_COLOR=3", FORCED),
+        ("TERM=xterm CLICOLOR_FORCE=1 CLICOLOR=0", FORCED),
+        ("TERM=xterm FORCE_COLOR=0 CLICOLOR_FORCE=false", Looks()),
+        ("TERM=xterm CLICOLOR=0", PLAIN),
+        ("TERM=xterm CLICOLOR=1", Looks()),
+        ("TERM=dumb", PLAIN),
+        ("TERM=unknown", PLAIN),
+        ("TERM=", PLAIN),
+        ("", PLAIN),
+        ("FORCE_COLOR=1", Looks(forced=True, still=True)),
+        ("TERM=xterm LBK_PLAIN=1 FORCE_COLOR=1", Looks(plain=True, still=True, spoken=True)),
+        ("TERM=xterm LBK_PLAIN=0", Looks()),
+        ("TERM=xterm COLUMNS=40", Looks(columns=40)),
+        ("TERM=xterm COLUMNS=0040", Looks(columns=40)),
+        *((f"TERM=xterm COLUMNS={odd}", Looks()) for odd in ("0", "-1", "abc", "+9", "1e2", "٤٠", "9" * 5000, "")),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="there no terminal says what it is")
+def test_looks(variables: str, looks: Looks) -> None:
+    assert Environment(dict(word.split("=") for word in variables.split())).looks == looks
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the XDG rules are Linux's")
@@ -70,6 +108,20 @@ def test_usual_places_are_those_of_platformdirs(extra: dict[str, str]) -> None:
 def test_the_home_of_nobody() -> None:
     with pytest.raises(ConfigError, match="LBK_CONFIG: no such home folder: ~no-such-user-here"):
         Environment({"LBK_CONFIG": "~no-such-user-here/c.toml"}).config_path()
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "..", "folder/.."])
+def test_a_path_that_can_be_no_file_s_is_said(path: str) -> None:
+    nowhere, words = Environment({}), f"{Path(path)} is a folder. Give the path of a file"
+    for find, option in ((nowhere.config_path, "--config"), (nowhere.state_path, "--state")):
+        with pytest.raises(ConfigError) as caught:
+            find(Path(path))
+        assert str(caught.value).startswith(f"{option}: {words}")
+    with pytest.raises(ConfigError, match=f"--log-file: {re.escape(words)}"):
+        nowhere.log_path(Path(path))
+    if path:  # an empty variable is unset
+        with pytest.raises(ConfigError, match=f"LBK_STATE: {re.escape(words)}"):
+            Environment({"LBK_STATE": path}).state_path()
 
 
 def test_only_environment_reads_the_process_environment() -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.entry import Booked, Entry, Sent
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.report import Attempt, OutcomeKind
 from lollmsbot_keys.core.request import Candidate, Plan, Request
 from lollmsbot_keys.edges.event_log.codec import (
@@ -203,7 +204,7 @@ def test_a_spoilt_line_is_none_or_harmless(place: tuple[str | int, ...], value: 
         found = decode(json.dumps(spoilt).encode())
         text = document(replay_tree([found]))
         assert len(text) < 100_000
-        draw_replay([found], plain=True)
+        draw_replay([found], Looks())
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_controls_in_the_log_are_not_drawn(capsys: pytest.CaptureFixture[str]) -
     spoilt["plan"]["candidates"][0] |= {"key": "\x1b[31mK", "model": "\x9b31mM", "eligible": False, "reason": "privacy"}
     spoilt["plan"]["candidates"][0]["detail"] = "\x1b[1A\u202eD"
     spoilt["plan"]["notices"] = ["\x1b[1AN"]
-    draw_replay([decode(json.dumps(spoilt).encode())], plain=True)
+    draw_replay([decode(json.dumps(spoilt).encode())], Looks())
     drawn = capsys.readouterr().out
     assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(drawn)
     assert "[bold]" in drawn
@@ -261,6 +262,30 @@ def test_the_last_request_may_be_in_an_older_part(tmp_path: Path) -> None:
     older(path, 1).write_bytes(line("first") + line("second"))
     path.write_bytes(b"torn")
     assert entries_of(path, "last")[0].request == "second"
+
+
+def test_the_last_request_is_found_above_lines_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(line("first") + line("second") + b'{"a": 1}\n' * 150)
+    assert entries_of(path, "last")[0].request == "second"
+
+
+@pytest.mark.parametrize("step", [timedelta(), -SECOND], ids=["stands still", "steps back"])
+def test_the_order_is_that_of_the_attempts_whatever_the_clock_does(step: timedelta, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    written = [entry("5eed", number)._replace(time=NOW + place * step) for place, number in enumerate((1, 2, 3, None))]
+    path.write_bytes(b"".join(encode(one, as_it_is) for one in written))
+    assert [one.sent and one.sent.number for one in entries_of(path, "5eed")] == [1, 2, 3, None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are POSIX's")
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_no_older_part(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(line())
+    make = os.mkfifo if kind == "pipe" else os.mkdir
+    make(older(path, 1))
+    assert len(entries_of(path, "last")) == len(entries_of(path, "5eed")) == 1
 
 
 def test_a_line_of_a_newer_lbk(tmp_path: Path) -> None:
@@ -382,9 +407,27 @@ def test_a_stuck_process_costs_a_second_and_no_line(tmp_path: Path) -> None:
         said = [log.append(line(request)) for request in "bcdefghijk"]
         assert time.monotonic() - began < 9  # of the ten that waiting each time would take
     assert said[0] is not None
-    assert "Another process" in said[0]
+    assert "grows beyond its size: Another process" in said[0]
+    assert "gap" not in said[0]
     assert said[1:] == [None] * 9
     assert path.read_bytes() == b"".join(map(line, "abcdefghijk"))
+
+
+def test_a_new_problem_is_said_and_a_lasting_one_once(tmp_path: Path) -> None:
+    """Where a full file cannot be put aside each line still gets through, which is no news every time."""
+    path = tmp_path / "log"
+    log = EventLog(path, largest_bytes=10, pause=timedelta(milliseconds=200))
+    log.append(line("a"))
+    path.with_name("log.lock").mkdir()
+    said = [log.append(line(request)) for request in "bc"]
+    time.sleep(0.25)
+    said.append(log.append(line("d")))
+    assert ["it cannot be put aside" in (words or "") for words in said] == [True, False, False]
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    gap = log.append(line("e"))
+    assert gap is not None
+    assert "has a gap from now on: Is a directory" in gap
 
 
 def test_a_disk_that_runs_full_tears_one_line_at_most(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def test_the_table_is_as_typer_has_it_now() -> None:
 
 def test_the_table_has_every_hot_command_and_its_options() -> None:
     assert set(TABLED) == set(HOT)
-    assert all({"--config", "--state", "--json"} < set(options) for _, options in TABLED.values())
+    assert all("--json" in options for _, options in TABLED.values())
+    assert {"--config", "--state"} < set(TABLED["route"][1]) & set(TABLED["costs"][1])
     assert {"-q", "--quiet", "-m", "--assume", "--privacy"} < set(TABLED["route"][1])
 
 
@@ -96,6 +97,8 @@ def spelt(option: str, kind: str) -> st.SearchStrategy[list[str]]:
     if ":" in kind:
         module, _, enumeration = kind.partition(":")
         values = st.sampled_from([member.value for member in getattr(import_module(module), enumeration)])
+    if option == fast.ARGUMENT:
+        return values.map(lambda value: [value])
     return values.flatmap(lambda value: st.sampled_from([[option, value], [f"{option}={value}"]]))
 
 
@@ -145,6 +148,7 @@ def test_what_is_usual_is_read_fast() -> None:
     )
     assert fast.read(["costs", "--alert"]) == ("costs:costs", {"alert": True})
     assert fast.read(["--version"]) == ("version:version", {})
+    assert fast.read(["completion", "zsh"]) == ("completion:completion", {"shell": "zsh"})
 
 
 @pytest.mark.parametrize(
@@ -165,6 +169,11 @@ def test_what_is_usual_is_read_fast() -> None:
         "route -m",
         "route -m --json",
         "route --quiet=1",
+        "completion",
+        "completion --json",
+        "completion tcsh",
+        "completion bash zsh",
+        "completion -- bash",
     ],
 )
 def test_what_is_unusual_is_left_to_typer(arguments: str) -> None:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
+from lollmsbot_keys.core import money
+from lollmsbot_keys.core.charging import Charge, unconfirmed
+from lollmsbot_keys.core.record import Claimed, Found, Lapsed, Settled, record
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.statement import By, Span
@@ -252,6 +254,24 @@ def test_a_lapsed_hold_lets_its_day_go_when_no_correction_came(path: Path) -> No
     assert everything(path) == Decimal("0.71"), "after that, late news is no news"
 
 
+# Two states in one place
+
+
+def test_two_states_in_one_folder_share_no_history(tmp_path: Path) -> None:
+    names = ["state.json", "a.json", "b.json", "a", "b.txt", "a.txt", "state"]
+    for name in names:
+        at(tmp_path / name, NOON).update(spending("1.00"))
+        at(tmp_path / name, NOON + timedelta(days=1)).update(spending("0.25"))
+    states = [at(tmp_path / name, NOON) for name in names]
+    for state in states:
+        stored = History(state.history, print).days(*AGES)
+        assert [sum(content.spent.values()) for _, content in stored] == [Decimal("1.00")], state.path
+    assert (states[0].history, states[1].history) == (tmp_path / "history", tmp_path / "a-history")
+    own = [path for state in states for path in (state.path, state.history, state.cache, state.copy, state.lock)]
+    assert len(own) == len(set(own))
+    assert {state.fingerprint_key for state in states} == {tmp_path / "fingerprint.key"}
+
+
 # Wrong clocks
 
 
@@ -264,6 +284,60 @@ def test_a_clock_that_steps_back_over_midnight_adds_a_part_and_no_budget(path: P
     snapshot = decode(path.read_bytes())
     assert sum(snapshot.closed[NOON.date()].values()) == Decimal("1.50")
     assert everything(path) == Decimal("1.76")
+
+
+@pytest.mark.parametrize("step", [1, 40], ids=["days", "months"])
+@pytest.mark.parametrize("order", [1, -1], ids=["forwards", "backwards"])
+def test_a_clock_that_wandered_over_many_days_leaves_no_fresh_budget(path: Path, step: int, order: int) -> None:
+    """More of them than the state remembers, to and fro; then it is today again, and tomorrow."""
+    for amount in ("1.00", "0.50"):
+        for number in range(12)[::order]:
+            at(path, NOON).update(spending(amount))
+            at(path, NOON + timedelta(days=5 + number * step)).update(spending("9.00"))
+            assert len(decode(path.read_bytes()).closed) <= 9
+    for days, day_usd in ((0, 18), (-1, 0), (1, 0), (5 + 3 * step, 18)):
+        moment = NOON + timedelta(days=days)
+        stored = [(day, sum(parts)) for day, parts in kept(path).items()]
+        for snapshot in (at(path, moment).read(), at(path, moment).update(lambda snapshot, _: (snapshot, snapshot))):
+            open_days = [(day, sum(content.spent.values())) for day, content in snapshot.days.items()]
+            in_month = sum(usd for day, usd in (*stored, *open_days) if f"{day:%Y-%m}" == f"{moment:%Y-%m}")
+            assert sum(money.recorded(snapshot, moment.date()).values()) == day_usd
+            assert sum(money.recorded_in_month(snapshot, f"{moment:%Y-%m}").values()) == in_month
+
+
+@pytest.mark.parametrize("step", [1, 40], ids=["days", "months"])
+def test_what_comes_late_for_a_day_that_was_dropped_is_not_all_of_it(path: Path, step: int) -> None:
+    """A broken-off call's true figure, found when the state had only the history to ask about its day."""
+    held = hold(NOON, "1.00")
+    charge = unconfirmed(held.amount_usd, held.provider)
+    lost = Settled(held.id, charge, Usage(), timedelta(), failed=True, failover=False, generation="gen-1")
+    at(path, NOON).update(lambda snapshot, now: (record(claimed(snapshot, held, now), lost, now), None))
+    at(path, NOON).update(spending("2.00"))
+    for number in range(12)[::-1]:
+        at(path, NOON + timedelta(days=50 + number * step)).update(spending("9.00"))
+    found = Found("gen-1", Charge(Decimal("0.40"), Decimal("0.40"), "provider"), Usage(1, 1))
+    at(path, NOON + timedelta(days=50)).update(lambda snapshot, now: (record(snapshot, found, now), None))
+    snapshot = at(path, NOON).read()
+    assert sum(money.recorded(snapshot, NOON.date()).values()) == Decimal("2.40")
+    assert sum(money.recorded_in_month(snapshot, "2026-11").values()) == Decimal("2.40")
+    assert sum(doubt.unconfirmed_usd for doubt in snapshot.uncertain.get("2026-11", {}).values()) == 0
+
+
+def test_a_crash_after_a_dropped_month_was_written_doubles_nothing(path: Path) -> None:
+    """A call keeps its day open while the clock wanders; its end is in the history, but not in the state."""
+    held = hold(NOON, "0.50")
+    at(path, NOON).update(spending("1.00"))
+    at(path, NOON).update(lambda snapshot, now: (claimed(snapshot, held, now), None))
+    for number in range(1, 12):
+        at(path, NOON + timedelta(days=40 * number)).update(spending("9.00"))
+    before = path.read_bytes()
+    at(path, NOON + timedelta(days=480)).update(lambda snapshot, now: (settled(snapshot, held, now), None))
+    assert kept(path)[NOON.date()] == [Decimal("1.50")]
+    for file in (path, at(path, NOON).copy):
+        file.write_bytes(before)
+    snapshot = at(path, NOON).read()
+    assert sum(money.recorded(snapshot, NOON.date()).values()) == Decimal("1.00")
+    assert sum(money.recorded_in_month(snapshot, "2026-11").values()) == Decimal("1.00")
 
 
 def test_a_clock_a_year_ahead_deletes_nothing(path: Path) -> None:

@@ -7,12 +7,11 @@ import os
 import random
 import shutil
 import sys
-import time
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from lollmsbot_keys.core.request import Reason
 from lollmsbot_keys.core.state import Cell, Snapshot
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.state.codec import decode
+from lollmsbot_keys.edges.state.lock import locked
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import StateError, UsageError
@@ -381,6 +381,28 @@ def test_cancelling_before_the_call_is_sent_costs_nothing(sandbox: Sandbox, tmp_
     assert len(sandbox.chats()) <= calls(world.written if world.path.exists() else Snapshot())
 
 
+def test_a_waiting_question_that_is_refused_again_keeps_its_place(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Else whoever came later would be served first, and the unlucky one last."""
+    sandbox.add(f"{OLLAMA[0]}=429retry=1")
+    world = World(sandbox, tmp_path)
+    places: dict[str, datetime] = {}
+
+    def seen() -> int:
+        places.update({ticket: waiter.since for ticket, waiter in world.written.waiters.items()})
+        return len(places)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            ask = asyncio.create_task(pool.ask("Hello", key=OLLAMA[0], wait=timedelta(hours=1)))
+            await until(lambda: world.path.exists() and seen() > 1, "a second refusal")
+            ask.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await ask
+
+    asyncio.run(run())
+    assert len(set(places.values())) == 1
+
+
 def test_a_waiting_question_that_is_cancelled_leaves_the_queue(sandbox: Sandbox, tmp_path: Path) -> None:
     """Also when it is cancelled just as its place is written down."""
     sandbox.add("ollama=429retry=300", "openrouter=429retry=300")
@@ -402,21 +424,52 @@ def test_a_waiting_question_that_is_cancelled_leaves_the_queue(sandbox: Sandbox,
 
 
 def test_what_was_asked_for_is_written_even_if_the_loop_ends(tmp_path: Path) -> None:
-    """A settlement that waits for a thread must not be forgotten when the program is interrupted."""
+    """A settlement that waits for the lock must not be forgotten when the program is interrupted."""
     state = opened(tmp_path / "state.json")
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locked(state.lock):
+            held.set()
+            free.wait(PATIENCE_S)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
-        busy = loop.run_in_executor(None, time.sleep, 0.3)
+        loop.run_in_executor(None, hold)
+        await until(held.is_set, "the lock")
         queue = StateQueue(state)
         changes = [queue.update(spending("0.01")), queue.later(spending("0.01")), queue.update(spending("0.01"))]
         await asyncio.sleep(0.05)
-        assert not busy.done()
         assert not any(change.done() for change in changes)
+        loop.call_later(0.2, free.set)  # while the loop ends
 
     asyncio.run(run())
     assert spent(state.read()) == Decimal("0.03")
+
+
+def test_a_secret_that_takes_long_is_opened_once_and_stops_nobody_else(sandbox: Sandbox, tmp_path: Path) -> None:
+    world = World(sandbox, tmp_path)
+    slow, other = OLLAMA
+    gate, runs = tmp_path / "gate", tmp_path / "runs"
+    os.mkfifo(gate)
+    command = f"sh -c 'echo one >> {runs}; cat {gate}'"
+    with Path(world.env["LBK_CONFIG"]).open("a", encoding="utf-8") as config:
+        config.write(f'\n[keys.{slow}]\nsecret = "command:{command}"\n')
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            waiting = [asyncio.create_task(pool.ask("Hello", key=slow)) for _ in range(100)]
+            await until(runs.exists, "the command")
+            waiting.pop().cancel()
+            await asyncio.wait_for(pool.ask("Hello", key=other), PATIENCE_S)
+            assert not any(asking.done() for asking in waiting)
+            await asyncio.to_thread(gate.write_text, world.env[slow])
+            await asyncio.gather(*waiting)
+
+    asyncio.run(run())
+    assert runs.read_text() == "one\n"
+    assert world.served() == {slow: 99, other: 1}
+    world.check_books()
 
 
 def test_twenty_that_wait_are_all_served_when_the_keys_come_free(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -184,6 +184,19 @@ def test_a_lost_figure_that_is_found_takes_the_place_of_the_hold_also_in_a_close
     assert record(late, found, NOW) == late
 
 
+def test_a_lost_figure_replaces_all_that_was_booked_although_some_was_known() -> None:
+    """The cost so far was above the hold already; the tokens so far are among those of the whole."""
+    held = Hold("h", ME, NOW, NOW + HOUR, TODAY, "R1", Provider.OPENROUTER, "moon/kimi", "", Decimal("0.2"))
+    charge = unconfirmed(Decimal("0.3"), Provider.OPENROUTER)
+    cut = Settled("h", charge, Usage(10, 5), HOUR, failed=True, failover=False, outcome="cut", generation="gen-1")
+    snapshot = record(record(Snapshot(), Claimed(held, takes_turn=False), NOW), cut, NOW)
+    assert snapshot.days[TODAY].spent == {Spender(Provider.OPENROUTER, "R1"): Decimal("0.3")}
+    found = Found("gen-1", Charge(Decimal("0.4"), Decimal("0.4"), "provider"), Usage(10, 20))
+    (cell,) = record(snapshot, found, NOW).days[TODAY].cells.values()
+    assert (cell.cost_usd, cell.unconfirmed_usd) == (Decimal("0.4"), Decimal(0))
+    assert (cell.prompt_tokens, cell.completion_tokens) == (10, 20)
+
+
 def test_a_secret_is_as_old_as_its_first_sighting() -> None:
     first = record(Snapshot(), Sighted("O1", "a"), NOW)
     assert first.sightings == {"O1": Sighting("a", NOW)}

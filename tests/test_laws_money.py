@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lollmsbot_keys.core import money
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.charging import Charge
+from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
-from lollmsbot_keys.core.ledger import CLOSED_DAYS_KEPT, MONTHS_KEPT
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Event, Released, Settled, record
 from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Reach, Request
-from lollmsbot_keys.core.state import Cell, Day, Hold, Owner, Snapshot, Spender, Uncertain
+from lollmsbot_keys.core.state import Cell, Day, Hold, Snapshot, Spender, Uncertain
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, KEY_NAMES, LONGEST, MINUTE, NOW, with_key, with_settings
@@ -45,8 +44,8 @@ REQUESTS = (
     Request(free=True),
 )
 OWNERS = tuple(Owner(pid, "boot", str(pid)) for pid in (11, 12, 13))
-DATES = (timedelta(), DAY, 2 * DAY, 30 * DAY, 366 * DAY)
-"""Fewer than the closed days that the state remembers: see `test_as_many_wrong_dates_as_are_remembered`."""
+DATES = (timedelta(), DAY, 2 * DAY, *(number * 30 * DAY for number in range(1, 11)), 366 * DAY)
+"""More days, and more months, than the state remembers: the history has the others."""
 
 
 def failed(billing: Billing, *, stumble: bool = False) -> Outcome:
@@ -81,7 +80,7 @@ class Pool(RuleBasedStateMachine):
     def change(self, step: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> T:
         """One locked change, as the state store makes it: upkeep, the step, closed days out, to bytes and back."""
         alive = set(OWNERS) - self.dead if self.count % 2 else set[Owner]()
-        before = self.keeper.before(self.snapshot, self.now, self.dead, alive)
+        before = self.keeper.before(self._with_history(), self.now, self.dead, alive)
         self._note_lapsed(before)
         after, answer = step(before, self.now)
         after, closed = self.keeper.after(after, self.now)
@@ -90,6 +89,16 @@ class Pool(RuleBasedStateMachine):
         self.snapshot = decode(encode(after))
         assert self.snapshot == after
         return answer
+
+    def _with_history(self) -> Snapshot:
+        today = self.keeper.forgotten(self.snapshot, self.now)
+        if today is None:
+            return self.snapshot
+        known = {(day, content.part) for day, content in self.snapshot.days.items()}
+        stored = [(key[0], content) for key, content in self.history.items() if key not in known]
+        return self.keeper.recalled(
+            self.snapshot, today, (part for part in stored if money.month_of(part[0]) == money.month_of(today))
+        )
 
     def _note_lapsed(self, before: Snapshot) -> None:
         for hold in before.holds.values():
@@ -178,6 +187,18 @@ class Pool(RuleBasedStateMachine):
     def set_clock(self, to: timedelta, hour: int) -> None:
         self.now = NOW.replace(hour=hour) + to
 
+    @rule(owner=st.sampled_from(OWNERS), hour=st.integers(0, 23), step=st.sampled_from([1, -1]))
+    def wander(self, owner: Owner, hour: int, step: int) -> None:
+        """One call each on more days, and in more months, than the state remembers."""
+        if owner in self.dead:
+            return
+        for to in DATES[::step]:
+            self.set_clock(to, hour)
+            self._ask(Request(model="plain:8b"), owner, 0)
+            live = self.live.pop(f"h{self.count}", None)
+            if live is not None:
+                self._settle(live, failed(Billing.POSSIBLY))
+
     @rule()
     def look(self) -> None:
         self.record()
@@ -241,12 +262,10 @@ class Pool(RuleBasedStateMachine):
 
     @invariant()
     def no_budget_of_a_month_is_passed(self) -> None:
-        """As long as the clock does not wander over more months than the state remembers."""
         total: dict[tuple[str, Spender], Decimal] = {}
         for (day, spender), amount in self._committed().items():
             total[money.month_of(day), spender] = total.get((money.month_of(day), spender), Decimal(0)) + amount
-        months = {month for month, _ in total}
-        for month in months if len(months) <= MONTHS_KEPT else ():
+        for month in {month for month, _ in total}:
             of_month = {spender: amount for (when, spender), amount in total.items() if when == month}
             for provider in (Provider.OLLAMA, Provider.OPENROUTER):
                 budget = self.config.providers[provider].monthly_budget_usd
@@ -258,13 +277,12 @@ class Pool(RuleBasedStateMachine):
 
     @invariant()
     def a_month_is_the_sum_of_its_days(self) -> None:
-        """Also how much of it is uncertain."""
+        """Also how much of it is uncertain. Of months that the state has dropped it says nothing."""
         cells: dict[tuple[str, Spender], list[Cell]] = {}
         for day, content in self._parts():
             for place, cell in content.cells.items():
                 cells.setdefault((money.month_of(day), Spender(place.provider, place.key)), []).append(cell)
-        months = {month for month, _ in cells}
-        for month in months if len(months) <= MONTHS_KEPT else ():
+        for month in self._remembered({month for month, _ in cells}):
             sums = {spender: Cell.total(found) for (when, spender), found in cells.items() if when == month}
             amounts = money.recorded_in_month(self.snapshot, month)
             assert amounts == {spender: cell.cost_usd for spender, cell in sums.items()}
@@ -277,6 +295,9 @@ class Pool(RuleBasedStateMachine):
                 )
                 told = self.snapshot.uncertain.get(month, {}).get(spender, Uncertain())
                 assert told == (closed.estimated_usd, closed.unconfirmed_usd, closed.unknown_usd)
+
+    def _remembered(self, months: set[str]) -> set[str]:
+        return {month for month in months if not money.dropped(self.snapshot.months, month)}
 
     @invariant()
     def no_money_is_lost_or_made(self) -> None:
@@ -310,42 +331,3 @@ class Pool(RuleBasedStateMachine):
 
 Pool.TestCase.settings = settings(max_examples=120, stateful_step_count=40)
 TestPool = Pool.TestCase
-
-
-class Asker:
-    """One process with one key, whose clock is set by hand; the state is kept as the store keeps it."""
-
-    def __init__(self, config: Config) -> None:
-        self._config, self._keeper, self._snapshot, self._count = config, Housekeeping(UTC, LONGEST), Snapshot(), 0
-
-    def ask(self, now: datetime) -> bool:
-        """Whether one call was let through."""
-        self._count += 1
-        claimant = Claimant(OWNERS[0], f"h{self._count}", set(KEY_NAMES))
-        snapshot = self._keeper.before(self._snapshot, now, frozenset(), frozenset())
-        snapshot, answer = claim(Request(key="O1"), self._config, snapshot, FACTS, now, (), claimant)
-        if isinstance(answer, Claim):
-            booked = Charge(answer.hold.amount_usd, answer.hold.amount_usd, "provider")
-            settled = Settled(answer.hold.id, booked, Usage(), timedelta(), failed=False, failover=False)
-            snapshot = record(snapshot, settled, now)
-        self._snapshot, _ = self._keeper.after(snapshot, now)
-        return isinstance(answer, Claim)
-
-
-def test_as_many_wrong_dates_as_are_remembered() -> None:
-    """A clock may wander over this many other days, and the first one's budget is still used up."""
-    assert len(DATES) < CLOSED_DAYS_KEPT
-    pool = Asker(with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.013"))))
-    assert pool.ask(NOW)
-    assert not pool.ask(NOW)
-    assert all(pool.ask(NOW + number * 100 * DAY) for number in range(1, CLOSED_DAYS_KEPT))
-    assert not pool.ask(NOW)
-
-
-def test_as_many_wrong_months_as_are_remembered() -> None:
-    """The same for months, on whichever day of the month the clock comes back."""
-    pool = Asker(with_key(CONFIG, "O1", lambda it: it._replace(monthly_budget_usd=Decimal("0.013"))))
-    assert pool.ask(NOW)
-    assert not pool.ask(NOW + DAY)
-    assert all(pool.ask(NOW + number * 40 * DAY) for number in range(1, MONTHS_KEPT))
-    assert not pool.ask(NOW + 2 * DAY)

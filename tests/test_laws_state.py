@@ -63,7 +63,9 @@ def settled(name: str, amount: str = "0.001234") -> Settled:
 
 
 def keep(snapshot: Snapshot, now: datetime) -> Snapshot:
-    """What a change that changes nothing makes of `snapshot` at `now`."""
+    """What a change that changes nothing makes of `snapshot` at `now`, with a history that knows nothing more."""
+    today = KEEPER.forgotten(snapshot, now)
+    snapshot = KEEPER.recalled(snapshot, today, ()) if today is not None else snapshot
     return KEEPER.after(KEEPER.before(snapshot, now, frozenset(), frozenset()), now)[0]
 
 

@@ -37,6 +37,7 @@ THIRD_PARTIES = {
     "rich": "render",
     "httpx": "edges.providers",
     "h11": "edges.providers",
+    "certifi": "edges.providers",
     "apprise": "edges.courier",
     "pydantic": "edges",
     "platformdirs": "edges.environment",

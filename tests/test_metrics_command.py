@@ -259,6 +259,17 @@ def test_what_cannot_be_measured_leaves_the_old_file(tmp_path: Path) -> None:
         assert "damaged" in done.err
 
 
+@pytest.mark.parametrize("own", ["state.json", "fingerprint.key", "history/2026-10.json"])
+def test_what_lbk_keeps_itself_is_not_overwritten(tmp_path: Path, own: str) -> None:
+    with lab(tmp_path) as here:
+        here.ask("-m", SERVED)
+        before = here.state_file.read_bytes()
+        done = here.quick("metrics", "--output", str(here.state_file.parent / own))
+        assert (done.code, done.out) == (3, "")
+        assert "lbk keeps itself" in done.err
+        assert here.state_file.read_bytes() == before
+
+
 @pytest.mark.parametrize("place", ["missing/lbk.prom", "a-file/lbk.prom", "a-folder", "a-pipe"])
 def test_a_file_that_cannot_be_written(tmp_path: Path, place: str) -> None:
     with lab(tmp_path) as here:
@@ -292,7 +303,8 @@ class Served(NamedTuple):
             with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=PATIENCE_S) as reply:  # noqa: S310 - our own URL
                 return reply.status, reply.headers["Content-Type"], reply.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code, error.headers["Content-Type"], error.read().decode()
+            with error:
+                return error.code, error.headers["Content-Type"], error.read().decode()
 
     def values(self) -> Values:
         status, _, text = self.get()
@@ -399,8 +411,9 @@ def test_a_bug_is_said_without_its_words() -> None:
         assert host in url
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(url, timeout=PATIENCE_S)  # noqa: S310 - our own URL
-        assert refused.value.code == 503
-        assert b"sk-hidden" not in refused.value.read()
+        with refused.value:
+            assert refused.value.code == 503
+            assert b"sk-hidden" not in refused.value.read()
     assert len(said) == 1
     assert "ValueError" in said[0]
     assert "sk-hidden" not in said[0]

@@ -99,9 +99,10 @@ HOLD = Hold("h", ME, NOW, NOW + HOUR, TODAY, "R1", OPENROUTER, "moon/kimi", "", 
 PAIR = Scope(Reach.KEY_AND_MODEL, OPENROUTER, "R1", model="moon/kimi")
 
 
-def finished(failure: Failure | None, used: Usage | None = None) -> Finished:
+def finished(failure: Failure | None, used: Usage | None = None, *, interim: bool = False) -> Finished:
     kind = failure.kind if failure else OutcomeKind.ANSWERED
-    return Finished(CANDIDATE, HOLD, Outcome(kind, failure=failure, usage=used), timedelta(seconds=1), failover=True)
+    outcome = Outcome(kind, failure=failure, usage=used, interim=interim)
+    return Finished(CANDIDATE, HOLD, outcome, timedelta(seconds=1), failover=True)
 
 
 REFUSED = Failure(OutcomeKind.RATE_LIMITED, Reach.ACCOUNT, NOW + HOUR, "Retry-After", "slow down")
@@ -115,6 +116,13 @@ DROPPED = Failure(OutcomeKind.DROPPED, Reach.KEY_AND_MODEL, stumble=True, billin
         ("what may have been billed is charged in full", finished(DROPPED), "0.05", True),
         ("unless the provider told what it cost", finished(DROPPED, usage(9, 9, "0.002")), "0.002", False),
         ("a zero from the provider does not make it sure", finished(DROPPED, usage(9, 9, "0")), "0.05", True),
+        ("a refusal that tells a cost has one", finished(REFUSED, usage(9, 9, "0.002")), "0.002", False),
+        ("one that used tokens may have one", finished(REFUSED, usage(9, 0)), "0.05", True),
+        ("whatever zero is said beside them", finished(REFUSED, usage(9, 0, "0")), "0.05", True),
+        ("a refusal that says that nothing was used", finished(REFUSED, usage(0, 0, "0")), "0", False),
+        ("a cost so far is not all of it", finished(DROPPED, usage(9, 9, "0.002"), interim=True), "0.05", True),
+        ("but the least", finished(DROPPED, usage(9, 9, "0.09"), interim=True), "0.09", True),
+        ("also of an answer whose end was not heard", finished(None, usage(9, 9), interim=True), "0.05", True),
         ("an answer", finished(None, usage(9, 9, "0.001")), "0.001", False),
     ],
 )

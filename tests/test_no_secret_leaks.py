@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -38,12 +39,17 @@ def traces(secret: str) -> set[str]:
     """What must not be found: the secret, its usual encodings, and pieces long enough to be of use."""
     forms = {secret, json.dumps(secret)[1:-1], json.dumps(json.dumps(secret))[3:-3], html.escape(secret)}
     forms |= {quote(secret, safe=""), quote_plus(secret), quote(secret), quote(secret, safe="").lower()}
-    forms |= {secret[:16], secret[-12:]}
+    forms |= {secret[:16], secret[-12:], secret.encode().hex()[-24:]}
     for before in ("", "Bearer ", "x", "user:"):
         data = base64.b64encode(f"{before}{secret}".encode()).decode().rstrip("=")
         start = -(-len(before) * 8 // 6)
         forms |= {data[start : len(data) - 2], base64.urlsafe_b64encode(secret.encode()).decode()[:-4]}
     return forms
+
+
+def readable(text: str) -> str:
+    """`text` without what only looks as if a secret were not there: blanks, line breaks, what no terminal shows."""
+    return "".join(re.findall("[!-~]+", re.sub(r"\\u[0-9a-f]{4}|\\[nrt]", "", text)))
 
 
 def kept(folder: Path) -> Iterator[tuple[str, str]]:
@@ -67,6 +73,7 @@ def nothing_leaked(here: Lab, *ended: Ended) -> None:
         done = here.quick(*arguments)
         texts.append((" ".join(arguments), done.out + done.err))
     texts += kept(here.folder)
+    texts += [(f"{place}, read without gaps,", readable(text)) for place, text in texts]
     for secret in {here.env[name] for name in here.sandbox.secrets}:
         for form in traces(secret):
             for place, text in texts:
@@ -131,6 +138,12 @@ def finish_reason(heard: Heard) -> Reply:
 
 HOSTILE: Mapping[str, Callable[[Heard], Reply]] = {
     "raw": lambda h: error(500, authorization(h)),
+    "parts": lambda h: error(503, f"bad {secret_of(h).removeprefix('sk-or-v1-')} {' '.join(secret_of(h).split('.'))}"),
+    "hexadecimal": lambda h: error(503, f"{secret_of(h).encode().hex()} {authorization(h).encode().hex().upper()}"),
+    "wrapped": lambda h: error(503, "\n".join(pieces(b64(authorization(h)), 20))),
+    "spaced": lambda h: error(503, " ".join(authorization(h))),
+    "unseen": lambda h: error(503, "\u200b".join(pieces(secret_of(h), 3))),
+    "unseen in an answer": lambda h: streamed(*pieces("\u00ad".join(pieces(authorization(h), 4)), 3)),
     "text": lambda h: (500, {"Content-Type": "text/plain"}, [f"you sent {authorization(h)}".encode()]),
     "page": lambda h: (502, {"Content-Type": "text/html"}, [f"<html>{html.escape(authorization(h))}".encode()]),
     "base64": lambda h: error(500, f"{b64(authorization(h))} {b64(secret_of(h))} {b64('user:' + secret_of(h))}"),

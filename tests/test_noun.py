@@ -84,14 +84,18 @@ def test_what_a_class_tells_of_itself(kind: type[Price]) -> None:
         (lambda kind: kind("shop", 1, None, 4, 5), TypeError, "takes from 3 to 5 positional arguments"),
         (lambda kind: kind("shop", 1, sort=2), TypeError, "unexpected keyword argument 'sort'"),
         (lambda kind: kind("shop", 1, seller="me"), TypeError, "multiple values for argument 'seller'"),
-        (lambda kind: kind("shop", 1)._replace(sort=2), ValueError, r"unexpected field names: \['sort'\]"),
+        # A TypeError of typing's own from Python 3.13 on.
+        (lambda kind: kind("shop", 1)._replace(sort=2), (TypeError, ValueError), r"unexpected field names: \['sort'\]"),
         (lambda kind: kind._make(["shop"]), TypeError, "Expected 4 arguments, got 1"),
         (lambda kind: setattr(kind("shop", 1), "amount", 2), AttributeError, "."),
         (lambda kind: setattr(kind("shop", 1), "sort", 2), AttributeError, "."),
     ],
 )
 def test_mistakes(
-    kind: type[Price], wrong: Callable[[type[Price]], object], error: type[Exception], words: str
+    kind: type[Price],
+    wrong: Callable[[type[Price]], object],
+    error: type[Exception] | tuple[type[Exception], ...],
+    words: str,
 ) -> None:
     with pytest.raises(error, match=words):
         wrong(kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -244,6 +245,9 @@ def _cooled(done: Finished) -> list[tuple[Scope, Reason, object]]:
         ({"prompt": "NaN", "completion": "Infinity"}, None),
         ({"prompt": "9", "completion": "9"}, None),
         ({"prompt": True, "completion": "0"}, None),
+        ({"prompt": "1e-999000", "completion": "1e-999000"}, None),
+        ({"prompt": "0e-999000", "completion": Decimal("0e-999000")}, ("0", "0")),
+        ({"prompt": "0.000001", "completion": "0.000002", "internal_reasoning": "1e-999000"}, None),
     ],
 )
 def test_what_is_kept_of_a_price(pricing_table: dict[str, object], kept: tuple[str, ...] | None) -> None:
@@ -292,6 +296,21 @@ def test_a_cache_that_is_none_of_ours_is_no_cache(tmp_path: Path, content: str) 
     keep_list(tmp_path, OLLAMA, ["kimi"], NOW)
     assert json.loads((tmp_path / FILE).read_bytes())["version"] == 2
     assert set(read_lists(tmp_path, NOW).lists) == {OLLAMA}
+
+
+def test_lists_that_come_at_once_are_all_kept(tmp_path: Path) -> None:
+    """Each is kept many times, and is there whenever its own keeper looks."""
+
+    def keep(provider: Provider) -> list[int]:
+        missing = []
+        for number in range(60):
+            keep_list(tmp_path, provider, [f"m{number}"], NOW)
+            if read_lists(tmp_path, NOW).lists.get(provider) != frozenset({f"m{number}"}):
+                missing.append(number)
+        return missing
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(keep, Provider)) == [[], [], []]
 
 
 # --- whose price it is ---

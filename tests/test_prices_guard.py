@@ -9,7 +9,7 @@ import pytest
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.state import Cell
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.faults import Where
+from lollmsbot_keys.sandbox.kinds import Where
 from lollmsbot_keys.sandbox.wire import json_reply
 from lollmsbot_keys.sandbox.world import RecordedRequest
 from tests.lab import ROUTED, ROUTERS, Json, Lab, lab

@@ -217,6 +217,25 @@ def test_a_dead_process_is_told_from_a_living_one_and_from_its_successor() -> No
     assert (is_alive(elsewhere), is_dead(elsewhere)) == (False, False), "another container: nobody knows"
 
 
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="names of processes are read from /proc")
+def test_a_process_may_have_any_name() -> None:
+    script = r"""if True:
+        import sys
+        from lollmsbot_keys.edges.state.processes import this_process
+        with open("/proc/self/comm", "wb") as name:
+            name.write(b"caf\xc3) R 1")
+        print(*this_process(), flush=True)
+        sys.stdin.read()
+    """
+    child = start([sys.executable, "-c", script], os.environ, subprocess.PIPE)
+    assert child.stdout is not None
+    pid, boot, started = child.stdout.readline().split()
+    other = this_process()._replace(pid=int(pid), boot=boot, started=started)
+    assert (is_alive(other), is_dead(other)) == (True, False)
+    child.communicate(timeout=PATIENCE_S)
+    assert (is_alive(other), is_dead(other)) == (False, True)
+
+
 # Interrupted
 
 

@@ -199,6 +199,9 @@ OWN = {"details": {"family": "x"}, "model_info": {}}
         {**OWN, "details": {"remoteHost": "x"}},
         {**OWN, "model_info": {"general": [{"remote_model": {"name": "x"}}]}},
         {"details": {"parent_model": "kimi-k3:cloud"}},
+        {**OWN, "modelfile": "# by hand\nfrom  'kimi-k3:CLOUD'\nTEMPLATE x"},
+        {**OWN, "modelfile": "# FROM gpt-oss:120b-cloud\n\nFROM /blobs/sha256-1\n"},
+        {**OWN, "modelfile": ["FROM kimi-k3:cloud"]},
         {**OWN, "error": "x"},
         {"hello": "world"},
         {},
@@ -209,6 +212,24 @@ OWN = {"details": {"family": "x"}, "model_info": {}}
 def test_a_daemon_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, body: object) -> None:
     sandbox.add(Fault.raw("local", json_reply(200, body), where=Where.SHOW))
     assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+
+
+@pytest.mark.parametrize(
+    "twice",
+    ['"remote_host": "https://x.example", "remote_host": ""', '"model_info": {"a": {"b": 1, "b": 1}}', '"details": {}'],
+)
+def test_a_name_that_comes_twice_is_refused(sandbox: Sandbox, twice: str) -> None:
+    """Which of the two the daemon means, nobody knows."""
+    body = json.dumps(OWN).replace("{", f"{{{twice}, ", 1).encode()
+    sandbox.add(Fault.raw("local", bytes_reply(200, body, "application/json"), where=Where.SHOW))
+    found = proof(sandbox, "gemma3:27b")
+    assert (found.locality, "cannot say where" in found.detail) == (Locality.REFUSED, True)
+
+
+def test_a_modelfile_of_its_own_does_no_harm(sandbox: Sandbox) -> None:
+    modelfile = "# FROM gemma3:27b\n\nFROM /blobs/sha256-1\nSYSTEM text from the :cloud\n"
+    sandbox.add(Fault.raw("local", json_reply(200, {**OWN, "modelfile": modelfile}), where=Where.SHOW))
+    assert proof(sandbox, "gemma3:27b").locality is Locality.PROVEN
 
 
 @pytest.mark.parametrize("fault", ["500", "404", "drop", "slow=2", "html403", "html200", "junk", "redirect", "401"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,8 +16,11 @@ from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.edges.providers.call import Call, Message
 from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of, piece_of
+from lollmsbot_keys.edges.providers.exchange import Exchange, Response, Stalled
 from lollmsbot_keys.edges.providers.figures import native_usage, openai_usage
 from lollmsbot_keys.edges.providers.lines import END, LONGEST_LINE_BYTES, EventReader, Frame, Malformed, frame_of, parse
+from lollmsbot_keys.edges.providers.reading import Reading, read_answer
+from lollmsbot_keys.edges.secrets import Scrubber
 
 
 def call(
@@ -145,6 +150,12 @@ def test_half_a_character_from_a_shell_does_no_harm() -> None:
             },
             Usage(9, 1, Decimal("0.21")),
         ),
+        # What nobody means: written out, some of these have a million digits and some a billion.
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("1e-3000000")}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": "1e-31"}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("0." + "1" * 99)}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": "1_0"}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": "\u0661"}, Usage(9, 1)),
         # The fee alone would understate what one's own key was billed.
         ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("0.01"), "is_byok": True}, Usage(9, 1)),
     ],
@@ -160,12 +171,19 @@ def test_a_count_that_ollama_leaves_out_is_zero_only_where_nothing_is_paid() -> 
     assert native_usage({}, local=True) is None
 
 
+def test_a_zero_has_no_places() -> None:
+    found = openai_usage({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("0e-3000000")})
+    assert found is not None
+    assert f"{found.cost_usd:f}" == "0"
+
+
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=9) | st.decimals(), lambda x: st.lists(x, max_size=2)))
 def test_no_figure_is_believed_that_cannot_be(value: object) -> None:
     found = openai_usage({"prompt_tokens": value, "completion_tokens": value, "cost": value})
     if found is not None:
         assert 0 <= found.prompt_tokens <= 10**9
         assert found.cost_usd is None or 0 <= found.cost_usd <= 10**6
+        assert found.cost_usd is None or len(f"{found.cost_usd:f}") <= 80
 
 
 # Pieces
@@ -315,3 +333,44 @@ def test_what_is_not_json_is_refused(text: str) -> None:
 )
 def test_how_a_body_is_divided(content_type: str, first: bytes, streamed: bool, frame: Frame) -> None:  # noqa: FBT001
     assert frame_of(content_type, first, streamed=streamed) is frame
+
+
+# Patience
+
+
+def heard(chunk: bytes, times: int, kind: str) -> Reading:
+    """An answer of that chunk, so many times, in which no word may take longer than a third of a second."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(times):
+            yield chunk
+            await asyncio.sleep(0.01)
+
+    async def main() -> Reading:
+        exchange = Exchange("POST", "http://127.0.0.1:9/", {}, b"", timedelta(seconds=0.01))
+        response = Response(exchange, 200, [(b"content-type", kind.encode())], chunks())
+        reading = Reading(Dialect.OPENROUTER, Scrubber().stream(), lambda _: None, local=False)
+        await read_answer(response, reading, streamed=True)
+        return reading
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("chunk", "kind"),
+    [
+        (b": OPENROUTER PROCESSING\n\n", "text/event-stream"),
+        (b"\n", "text/event-stream"),
+        (b" ", "application/json"),
+        (b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n', "text/event-stream"),
+        (b"data: {}\n\n", "text/event-stream"),
+    ],
+)
+def test_signs_of_life_are_not_waited_on_for_ever(chunk: bytes, kind: str) -> None:
+    with pytest.raises(Stalled):
+        heard(chunk, 300, kind)
+
+
+def test_each_word_buys_time() -> None:
+    word = b': OPENROUTER PROCESSING\n\ndata: {"choices": [{"delta": {"reasoning": "hm"}}]}\n\n'
+    assert heard(word, 80, "text/event-stream").words == 80

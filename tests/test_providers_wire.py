@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote
 
 import pytest
 
 from lollmsbot_keys.core.catalogue import Cooldowns, Price, Privacy, Provider
 from lollmsbot_keys.core.classify import classifier
-from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind
+from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.edges.providers import Call, Message, Wire
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.errors import ConfigError, SecretError
@@ -312,6 +314,80 @@ def test_an_error_after_thoughts_may_have_cost(sandbox: Sandbox) -> None:
     assert (heard.outcome.kind, heard.outcome.started, heard.billed) == ("server_error", False, True)
 
 
+FIGURES = {"prompt_tokens": 5, "completion_tokens": 900, "cost": 0.5}
+SPENT = Usage(5, 900, Decimal("0.5"))
+FAULT = {"code": 502, "message": "x"}
+BROKEN: list[object] = [
+    {"error": FAULT, "usage": FIGURES, "choices": [{"delta": {"content": ""}, "finish_reason": "error"}]},
+    {"usage": FIGURES, "choices": [{"error": FAULT, "message": {"content": ""}, "finish_reason": "error"}]},
+    {"error": FAULT, "usage": FIGURES},
+]
+
+
+@pytest.mark.parametrize("error", BROKEN)
+def test_an_error_that_tells_its_cost_is_believed(sandbox: Sandbox, error: object) -> None:
+    document = json.dumps({"id": "g", **error}).encode()  # type: ignore[dict-item]  # they all are
+    for reply in (
+        raw("openrouter", b": OPENROUTER PROCESSING\n\n", b"data: " + document + b"\n\n", DONE),
+        raw("openrouter", document, kind="application/json"),
+        raw("openrouter", document, kind="application/json", status=502),
+    ):
+        heard = send(sandbox, "openrouter", reply)
+        assert (heard.outcome.kind, heard.outcome.usage, heard.outcome.interim) == ("server_error", SPENT, False)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("said", [{"content": "hello"}, {"reasoning": "hm"}])
+def test_an_error_beside_words_may_have_cost_and_nobody_sees_them(
+    sandbox: Sandbox, said: dict[str, str], *, stream: bool
+) -> None:
+    event = {"error": {"code": 429, "message": "x"}, "choices": [{"delta" if stream else "message": said}]}
+    reply = raw("openrouter", sse(event)) if stream else raw("openrouter", sse(event)[6:], kind="application/json")
+    heard = send(sandbox, "openrouter", reply, stream=stream)
+    assert (heard.outcome.kind, heard.billed, heard.text) == ("rate_limited", True, "")
+
+
+def test_figures_right_behind_an_error_count_and_words_do_not(sandbox: Sandbox) -> None:
+    error, figures = sse({"error": FAULT}), sse({"choices": [], "usage": FIGURES})
+    for frames in ((error, figures, DONE), (error + figures,), (error, delta("Hel"), figures, b"data: nonsense\n\n")):
+        heard = send(sandbox, "openrouter", raw("openrouter", *frames))
+        assert (heard.outcome.kind, heard.outcome.usage, heard.text) == ("server_error", SPENT, "")
+    began = time.monotonic()
+    heard = send(sandbox, "openrouter", raw("openrouter", error, Pause(30)), timeout=timedelta(seconds=30))
+    assert (heard.outcome.kind, heard.outcome.usage) == ("server_error", None)
+    assert time.monotonic() - began < 20, "nobody waits for them"
+
+
+LAST = sse({"choices": [], "usage": FIGURES})
+AMID = sse({"choices": [{"delta": {"content": "Hel"}}], "usage": FIGURES})
+STOP = sse({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+STOP_WITH_FIGURES = sse({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": FIGURES})
+
+
+@pytest.mark.parametrize(
+    ("frames", "interim"),
+    [
+        ((AMID,), True),
+        ((AMID, delta("lo")), True),
+        ((LAST,), True),
+        ((AMID, sse({"error": FAULT})), True),
+        ((LAST, sse({"error": FAULT})), False),
+        ((AMID, STOP), True),
+        ((AMID, STOP, Cut()), True),
+        ((AMID, STOP, DONE), False),
+        ((AMID, STOP_WITH_FIGURES), False),
+        ((AMID, STOP, LAST), False),
+        ((AMID, DONE), False),
+        ((delta("Hel"), STOP, LAST, DONE), False),
+        ((delta("Hel"), Cut()), False),
+    ],
+)
+def test_figures_amid_an_answer_are_those_of_a_moment(
+    sandbox: Sandbox, frames: tuple[bytes | Cut, ...], *, interim: bool
+) -> None:
+    assert send(sandbox, "openrouter", raw("openrouter", *frames)).outcome.interim is interim
+
+
 @pytest.mark.parametrize(
     ("frames", "kind", "outcome"),
     [
@@ -511,6 +587,33 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(sandbox: Sand
     with pytest.raises(ConfigError) as raised:
         asyncio.run(main())
     assert "hunter22" not in str(raised.value)
+
+
+LOGIN = "somebody:hunter2%2Fhunter2"
+LOGINS = [LOGIN, unquote(LOGIN), "hunter2/hunter2", b64encode(unquote(LOGIN).encode()).decode()]
+
+
+@pytest.mark.parametrize("words", LOGINS)
+@pytest.mark.parametrize("reply", ["HTTP/1.1 407 no {}\r\nContent-Length: 0\r\n\r\n", "{}\r\n\r\n"])
+def test_what_logs_in_to_a_proxy_is_not_repeated(sandbox: Sandbox, reply: str, words: str) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply.format(words).encode())
+        await hang_up(writer)
+
+    async def main() -> str:
+        server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+        url = f"http://{LOGIN}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        call = call_to(sandbox, "ollama", endpoints=("https://ollama.com/v1",))
+        async with server, wire_for(sandbox, lambda _: url) as wire:
+            outcome = await wire.send(call, lambda _: None)
+            check = await wire.check_key(Provider.OLLAMA, call.endpoints, Secret("a-key-of-ollama", Provider.OLLAMA))
+        return f"{outcome.failure} {check}"
+
+    said = asyncio.run(main())
+    assert "hunter2" not in said
+    assert words not in said
+    assert "127.0.0.1" in said or "ollama.com" in said
 
 
 def test_certificates_that_cannot_be_read_are_the_users_to_mend(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim, passing, wanted_before
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Reset, Waiting, record
 from lollmsbot_keys.core.request import Priority, Request
-from lollmsbot_keys.core.state import Owner, Snapshot, Waiter
+from lollmsbot_keys.core.state import Snapshot, Waiter
 from lollmsbot_keys.core.upkeep import upkeep
 from tests.strategies import (
     CONFIG,

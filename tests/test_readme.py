@@ -13,12 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from lollmsbot_keys.cli.app import COMMANDS
+from lollmsbot_keys.cli.manual import MEANINGS
+from lollmsbot_keys.cli.manual.surroundings import variables
+from lollmsbot_keys.cli.surface import surface
+
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LBK = surface()
 SEPARATORS = frozenset("();<>|&\n")
 
 
 def shell_blocks() -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def calls_in(script: str) -> Iterator[list[str]]:
@@ -92,6 +99,49 @@ def test_the_readme_names_only_what_exists() -> None:
     calls = [call for block in shell_blocks() for call in calls_in(block)]
     assert len(calls) >= 3
     assert {shlex.join(call): found for call in calls if (found := unknown_in(call))} == {}
+
+
+def rows(heading: str) -> dict[str, str]:
+    """The first table under a heading: what stands in its second column, by the first."""
+    part = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    table = re.findall(r"(?m)^\| (.*?) \| (.*?) \|$", part.partition("\n\n```")[0])
+    return dict(row for row in table[1:] if not row[0].startswith("---"))
+
+
+def test_every_command_is_named_and_no_other() -> None:
+    named = [re.sub(r"`lbk ([\w-]+).*`", r"\1", first) for first in rows("Commands")]
+    assert sorted(named) == sorted(COMMANDS)
+
+
+def test_the_subcommands_are_those_that_exist() -> None:
+    below = {command.name for one in LBK.commands for command in one.commands if not command.hidden}
+    assert below == {word for word in re.findall(r"`(\w+)`", rows("Commands")["`lbk config`"]) if word in below}
+
+
+def test_the_exit_codes_are_the_real_ones() -> None:
+    assert rows("Exit codes") == {str(int(code)): meaning for code, meaning in MEANINGS.items()}
+
+
+def test_every_environment_variable_is_named() -> None:
+    names = [name for thing in variables() for name in thing.name.split(", ")]
+    assert [name for name in names if not re.search(rf"\b{name}\b", README)] == []
+
+
+def test_an_option_that_is_spoken_of_exists() -> None:
+    prose = re.sub(r"(?ms)^```.*?^```$", "", README)
+    spans = [span for span in re.findall(r"`([^`]+)`", prose) if re.match(r"(\S*/)?lbk |-", span)]
+    claimed = {flag for span in spans for flag in re.findall(r"(?<![\w-])--?[a-z][\w-]*", span.partition(" -- ")[0])}
+    known = {flag for command in LBK.walk() for option in command.options for flag in option.flags}
+    assert "--json" in claimed
+    assert claimed - known == set()
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", README)
+    assert "docs/reference.md" in links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.*)$", README)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
 
 
 @pytest.mark.parametrize("call", ["rout", "route --quite", "config shwo", "config show --jsn"])

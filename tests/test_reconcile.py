@@ -354,8 +354,12 @@ def test_what_ollama_counts() -> None:
         ({"total_cost": 0.01, "is_byok": True, "upstream_inference_cost": 0.2}, Usage(0, 0, usd("0.21"))),
         ({"total_cost": 0.01, "is_byok": True, "upstream_inference_cost": None}, None),
         ({"total_cost": None}, None),
+        ({"total_cost": Decimal("1e-3000000")}, None),
+        ({"total_cost": "1_0"}, None),
         ({}, None),
     ],
 )
-def test_what_one_call_cost(data: object, usage: Usage | None) -> None:
-    assert generation({"data": data}) == usage
+def test_what_one_call_cost(data: dict[str, object], usage: Usage | None) -> None:
+    assert generation({"data": {"id": "gen-1", **data}}, "gen-1") == usage
+    assert generation({"data": {"id": "gen-2", **data}}, "gen-1") is None
+    assert generation({"data": data}, "gen-1") is None

@@ -11,7 +11,7 @@ import pytest
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.state import Cell, Snapshot
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.faults import Where
+from lollmsbot_keys.sandbox.kinds import Where
 from lollmsbot_keys.sandbox.wire import json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, lab, on_terminal
 from tests.support import claimed, finished, hold, opened, settled, start_lbk, utc_now
@@ -109,13 +109,16 @@ def test_a_figure_that_nobody_tells_is_left_for_the_next_run_and_explains_what_i
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"total_cost": None}, {"total_cost": 0, "tokens_prompt": 9, "tokens_completion": 9}]
+    "data",
+    [{}, {"total_cost": None}, {"total_cost": 0, "tokens_prompt": 9, "tokens_completion": 9}, {"id": "gen-another"}],
 )
 def test_a_figure_that_cannot_be_believed_changes_nothing(tmp_path: Path, data: Json) -> None:
     with lab(tmp_path, f"{FIRST}=cut:1") as here:
         here.ask("-m", ROUTED)
         held = of_key(here, FIRST)
-        here.sandbox.add(Fault.raw(FIRST, json_reply(200, {"data": data}), where=Where.CHECK))
+        (mine,) = here.state.lost
+        told = {"id": mine, "total_cost": 0.0001, **data} if data else data
+        here.sandbox.add(Fault.raw(FIRST, json_reply(200, {"data": told}), where=Where.CHECK))
         found = here.run("costs", "--reconcile", "--json").document
         assert (found["lost"]["found"], found["lost"]["left"]) == (0, 1)
         assert of_key(here, FIRST) == held

@@ -149,6 +149,25 @@ def test_who_says_where_it_is(tmp_path: Path) -> None:
         assert here.run("route", "--replay", "last").code == 0
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("config.toml", "state/state.json", "state/state.json.lock", "state/state.json.last-good"),
+        *("state/fingerprint.key", "state/history/2026-10.json", "state/cache/models.json", "link/state.json"),
+        "state/state-config.cache.json",
+    ],
+)
+def test_a_file_that_lbk_keeps_itself_is_no_log(place: str, tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        here.ask("-m", SERVED)
+        (here.folder / "link").symlink_to(here.state_file.parent)
+        before = {path: path.read_bytes() for path in here.folder.rglob("*") if path.is_file()}
+        done = here.run("ask", "-m", SERVED, PROMPT, LBK_LOG_FILE=str(here.folder / place))
+        assert (done.code, done.out) == (3, "")
+        assert "cannot be the log" in done.err
+        assert {path: path.read_bytes() for path in before} == before
+
+
 def test_a_place_in_a_home(tmp_path: Path) -> None:
     with lab(tmp_path, settings='[log]\nfile = "~/events.jsonl"\n') as here:
         home = tmp_path / "home of somebody"

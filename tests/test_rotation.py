@@ -20,8 +20,8 @@ from lollmsbot_keys.core.rotation import (
     remembered,
     way_back,
 )
-from lollmsbot_keys.core.state import Replacement, Sighting, Snapshot
-from lollmsbot_keys.core.steps import Place, Step
+from lollmsbot_keys.core.state import Sighting, Snapshot
+from lollmsbot_keys.core.steps import Place, Replacement, Step
 from tests.strategies import DAY, HOUR, ME, NOW, rotations
 
 STORED = (Place("file:/x", "old"),)

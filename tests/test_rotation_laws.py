@@ -23,7 +23,8 @@ from lollmsbot_keys.commands.rotation.saga import go_back, go_forward
 from lollmsbot_keys.commands.rotation.work import Listener, Wish, Work
 from lollmsbot_keys.core.catalogue import Key, Provider
 from lollmsbot_keys.core.finding import Proof, Verdict
-from lollmsbot_keys.core.state import Owner, Sighting, Snapshot
+from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.state import Sighting, Snapshot
 from lollmsbot_keys.core.steps import RotationReport, Status, Step
 from lollmsbot_keys.edges.providers.management import Made, ManagedKey
 from lollmsbot_keys.edges.secrets import Secret

@@ -833,6 +833,12 @@ def test_a_name_that_does_not_exist_is_an_error_that_helps(request_: Request, me
     assert str(error.value) == message
 
 
+def test_an_endless_model_name_is_refused_before_it_gets_into_the_state() -> None:
+    assert route(Request(model="v/" + "a" * 198), CONFIG, Snapshot(), FACTS, NOW).model == "v/" + "a" * 198
+    with pytest.raises(UsageError, match="No model has a name of 201 characters; at most 200 are taken"):
+        route(Request(model="v/" + "a" * 199), CONFIG, Snapshot(), FACTS, NOW)
+
+
 def test_a_pillar_s_first_role_is_its_default_and_another_can_be_named() -> None:
     assert World(Request(pillar="soul")).plan().role == "primary"
     backup = World(Request(pillar="soul", role="backup")).plan()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Fault, Place, Sandbox, Where
-from lollmsbot_keys.sandbox.faults import KINDS, Value, parse_fault
+from lollmsbot_keys.sandbox.faults import parse_fault
+from lollmsbot_keys.sandbox.kinds import KINDS, Value
 from lollmsbot_keys.sandbox.wire import json_reply
 
 MODELS = {"OLLAMA_API_KEY": "kimi-k2.6", "OPENROUTER_API_KEY_1": "z-ai/glm-5.2", "local": "gemma3:27b"}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.request import Facts
 from lollmsbot_keys.core.schedule import overdue, standings, week_after
-from lollmsbot_keys.core.state import Replacement, Sighting, Snapshot
-from lollmsbot_keys.core.steps import Age, Place, Standing, Step
+from lollmsbot_keys.core.state import Sighting, Snapshot
+from lollmsbot_keys.core.steps import Age, Place, Replacement, Standing, Step
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, ZONES, fingerprint, snapshots, with_key
 
 KEY = "O1"

@@ -30,8 +30,9 @@ finally:
 """
 
 # What a command may load of the standard library: these modules, and what they load themselves. Nothing of others.
-LEAST = "__future__ collections.abc gc enum functools importlib operator types"
+LEAST = "__future__ collections.abc gc enum functools importlib io operator types"
 TO_DECIDE = f"{LEAST} _blake2 contextlib datetime decimal errno json math pathlib re typing"
+TO_OFFER = f"{LEAST} contextlib pathlib re tomllib"
 FAST = {
     "--version": LEAST,
     "route -q": TO_DECIDE,
@@ -40,6 +41,11 @@ FAST = {
     "costs --alert": f"{TO_DECIDE} bisect",
     "costs --csv": f"{TO_DECIDE} bisect csv",
     "costs --json": f"{TO_DECIDE} bisect",
+    "completion bash": f"{LEAST} pathlib",
+    "__complete bash role lbk ask -p soul --role x": TO_OFFER,
+    "__complete zsh model lbk ask -m x": TO_OFFER,
+    "__complete fish assumption lbk route --assume x": f"{TO_OFFER} decimal",
+    "__complete bash fault lbk sandbox -f ollama=5": f"{TO_OFFER} decimal",
 }
 
 # What a command that Typer reads must not load besides: everything under these names.
@@ -95,7 +101,7 @@ def test_a_fast_command_loads_what_it_needs_and_nothing_else(arguments: str, tmp
         assert printed.strip() in KEYS
     foreign = {name for name in modules - loaded_with(FAST[arguments]) if name.partition(".")[0] != OURS}
     assert foreign == set()
-    too_much = {f"{OURS}.{part}" for part in ("cli.app", "cli.options", "edges.providers", "pool", "sandbox")}
+    too_much = {f"{OURS}.{part}" for part in ("cli.app", "cli.options", "edges.providers", "pool", "sandbox.server")}
     assert modules & too_much == set()
     if arguments == "--version":
         assert {name for name in modules if name.startswith(f"{OURS}.")} == {

@@ -355,6 +355,30 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(rich: Path) -> None:
     assert rich.is_fifo()
 
 
+@posix_only
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        *(("state.json.last-good", 0), ("state.json.lock", 0), ("cache/models.json", 0), ("cache/checks.json", 0)),
+        *(("fingerprint.key", 3), (f"history/{utc_now():%Y-%m}.json", 3)),
+    ],
+)
+def test_a_pipe_in_any_place_beside_it_is_not_waited_for(
+    place: str, code: int, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """What can be done without is done without; what cannot is said."""
+    env, state = asked_once(sandbox, tmp_path)
+    pipe = state.parent / place
+    pipe.parent.mkdir(exist_ok=True)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    commands = [["test-keys"], ["ask", "Hello"], ["route", "-q"], ["costs", "--month"]]
+    done = [finished(start(command(arguments), env)) for arguments in commands]
+    assert {one.returncode for one in done} <= {0, code}
+    assert code in {one.returncode for one in done}
+    assert all(pipe.name in one.stderr for one in done if one.returncode == code != 0)
+
+
 @pytest.mark.parametrize("place", ["no/folder/state.json", "file/state.json"])
 def test_a_folder_that_cannot_be_made_stops_the_call(sandbox: Sandbox, tmp_path: Path, place: str) -> None:
     (tmp_path / "no").write_text("a file")
@@ -418,9 +442,22 @@ def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(rich: Path) -> 
     state = opened(rich, warn=warnings.append)
     state.copy.unlink()
     state.copy.mkdir()
-    state.update(spending("0.25"))
-    assert spent(decode(rich.read_bytes())) == Decimal("1.25")
+    for _ in range(2):
+        state.update(spending("0.25"))
+    assert spent(decode(rich.read_bytes())) == Decimal("1.50")
     assert [state.copy.name in warning for warning in warnings] == [True]
+
+
+@posix_only
+def test_a_copy_that_may_not_be_written_over_is_replaced(rich: Path) -> None:
+    """Somebody else's, or a pipe: left as it is, it would one day bring an old ledger back."""
+    state = opened(rich)
+    state.copy.unlink()
+    os.mkfifo(state.copy)
+    state.update(spending("0.25"))
+    assert state.copy.is_file()
+    assert state.copy.read_bytes() == rich.read_bytes()
+    assert mode(state.copy) == 0o600
 
 
 def test_what_is_left_of_a_longer_copy_does_not_count(rich: Path) -> None:
@@ -578,6 +615,13 @@ def test_network_file_systems_are_recognised(tmp_path: Path, table: str, place: 
     mounts = tmp_path / "mounts"
     mounts.write_text(f"{LOCAL_TABLE}{table}\n")
     assert network_kind(Path(place), mounts) == kind
+
+
+@posix_only
+def test_a_mount_may_have_any_name(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_bytes(b"server:/x /mnt/caf\xe9 nfs4 rw 0 0\n")
+    assert network_kind(Path(os.fsdecode(b"/mnt/caf\xe9/state.json")), mounts) == "nfs4"
 
 
 def test_without_a_table_of_mounts_nothing_is_assumed(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.pool import KeyPool
 from lollmsbot_keys.sandbox import Sandbox
 from tests.lab import Heard, Listener, endpoints
-from tests.support import opened, spending, spent, utc_now
+from tests.support import PATIENCE_S, opened, spending, spent, utc_now
 
 CENT = Decimal("0.01")
 WHOLE = b'{"choices":[{"message":{"content":"yes"},"finish_reason":"stop"}]}'
@@ -110,6 +110,19 @@ def test_what_nobody_waits_for_is_written_even_if_the_loop_ends(tmp_path: Path) 
 
     asyncio.run(run())
     assert file.spent == CENT
+
+
+def test_a_write_waits_for_none_of_the_threads_that_others_keep_busy(tmp_path: Path) -> None:
+    async def run() -> None:
+        file, free = Counted(tmp_path), threading.Event()
+        busy = [asyncio.get_running_loop().run_in_executor(None, free.wait, PATIENCE_S) for _ in range(100)]
+        try:
+            await asyncio.wait_for(file.queue.update(spending()), PATIENCE_S / 2)
+            assert not any(work.done() for work in busy)
+        finally:
+            free.set()
+
+    asyncio.run(run())
 
 
 def test_when_all_is_said_to_be_written_it_is(tmp_path: Path) -> None:

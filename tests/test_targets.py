@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shlex
@@ -234,6 +235,19 @@ def test_a_command_that_fails_may_have_stored_it_and_its_words_are_scrubbed(
 ) -> None:
     place = target(python(code), tmp_path, 0.5 if "sleep" in code else PATIENCE_S, STORE_TOKEN="a-token-of-the-store")
     assert says in refusal(lambda: place.write(NEW), MaybeWritten)
+
+
+@pytest.mark.parametrize("width", [5, 12, 76])
+def test_a_secret_that_a_command_writes_over_many_lines_is_scrubbed(tmp_path: Path, width: int) -> None:
+    code = (
+        "import base64, sys, textwrap; digits = base64.b64encode(sys.stdin.buffer.read()).decode(); "
+        "sys.exit(chr(10).join(textwrap.wrap(digits, int(sys.argv[1]))))"
+    )
+    said = refusal(lambda: target(python(code, str(width)), tmp_path).write(NEW), MaybeWritten)
+    words = said.partition("It says: ")[2]
+    assert "[secret]" in words
+    digits = base64.b64encode(NEW_VALUE.encode()).decode()
+    assert not [digits[at : at + 5] for at in range(len(digits) - 6) if digits[at : at + 5] in words]
 
 
 def test_a_command_that_is_not_there_is_seen_before(tmp_path: Path) -> None:

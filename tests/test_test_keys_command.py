@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from lollmsbot_keys.core.request import Reach
+from lollmsbot_keys.edges.check_cache import Kept, keep_checks, read_checks
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Fault, Where
 from lollmsbot_keys.sandbox.wire import Pause, Reply, json_reply
@@ -409,6 +411,21 @@ def test_who_asks_too_often_is_told_what_was_known_a_moment_ago(tmp_path: Path) 
         assert not [secret for secret in here.sandbox.keys.values() if secret[:12] in text]
         cache.write_text("junk", "utf-8")
         assert verdicts(run_on(here, OLLAMA, code=1)) == {OLLAMA: "unknown"}
+
+
+def test_checks_that_are_kept_at_once_are_all_kept(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+
+    def keep(name: str) -> list[int]:
+        lacking = []
+        for number in range(60):
+            keep_checks(tmp_path, {name: Kept(str(number), now, {})}, now)
+            if read_checks(tmp_path, now).get(name) != Kept(str(number), now, {}):
+                lacking.append(number)
+        return lacking
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(keep, ROUTERS)) == [[], [], []]
 
 
 def test_a_fault_of_checks_says_how_to_write_it(tmp_path: Path) -> None:

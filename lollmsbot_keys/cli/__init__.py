@@ -23,6 +23,10 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> object:
+    if arguments[:1] == ["__complete"]:
+        from lollmsbot_keys.cli.completions.answers import answers
+
+        return answers(arguments[1:])
     from lollmsbot_keys.cli import fast
 
     call = fast.read(arguments)

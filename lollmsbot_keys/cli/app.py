@@ -15,20 +15,13 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from lollmsbot_keys.cli import options
-from lollmsbot_keys.cli.boundary import ending
+from lollmsbot_keys.cli.boundary import ending, tell
+from lollmsbot_keys.cli.helped import WRONG_USAGE, HelpedCommand, HelpedGroup
 from lollmsbot_keys.cli.options import ConfigOption, StateOption
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.errors import Exit
 
 Function = Callable[..., object]
-
-EXIT_CODES = """\b
-Exit codes: 0 done; 1 done, and the answer is no; 2 usage; 3 configuration,
-state or secret unusable; 4 refused, nothing was sent; 5 tried, no whole
-answer; 70 a bug in lbk; 130 interrupted."""
-
-_ENDED: type[Exception] = typer.BadParameter.__mro__[2]
-"""What Typer raises when it cannot read the arguments. It prints itself; Typer exports only this subclass of it."""
 
 
 class Command(NamedTuple):
@@ -45,45 +38,69 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "test-keys": Command("test_keys:prove", "Prove every key, and find what is rotten in the configuration."),
-    "ask": Command("ask:ask", "Send a prompt, with failover, and print the answer."),
+    "test-keys": Command("test_keys:prove", "Prove every key, and find configured models that are gone."),
+    "ask": Command("ask:ask", "Send a prompt, with failover, and stream the answer."),
     "route": Command("route:route", "Say which key would take a request now, and why."),
-    "costs": Command("costs:costs", "Show what today's calls did and cost, and the budgets."),
-    "metrics": Command("metrics:metrics", "Tell a monitoring system how the pool is; make its dashboard and rules."),
-    "reset-limits": Command("reset_limits:reset_limits", "Clear cooldowns and disabled marks."),
+    "costs": Command("costs:costs", "Show what calls did and cost, the budgets, and where they are heading."),
+    "metrics": Command("metrics:metrics", "Print Prometheus text; make a dashboard and alert rules."),
+    "reset-limits": Command("reset_limits:reset_limits", "Clear cooldowns and disabled marks; money stays."),
     "rotate": Command("rotate:rotate", "Replace a key's secret, proved before the old one is given up."),
     "config": Command("config:app", "Show, explain, check or begin the configuration."),
     "sandbox": Command("sandbox:sandbox", "Rehearse offline, with trouble on request."),
+    "completion": Command("completion:completion", "Print the completions of a shell: bash, zsh or fish."),
 }
 """In the order in which help shows them."""
 
-HOT = ("route", "costs")
-"""Commands of prompts, loops and cron, which start without Typer (`cli.fast`). Their modules must not import it."""
+HOT = ("route", "costs", "completion")
+"""Commands of prompts, loops, cron and every new shell, which start without Typer (`cli.fast`).
+
+Their modules must not import it.
+"""
 
 
-class Boundary(TyperGroup):
+class Boundary(HelpedGroup):
     """The root command group; what its commands raise ends here. Wrong usage is Typer's own business."""
 
     def invoke(self, ctx: typer.Context) -> None:  # type: ignore[override]  # Typer keeps the wider type to itself
         """Run the command."""
         run = super().invoke
-        code = ending(lambda: run(cast("Any", ctx)), passing=(typer.Exit, typer.Abort, _ENDED))
+        code = ending(lambda: run(cast("Any", ctx)), passing=(typer.Exit, typer.Abort, WRONG_USAGE))
         if code:
             raise typer.Exit(code)
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002 - as above
+        """All of them, in the order of `COMMANDS`: Typer puts those with commands of their own last."""
+        return [name for name in COMMANDS if name in self.commands]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what `arguments` say, and give the exit code."""
+    if arguments[:1] == ["help"]:
+        from lollmsbot_keys.cli.manual.topics import TOPICS, topic
+
+        if arguments[1:2] and arguments[1] in TOPICS:
+            print(topic(arguments[1]))
+            return Exit.DONE
+        arguments = _for_help(*arguments[1:3])
     command = get_command(build(arguments))
     try:
         with command.make_context("lbk", list(arguments)) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
-    except _ENDED as error:
-        cast("Any", error).show()
+    except WRONG_USAGE as error:
+        tell(cast("Any", error).show)
         return Exit.USAGE
     return Exit.DONE
+
+
+def _for_help(name: str = "--help", below: str = "--help") -> list[str]:
+    """`lbk COMMAND --help`, for whoever types `lbk help COMMAND` as with git and gh.
+
+    Other words are dropped: those after `sandbox` would be run.
+    """
+    several = name in COMMANDS and isinstance(COMMANDS[name].load(), typer.Typer)
+    return [name, below, "--help"] if several else [name, "--help"]
 
 
 def build(arguments: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -91,12 +108,11 @@ def build(arguments: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
     app = typer.Typer(
         name="lbk",
         cls=Boundary,
-        epilog=EXIT_CODES,
         add_completion=False,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(before)
     for name, command in COMMANDS.items():
@@ -104,10 +120,11 @@ def build(arguments: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
         if loaded is None:
             app.command(name, short_help=command.summary)(_not_now)
         elif isinstance(loaded, typer.Typer):
-            app.add_typer(loaded, name=name, short_help=command.summary)
+            app.add_typer(loaded, name=name, cls=HelpedGroup, short_help=command.summary)
         else:
             settings = vars(sys.modules[loaded.__module__]).get("CONTEXT_SETTINGS")
-            app.command(name, short_help=command.summary, context_settings=settings)(declared(loaded))
+            one = app.command(name, cls=HelpedCommand, short_help=command.summary, context_settings=settings)
+            one(declared(loaded))
     return app
 
 
@@ -147,7 +164,14 @@ def before(
     config: ConfigOption = None,
     state: StateOption = None,
     version: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the version and exit.",
+            rich_help_panel=options.GENERAL,
+        ),
     ] = False,
 ) -> None:
     """Keep a pool of LLM keys healthy: which work, which to use now, what they cost, when to replace them."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from lollmsbot_keys.cli.files import Files
-from lollmsbot_keys.cli.options import ConfigOption, JsonOption, LogFileOption, StateOption, duration
+from lollmsbot_keys.cli.options import OUTPUT, ConfigOption, JsonOption, LogFileOption, StateOption, duration
 from lollmsbot_keys.cli.selection import (
     FreeOption,
     KeyOption,
@@ -21,10 +22,13 @@ from lollmsbot_keys.cli.selection import (
 from lollmsbot_keys.core.request import Priority
 from lollmsbot_keys.errors import UsageError
 
+CALL = "The call"
+"""What is sent, and how; a heading of the help."""
+
 
 def ask(
     prompt: Annotated[
-        str | None, typer.Argument(metavar="[PROMPT]", help="What to ask; standard input is added to it.")
+        str | None, typer.Argument(metavar="[PROMPT]", help="What to ask. Standard input is added to it.")
     ] = None,
     pillar: PillarOption = None,
     role: RoleOption = None,
@@ -33,41 +37,66 @@ def ask(
     free: FreeOption = False,
     priority: PriorityOption = Priority.NORMAL,
     key: KeyOption = None,
-    system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="The system message.")] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", "-s", metavar="TEXT", help="The system message.", rich_help_panel=CALL)
+    ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=1, metavar="N", help="At most so many tokens out.")
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            min=1,
+            metavar="N",
+            help="At most so many tokens out; else routing.max_output_tokens.",
+            rich_help_panel=CALL,
+        ),
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option("--temperature", min=0.0, max=2.0, metavar="T", help="How freely to choose words; 0: hardly."),
+        typer.Option(
+            "--temperature",
+            min=0.0,
+            max=2.0,
+            metavar="T",
+            help="How freely to choose words, from 0 to 2.",
+            rich_help_panel=CALL,
+        ),
     ] = None,
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="DURATION", help="The longest silence of one attempt.")
+        str,
+        typer.Option(
+            "--timeout",
+            metavar="DURATION",
+            help="The longest silence of one attempt, such as 30s or 5m.",
+            rich_help_panel=CALL,
+        ),
     ] = "120s",
     wait: Annotated[
         str | None,
-        typer.Option("--wait", metavar="DURATION", help="If all keys are out: wait so long for one to come free."),
+        typer.Option(
+            "--wait",
+            metavar="DURATION",
+            help="If all keys are out: wait so long for one to come free.",
+            rich_help_panel=CALL,
+        ),
     ] = None,
-    no_failover: Annotated[bool, typer.Option("--no-failover", help="Try the first candidate only.")] = False,
-    no_stream: Annotated[bool, typer.Option("--no-stream", help="Print the answer when it is complete.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell on stderr what is tried.")] = False,
+    no_failover: Annotated[
+        bool, typer.Option("--no-failover", help="Try the first candidate only.", rich_help_panel=CALL)
+    ] = False,
+    no_stream: Annotated[
+        bool, typer.Option("--no-stream", help="Print the answer when it is complete.", rich_help_panel=OUTPUT)
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Tell on standard error what is tried, and the cost.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
     log_file: LogFileOption = None,
     config: ConfigOption = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send a prompt to the best key there is now, and print the answer as it comes.
-
-    When a key fails before the first word, the next one is tried; after it, nothing is ever sent twice. The plan is
-    the one that `lbk route` prints.
-
-    \b
-    Examples:
-      $ lbk ask "Why is the sky blue?"
-      $ git diff | lbk ask --pillar heartbeat --role healer "Find the bug in this change."
-      $ lbk ask --privacy critical < diary.txt
-      $ lbk ask --wait 5m --json "Hello" | jq -r .text
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Send a prompt to the best key there is now, and print the answer as it comes."""
     from lollmsbot_keys.cli.boundary import say
     from lollmsbot_keys.cli.speaking import Speaker
     from lollmsbot_keys.commands.ask import Asking, Options, question
@@ -80,7 +109,7 @@ def ask(
         free=free,
         priority=priority,
         key=key,
-        system=system,
+        system=_read_as_text("--system", system) if system is not None else None,
         max_output_tokens=max_tokens,
         temperature=temperature,
         timeout=duration("--timeout", timeout),
@@ -91,7 +120,7 @@ def ask(
     asked = question(_whole_prompt(prompt), options)
     where = Files(config, state)
     asking = Asking(where.config, where.state, log_file)
-    speaker = Speaker(aloud=not json, stream=not no_stream, verbose=verbose, workflow=asking.workflow)
+    speaker = Speaker(asking.looks, aloud=not json, stream=not no_stream, verbose=verbose, workflow=asking.workflow)
     try:
         report = asking.ask(asked, speaker)
     finally:
@@ -105,7 +134,7 @@ def ask(
 
 def _whole_prompt(argument: str | None) -> str:
     """The argument, then standard input to its end, unless that is a terminal."""
-    parts = [argument] if argument is not None else []
+    parts = [_read_as_text("The prompt", argument)] if argument is not None else []
     if sys.stdin is not None and not sys.stdin.isatty():
         try:
             piped = sys.stdin.buffer.read().decode("utf-8")
@@ -120,3 +149,15 @@ def _whole_prompt(argument: str | None) -> str:
     if not parts:
         raise UsageError('There is no prompt. Give one: lbk ask "…", or pipe it in.')
     return "\n\n".join(parts)
+
+
+def _read_as_text(what: str, argument: str) -> str:
+    """An argument as its sender meant it: a locale without UTF-8 leaves what it cannot read as single bytes."""
+    try:
+        return (
+            os.fsencode(argument).decode("utf-8")
+            if any("\udc80" <= char <= "\udcff" for char in argument)
+            else argument
+        )
+    except UnicodeDecodeError:
+        raise UsageError(f"{what} is not UTF-8 text. Convert it first, for instance with iconv.") from None

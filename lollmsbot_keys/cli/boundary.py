@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Callable
@@ -95,12 +96,22 @@ def mend_streams() -> None:
 
     `print(file=None)` would put talk on stdout; a `→` would end a command where the terminal knows only ASCII.
     """
+    codecs.register_error("stand_in", _stood_in)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - to the end
         elif isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="stand_in")
+
+
+def _stood_in(error: UnicodeError) -> tuple[str, int]:
+    """What is written for characters that the encoding of a stream does not have."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    from lollmsbot_keys.render.stand_ins import stand_in
+
+    return stand_in(error.object[error.start : error.end]), error.end
 
 
 def wants_json() -> bool:
@@ -110,11 +121,17 @@ def wants_json() -> bool:
 
 def say(message: str) -> None:
     """Talk to the person, on stderr."""
-    from lollmsbot_keys.core.cleaning import clean
+    from lollmsbot_keys.core.cleaning import clean, guard_workflow_commands
 
+    tell(lambda: print(guard_workflow_commands(f"lbk: {clean(message)}"), file=sys.stderr))
+
+
+def tell(talk: Callable[[], object]) -> None:
+    """Do what prints on stderr. Who does not listen misses the talk, not the answer."""
     try:
-        print(f"lbk: {clean(message)}", file=sys.stderr, flush=True)
-    except OSError:  # who does not listen misses the talk, not the answer
+        talk()
+        sys.stderr.flush()
+    except OSError:
         _abandon(_STDERR)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
+from lollmsbot_keys.cli.boundary import tell
 from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.cli.helped import HelpedCommand
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.errors import Exit
@@ -20,17 +23,22 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(cls=HelpedCommand)
 def path(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the path of the config file, whether it is there or not."""
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
     where = commands.where(Files(config).config)
-    print(render.document({"path": str(where.path), "found": where.found}) if json else clean_line(str(where.path)))
+    if json:
+        print(render.document({"path": str(where.path), "found": where.found}))
+    elif sys.stdout.isatty():
+        print(clean_line(str(where.path)))
+    else:  # for "$(lbk config path)": the very bytes, whatever encoding they are in
+        sys.stdout.buffer.write(os.fsencode(where.path) + b"\n")
 
 
-@app.command()
+@app.command(cls=HelpedCommand)
 def show(
     key: Annotated[
         str | None,
@@ -46,13 +54,11 @@ def show(
     shown = commands.show(Files(config).config, key)
     if json:
         print(render.settings_json(str(shown.path), shown.settings, found=shown.found))
-    elif sys.stdout.isatty() and commands.drawing_welcome():
-        render.draw(shown.settings)
     else:
-        print(render.lines(shown.settings), end="")
+        render.draw(shown.settings, commands.looks())
 
 
-@app.command()
+@app.command(cls=HelpedCommand)
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say everything that is wrong with the configuration: exit code 3 if anything is."""
     from lollmsbot_keys.commands import config as commands
@@ -66,7 +72,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         raise typer.Exit(Exit.UNUSABLE)
 
 
-@app.command()
+@app.command(cls=HelpedCommand)
 def init(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Write a config file in which every setting is explained and commented out; never over an existing one."""
     from lollmsbot_keys.commands import config as commands
@@ -79,7 +85,7 @@ def init(config: ConfigOption = None, json: JsonOption = False) -> None:
         document: dict[str, object] = {"path": path, "created": not there}
         print(render.document({**document, "error": {"code": "config", "message": message}} if there else document))
     elif there:
-        print(message, file=sys.stderr)
+        tell(lambda: print(message, file=sys.stderr))
     else:
         print(clean_line(path))
     if there:

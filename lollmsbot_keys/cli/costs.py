@@ -18,24 +18,29 @@ if (
 
     import typer
 
-    from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
+    from lollmsbot_keys.cli.options import OUTPUT, ConfigOption, JsonOption, StateOption
     from lollmsbot_keys.commands.costs import Costs
 
 
 def costs(
-    by: Annotated[By, typer.Option("--by", help="One row for each.")] = By.KEY,
+    by: Annotated[By, typer.Option("--by", metavar="WHAT", help="One row for each.")] = By.KEY,
     today: Annotated[
-        bool, typer.Option("--today", help="Since midnight of the configured zone (the default).")
+        bool, typer.Option("--today", help="Since midnight of the configured zone, as by default.")
     ] = False,
     month: Annotated[bool, typer.Option("--month", help="Since the first of this month.")] = False,
     since: Annotated[
         str | None, typer.Option("--since", metavar="DATE", help="Since that day (2026-11-01); 400 days are kept.")
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="One record a row for a spreadsheet, with exact amounts.")] = False,
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", help="One record a row for a spreadsheet, with exact amounts.", rich_help_panel=OUTPUT),
+    ] = False,
     alert: Annotated[
         bool,
         typer.Option(
-            "--alert", help="Only what people must be told, a line each: nothing and 0 while all is well, else 1."
+            "--alert",
+            help="Only what people must be told, a line each: nothing and 0 while all is well, else 1.",
+            rich_help_panel="Other reports",
         ),
     ] = False,
     reconcile: Annotated[
@@ -43,6 +48,7 @@ def costs(
         typer.Option(
             "--reconcile",
             help="Compare with what the providers booked: 1 where nothing explains a difference, else 0.",
+            rich_help_panel="Other reports",
         ),
     ] = False,
     tolerance: Annotated[
@@ -51,24 +57,14 @@ def costs(
             "--tolerance",
             metavar="USD",
             help="With --reconcile: a difference up to this is left alone (default: 0.01).",
+            rich_help_panel="Other reports",
         ),
     ] = None,
     config: ConfigOption = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> Exit:
-    """Show calls, tokens and money, what is held for calls on their way, the budgets, and where they are heading.
-
-    \b
-    Examples:
-      $ lbk costs
-      $ lbk costs --month --by model
-      $ lbk costs --since 2026-10-01 --by day
-      $ lbk costs --month --by pillar --csv > november.csv
-      $ lbk costs --json | jq .total.cost_usd
-      $ lbk costs --alert
-      $ lbk costs --reconcile --month
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Show calls, tokens and money, what is held for calls on their way, the budgets, and where they are heading."""
     if today + month + (since is not None) > 1:
         raise UsageError("--today, --month and --since are three ways to say since when: choose one.")
     if json and csv:
@@ -123,4 +119,4 @@ def _print(found: Costs, *, json: bool, csv: bool) -> None:
     else:
         from lollmsbot_keys.render.costs import draw_statement
 
-        draw_statement(found.statement, found.now, plain=found.plain)
+        draw_statement(found.statement, found.now, found.looks)

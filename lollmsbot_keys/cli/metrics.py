@@ -20,13 +20,15 @@ def metrics(
             "--output",
             "-o",
             metavar="FILE",
-            help="Into a file (*.prom) that node_exporter's textfile collector reads.",
+            help="Write a file (*.prom) that node_exporter's textfile collector reads.",
         ),
     ] = None,
-    serve: Annotated[bool, typer.Option("--serve", help="At a port, measured at every scrape, until Ctrl-C.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it at a port, measured at every scrape, until Ctrl-C.")
+    ] = False,
     listen: Annotated[
         str | None,
-        typer.Option("--listen", metavar="ADDR:PORT", help="The port to serve at.  [default: 127.0.0.1:9847]"),
+        typer.Option("--listen", metavar="ADDR:PORT", help="Where to serve it (default: 127.0.0.1:9847)."),
     ] = None,
     grafana: Annotated[bool, typer.Option("--grafana", help="Print a dashboard for Grafana.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="Print recording and alerting rules for Prometheus.")] = False,
@@ -34,18 +36,7 @@ def metrics(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell a monitoring system how the pool is: Prometheus text from the shared state. Changes nothing.
-
-    The dashboard and the rules are made for your keys, providers, budgets and alerts.at_percent.
-
-    \b
-    Examples:
-      $ lbk metrics
-      $ lbk metrics --output /var/lib/prometheus/node-exporter/lbk.prom
-      $ lbk metrics --serve --listen 127.0.0.1:9847
-      $ lbk metrics --grafana > lbk.json
-      $ lbk metrics --rules > lbk.rules.yml
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Tell a monitoring system how the pool is: Prometheus text from the shared state. Changes nothing."""
     serve = serve or listen is not None
     if serve + grafana + rules + (output is not None) > 1:
         raise UsageError("Choose one of --output, --serve, --grafana and --rules.")

@@ -10,20 +10,28 @@ import typer
 
 from lollmsbot_keys.errors import UsageError
 
-SELECTION = "What to ask for"
-OTHER = "Other options"
+SELECTION, OUTPUT, GENERAL = "Selection", "Output", "General"
+"""Headings that help groups options under; what has none is the command's own."""
 
 ConfigOption = Annotated[
     Path | None,
     # readable: whoever reads the file says best why it cannot, and ends with 3.
     typer.Option(
-        "--config", metavar="PATH", readable=False, help="The config file, instead of $LBK_CONFIG or the usual place."
+        "--config",
+        metavar="PATH",
+        readable=False,
+        help="The config file, instead of $LBK_CONFIG or the usual place.",
+        rich_help_panel=GENERAL,
     ),
 ]
 StateOption = Annotated[
     Path | None,
     typer.Option(
-        "--state", metavar="PATH", readable=False, help="The state file, instead of $LBK_STATE or the usual place."
+        "--state",
+        metavar="PATH",
+        readable=False,
+        help="The state file, instead of $LBK_STATE or the usual place.",
+        rich_help_panel=GENERAL,
     ),
 ]
 LogFileOption = Annotated[
@@ -33,9 +41,12 @@ LogFileOption = Annotated[
         metavar="PATH",
         readable=False,
         help="The log of decisions, instead of $LBK_LOG_FILE or log.file; without any, there is none.",
+        rich_help_panel=GENERAL,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document on standard output.", rich_help_panel=OUTPUT)
+]
 
 
 def duration(option: str, text: str) -> timedelta:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.core.number import number
 from lollmsbot_keys.errors import Exit, UsageError
 
 
@@ -29,7 +30,7 @@ def reconcile(where: Files, tolerance: str | None, *, month: bool, json: bool) -
     elif found.comparisons:
         from lollmsbot_keys.render.reconcile import draw_reconciliation
 
-        draw_reconciliation(found, plain=work.plain, workflow=work.workflow)
+        draw_reconciliation(found, work.looks)
     if not found.compared:
         from lollmsbot_keys.render.reconcile import nobody
 
@@ -45,10 +46,7 @@ def amount(option: str, text: str) -> Decimal:
     Raises:
         UsageError: it is no amount.
     """
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite() or found < 0:
+    found = number(text)
+    if found is None or found < 0:
         raise UsageError(f"{option} {text!r} is no amount in dollars. Write it like 0.05.")
     return found

@@ -14,7 +14,8 @@ from lollmsbot_keys.core.catalogue import Provider
 def reset_limits(
     keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY…]", help="Keys to try again.")] = None,
     provider: Annotated[
-        Provider | None, typer.Option("--provider", help="A provider's keys, and what is said of its models.")
+        Provider | None,
+        typer.Option("--provider", metavar="PROVIDER", help="A provider's keys, and what is said of its models."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All keys and providers.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be cleared.")] = False,
@@ -22,14 +23,7 @@ def reset_limits(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Clear cooldowns and disabled marks, and say what was cleared. Money and hourly limits stay as they are.
-
-    \b
-    Examples:
-      $ lbk reset-limits OLLAMA_API_KEY
-      $ lbk reset-limits --provider openrouter --dry-run
-      $ lbk reset-limits --all
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Clear cooldowns and disabled marks, and say what was cleared. Money and hourly limits stay as they are."""
     from lollmsbot_keys.cli.boundary import say
     from lollmsbot_keys.commands import reset_limits as command
     from lollmsbot_keys.render import machine

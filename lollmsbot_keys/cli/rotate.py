@@ -11,12 +11,14 @@ import typer
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
+from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.core.steps import Age, Step, StepReport
 from lollmsbot_keys.errors import Exit, LbkError, UsageError
 
 if TYPE_CHECKING:
     from lollmsbot_keys.commands.rotate import Listener, Rotate, Wanted
 
+UNDER_WAY, LISTS = "Of a rotation under way", "Lists"
 _LONGEST_INPUT = 1 << 16
 
 
@@ -27,14 +29,13 @@ def rotate(
         typer.Option(
             "--to",
             metavar="TARGET",
-            help="Write the new one here too: dotenv:PATH#NAME, file:PATH, keyring:SERVICE/NAME, github:OWNER/REPO, "
-            "command:PROGRAM ARGUMENTS. May be given several times.",
+            help="Write the new one here too, for instance dotenv:.env#NAME.",
             show_default=False,
         ),
     ] = None,
-    mint: Annotated[bool, typer.Option("--mint", help="OpenRouter makes it, like the old one.")] = False,
+    mint: Annotated[bool, typer.Option("--mint", help="Have OpenRouter make it, like the old one.")] = False,
     other_account: Annotated[
-        bool, typer.Option("--other-account", help="It is another account's, and may be.")
+        bool, typer.Option("--other-account", help="The new one may be another account's.")
     ] = False,
     grace: Annotated[
         str | None,
@@ -47,33 +48,26 @@ def rotate(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on where it stopped; --due --resume: all that need nobody."),
+        typer.Option(
+            "--resume",
+            help="Go on where it stopped; with --due: every rotation that needs nobody.",
+            rich_help_panel=UNDER_WAY,
+        ),
     ] = False,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the old one.")] = False,
-    due: Annotated[bool, typer.Option("--due", help="List when each is due; exit 1 if one is overdue.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="List where each rotation stands.")] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to the old one.", rich_help_panel=UNDER_WAY)
+    ] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="List when each is due; 1 if one is overdue.", rich_help_panel=LISTS)
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="List where each rotation stands.", rich_help_panel=LISTS)
+    ] = False,
     config: ConfigOption = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Replace a key's secret. The new one is proved before it is stored; the old one is kept until it has settled.
-
-    The new secret comes from a hidden prompt, from standard input, or (--mint) from OpenRouter; never from an argument.
-    It goes where the key's own secret is, if that can be written, and to every --to: to all of them or to none. The old
-    one stays good for a time of grace, and lies beside the new one; then it is revoked, and shown to be refused. Every
-    step is journalled: after a crash anywhere --resume goes on and --rollback goes back.
-
-    Exit code 1: the new secret is refused, or something is overdue. 2: none was given. 3: a target cannot be written.
-    5: the provider could not be asked.
-
-    \b
-    Examples:
-      $ lbk rotate OLLAMA_API_KEY --to dotenv:.env#OLLAMA_API_KEY
-      $ pass show ollama-new | lbk rotate OLLAMA_API_KEY
-      $ lbk rotate OPENROUTER_API_KEY_1 --mint --to github:OWNER/REPO
-      $ lbk rotate OPENROUTER_API_KEY_1 --resume
-      $ lbk rotate --due
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Replace a key's secret. The new one is proved before it is stored; the old one is kept until it has settled."""
     from lollmsbot_keys.commands.rotate import Aim, Rotate, Wanted, Wish
 
     _demand_sense(
@@ -142,7 +136,7 @@ def _list(command: Rotate, key: str | None, *, due: bool, json: bool) -> Exit:
     else:
         from lollmsbot_keys.render.rotate import draw_standings
 
-        draw_standings(standings, command.now, plain=command.plain)
+        draw_standings(standings, command.now, command.looks)
     late = due and any(standing.status is Age.OVERDUE for standing in standings)
     return Exit.NO if late else Exit.DONE
 
@@ -184,7 +178,7 @@ def _listener(command: Rotate, *, json: bool, several: bool = False) -> Listener
     from lollmsbot_keys.render.rotate import step_line, step_word
     from lollmsbot_keys.render.workflow import mask
 
-    on_terminal = sys.stderr.isatty()
+    status = StatusLine(command.looks)
     masked = set[str]()
 
     class Told(Listener):
@@ -194,26 +188,21 @@ def _listener(command: Rotate, *, json: bool, several: bool = False) -> Listener
                 print(mask(characters), file=sys.stderr if json else sys.stdout, flush=True)
 
         def doing(self, step: Step) -> None:
-            if on_terminal:
-                print(f"\r\x1b[Klbk: {step_word(step)} …", end="", file=sys.stderr, flush=True)
+            status.show(f"lbk: {step_word(step)} …")
 
         def done(self, key: str, report: StepReport) -> None:
-            self._wipe()
+            status.wipe()
             say(f"{key}: {step_line(report)}" if several else step_line(report))
 
         def stopped(self) -> None:
-            self._wipe()
+            status.wipe()
 
         def stands(self, message: str) -> None:
-            self._wipe()
+            status.wipe()
             say(message)
 
         def ask(self, key: str) -> str:
             return _asked(key)
-
-        def _wipe(self) -> None:
-            if on_terminal:
-                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     return Told()
 
@@ -224,14 +213,6 @@ def _asked(key: str) -> str:
         return ""
     if not sys.stdin.isatty():
         return sys.stdin.buffer.read(_LONGEST_INPUT).decode("utf-8", "replace")
-    import warnings
-    from getpass import GetPassWarning, getpass
+    from lollmsbot_keys.cli.prompt import hidden
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", GetPassWarning)
-            return getpass(f"New secret for {key} (it is not shown): ", stream=sys.stderr)
-    except EOFError:
-        return ""
-    except GetPassWarning:
-        raise UsageError("This terminal would show what is typed. Pipe the new secret in instead.") from None
+    return hidden(f"New secret for {key} (it is not shown): ")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the signature is text until `app.declared` reads it: `lbk r
 
     import typer
 
-    from lollmsbot_keys.cli.options import ConfigOption, JsonOption, LogFileOption, StateOption
+    from lollmsbot_keys.cli.options import OUTPUT, ConfigOption, JsonOption, LogFileOption, StateOption
     from lollmsbot_keys.cli.selection import (
         FreeOption,
         KeyOption,
@@ -35,36 +35,44 @@ def route(
     priority: PriorityOption = Priority.NORMAL,
     key: KeyOption = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the chosen key's name, or local, and nothing else.")
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="Print the chosen key's name, or local, and nothing else.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="At another time: ISO 8601, or from now: +2h.")
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="It is another time: ISO 8601, or from now: +2h.", rich_help_panel="What if"
+        ),
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option("--assume", metavar="KEY=STATE", help="What if: cooling_down, disabled or over_budget."),
+        typer.Option(
+            "--assume",
+            metavar="KEY=STATE",
+            help="A key is cooling_down, disabled or over_budget.",
+            rich_help_panel="What if",
+        ),
     ] = None,
     replay: Annotated[
         str | None,
-        typer.Option("--replay", metavar="ID", help="Explain a request of the log instead; last: the newest."),
+        typer.Option(
+            "--replay",
+            metavar="ID",
+            help="Explain a request of the log (last: the newest).",
+            rich_help_panel="A past decision",
+        ),
     ] = None,
     log_file: LogFileOption = None,
     config: ConfigOption = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> Exit:
-    """Say which key would take a request now, and why not the others. Sends nothing, changes nothing.
-
-    It is the very plan that `lbk ask` with the same options follows. Exit code 4 when nothing may take it.
-
-    \b
-    Examples:
-      $ lbk route
-      $ lbk route --pillar guardian --role auditor
-      $ key=$(lbk route -q) || echo "no key is free"
-      $ lbk route --assume OLLAMA_API_KEY=cooling_down --at +2h
-      $ lbk route --replay last
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Say which key would take a request now, and why not the others. Sends nothing, changes nothing."""
     from lollmsbot_keys.commands.route import decide
 
     request = Request(model, pillar, role, privacy, free, priority, key)
@@ -83,7 +91,7 @@ def route(
     else:
         from lollmsbot_keys.render.plan import draw_plan
 
-        draw_plan(decided.plan, decided.now, plain=decided.plain)
+        draw_plan(decided.plan, decided.now, decided.looks)
     _warn(decided.warnings)
     if decided.plan.untrusted is not None:
         return Exit.UNUSABLE
@@ -107,7 +115,7 @@ def _replay(request: str, where: Files, log_file: Path | None, *, json: bool, qu
     else:
         from lollmsbot_keys.render.replay import draw_replay
 
-        draw_replay(replayed.entries, plain=replayed.plain)
+        draw_replay(replayed.entries, replayed.looks)
     return Exit.DONE
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lollmsbot_keys.cli.boundary import tell
+from lollmsbot_keys.cli.options import OUTPUT
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.errors import UsageError
 
@@ -39,7 +41,7 @@ def sandbox(
             "--fault",
             "-f",
             metavar="KEY=KIND[:N]",
-            help="Trouble for a key's next N chats, or for all of them. Repeatable; several of one key queue up.",
+            help="Trouble for a key's next N chats, or for all of them; several of one key queue up.",
             show_default=False,
         ),
     ] = None,
@@ -48,25 +50,15 @@ def sandbox(
         bool, typer.Option("--serve-retired", help="Ollama Cloud still serves the models that it has retired.")
     ] = False,
     shell: Annotated[
-        Shell, typer.Option("--shell", help="Syntax of the printed exports.", show_default=True)
+        Shell,
+        typer.Option("--shell", metavar="SHELL", help="Syntax of the printed exports.", rich_help_panel=OUTPUT),
     ] = Shell.SH,
-    json: Annotated[bool, typer.Option("--json", help="Without CMD: one JSON document instead of exports.")] = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Without CMD: one JSON document instead of exports.", rich_help_panel=OUTPUT),
+    ] = False,
 ) -> None:
-    """Rehearse offline: Ollama Cloud, OpenRouter and a local Ollama on loopback, with made-up keys.
-
-    CMD runs with configuration, state and keys of its own, and `lbk` inside it is this very installation. Nothing
-    leaves the machine, nothing of yours is read or changed. Its exit code is ours; 127 where there is no such command.
-
-    KEY is a key's name, a provider (ollama, openrouter) or local; KEY@check, @list, @show or @manage is for requests
-    other than chat.
-
-    \b
-    Examples:
-      $ lbk sandbox -- lbk ask "Hello"
-      $ lbk sandbox --fault OLLAMA_API_KEY=429:1 -- lbk ask --verbose "Hello"
-      $ lbk sandbox -f ollama=503 -f OPENROUTER_API_KEY_1=429retry=20 -- sh -c 'lbk ask Hi; lbk route'
-      $ lbk sandbox --shell fish
-    """  # noqa: D301  the \\b is what keeps the examples from being re-flowed
+    """Rehearse offline: Ollama Cloud, OpenRouter and a local Ollama on loopback, with made-up keys."""
     from lollmsbot_keys.commands import sandbox as commands
 
     if list_faults:
@@ -84,7 +76,7 @@ def sandbox(
 
 
 def _say(text: str) -> None:
-    print(f"sandbox: {clean_line(text)}", file=sys.stderr)
+    tell(lambda: print(f"sandbox: {clean_line(text)}", file=sys.stderr))
 
 
 def _say_started(serving: commands.Serving) -> None:

@@ -9,20 +9,25 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from lollmsbot_keys.cli.boundary import OutputLost, say
+from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.commands.ask import Listener
 from lollmsbot_keys.core.cleaning import WorkflowCommandGuard, clean_line
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Report
 from lollmsbot_keys.errors import Exit
+from lollmsbot_keys.render.stand_ins import has_likeness
+from lollmsbot_keys.render.terminal import can_print
 
 
 class Speaker(Listener):
     """Prints a question's progress and end. `workflow`: stdout is read for GitHub's workflow commands."""
 
-    def __init__(self, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
+    def __init__(self, looks: Looks, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
         self._aloud, self._stream, self._verbose = aloud, stream, verbose
         self._guard = WorkflowCommandGuard() if workflow else None
         self._last = "\n"
-        self._counting = False
+        self._status = StatusLine(looks)
+        self._told_waiting = self._lacking = False
 
     # --- while it goes on ---
 
@@ -45,25 +50,18 @@ class Speaker(Listener):
         self._say(message)
 
     def waiting(self, until: datetime) -> None:
-        if not sys.stderr.isatty():
-            if self._verbose and not self._counting:
-                self._say(f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC for a key to come free")
-            self._counting = True
-            return
-        from lollmsbot_keys.render.times import until as relative
+        if self._status.is_seen:
+            from lollmsbot_keys.render.times import until as relative
 
-        self._counting = True
-        print(
-            f"\r\x1b[Klbk: all keys are out, the first comes free {relative(until, datetime.now(UTC))}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
+            self._status.show(f"lbk: all keys are out, the first comes free {relative(until, datetime.now(UTC))}")
+        elif not self._told_waiting:
+            self._told_waiting = True
+            if self._verbose or sys.stderr.isatty():
+                self._say(f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC for a key to come free")
 
     def done_waiting(self) -> None:
-        if self._counting and sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        self._counting = False
+        self._status.wipe()
+        self._told_waiting = False
 
     # --- at the end ---
 
@@ -75,6 +73,12 @@ class Speaker(Listener):
                 self._print(self._guard.flush())
             if self._last != "\n":
                 self._print("\n")
+            if self._lacking:
+                self._lacking = False
+                self._say(
+                    f"{sys.stdout.encoding} does not have every character of the answer: some stand there by number "
+                    "(\\u6f22). Use a UTF-8 locale, or --json."
+                )
 
     def conclude(self, report: Report) -> Exit:
         """Print what is still to be said, and give the exit code."""
@@ -118,7 +122,8 @@ class Speaker(Listener):
     def _print(self, text: str) -> None:
         if not text:
             return
-        self.done_waiting()  # its line must not be wiped later, with the answer on it
+        self._status.wipe()  # its line must not be wiped later, with the answer on it
+        self._lacking = self._lacking or (not can_print(text) and any(map(_is_lost, text)))
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -127,11 +132,16 @@ class Speaker(Listener):
         self._last = text[-1]
 
     def _say(self, message: str) -> None:
-        self.done_waiting()
+        self._status.wipe()
         if self._last != "\n" and _one_place():
             print(file=sys.stderr)
             self._last = "\n"
         say(clean_line(message))
+
+
+def _is_lost(char: str) -> bool:
+    """Whether nothing like `char` can be printed."""
+    return not (can_print(char) or has_likeness(char))
 
 
 def _one_place() -> bool:

@@ -11,7 +11,9 @@ import typer
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, duration
+from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.errors import Exit
 
 if TYPE_CHECKING:
@@ -24,10 +26,10 @@ def prove(
         list[str] | None, typer.Argument(metavar="[KEY…]", help="Only these keys.", show_default=False)
     ] = None,
     provider: Annotated[
-        Provider | None, typer.Option("--provider", help="Only this provider's keys.", show_default=False)
+        Provider | None, typer.Option("--provider", metavar="PROVIDER", help="Only this provider's keys.")
     ] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="One real call of one token for each key too; it costs next to nothing.")
+        bool, typer.Option("--deep", help="Also one real call of one token for each key; it costs next to nothing.")
     ] = False,
     allow_unreachable: Annotated[
         bool, typer.Option("--allow-unreachable", help="A provider that cannot be reached is no failure.")
@@ -39,27 +41,14 @@ def prove(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Prove each key against its provider, and say what it may still do, and which models are still to be had.
-
-    A key is proved by a call that the provider refuses without one, and that costs nothing. What is found out feeds
-    routing at once: a refused key is disabled, a good one enabled, a used up one left out until its limit begins anew.
-
-    Exit code 0: every key that is present is valid. 1: one is not, or none is present.
-
-    \b
-    Examples:
-      $ lbk test-keys
-      $ lbk test-keys OLLAMA_API_KEY --deep
-      $ lbk test-keys --json | jq -r '.keys[] | select(.verdict != "valid") | .key'
-      $ lbk sandbox --fault OLLAMA_API_KEY=401 -- lbk test-keys
-    """  # noqa: D301 - \\b keeps the examples from being re-flowed
+    """Prove each key against its provider, and say what it may still do, and which models are still to be had."""
     from lollmsbot_keys.commands.test_keys import KeyTest, Wanted
 
     wanted = Wanted(tuple(keys or ()), provider, deep, allow_unreachable, duration("--timeout", timeout))
     where = Files(config, state)
     test = KeyTest(where.config, where.state)
     try:
-        found = test.run(wanted, _progress(workflow=test.workflow, to_stderr=json))
+        found = test.run(wanted, _progress(test.looks, workflow=test.workflow, to_stderr=json))
     finally:
         for warning in test.warnings:
             say(warning)
@@ -79,7 +68,7 @@ def _print(test: KeyTest, found: Findings, *, json: bool) -> None:
     else:
         from lollmsbot_keys.render.test_keys import draw_findings
 
-        draw_findings(found, test.now, plain=test.plain, workflow=test.workflow)
+        draw_findings(found, test.now, test.looks)
 
 
 def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
@@ -93,12 +82,12 @@ def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
         say(problem)
 
 
-def _progress(*, workflow: bool, to_stderr: bool) -> Progress:
+def _progress(looks: Looks, *, workflow: bool, to_stderr: bool) -> Progress:
     """Who listens: GitHub's runner is told the secrets to hide, a person at a terminal who is waited for."""
     from lollmsbot_keys.commands.test_keys import Progress
     from lollmsbot_keys.render.workflow import mask
 
-    on_terminal = sys.stderr.isatty()
+    status = StatusLine(looks)
 
     class Told(Progress):
         def secret(self, characters: str) -> None:
@@ -106,13 +95,11 @@ def _progress(*, workflow: bool, to_stderr: bool) -> Progress:
                 print(mask(characters), file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
         def waiting_for(self, names: Sequence[str]) -> None:
-            if on_terminal and names:
+            if names:
                 more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-                line = f"lbk: waiting for {', '.join(names[:2])}{more} …"
-                print(f"\r\x1b[K{line[:78]}", end="", file=sys.stderr, flush=True)
+                status.show(f"lbk: waiting for {', '.join(names[:2])}{more} …")
 
         def finished(self) -> None:
-            if on_terminal:
-                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            status.wipe()
 
     return Told()

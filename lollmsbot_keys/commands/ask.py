@@ -20,7 +20,8 @@ class Asking:
     def __init__(self, config: Path | None, state: Path | None, log_file: Path | None = None) -> None:
         self._engine = Engine.open(config, state)
         self._log_file = log_file
-        self.workflow = self._engine.environment.github_actions
+        environment = self._engine.environment
+        self.workflow, self.looks = environment.github_actions, environment.looks
         self._crossed = False
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
 from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
 from lollmsbot_keys.edges.config import file as config_file
@@ -104,9 +105,16 @@ def init(option: Path | None, environment: Environment | None = None) -> Where:
     return Where(path, found=False)
 
 
-def drawing_welcome(environment: Environment | None = None) -> bool:
-    """Whether the environment allows colour and drawing, if stdout is a terminal."""
-    return not (environment or Environment.here()).no_color
+def set_by_variables() -> dict[str, str]:
+    """The environment variables that stand over the configuration, with the setting of each."""
+    from lollmsbot_keys.edges.config import variables
+
+    return variables.set_by_variables()
+
+
+def looks(environment: Environment | None = None) -> Looks:
+    """How output should look."""
+    return (environment or Environment.here()).looks
 
 
 def _under(wanted: str, settings: tuple[Setting, ...]) -> tuple[Setting, ...]:

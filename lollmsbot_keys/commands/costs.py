@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from lollmsbot_keys.core.alert import Alert
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.money import budget_day
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.statement import By, Gap, Statement
@@ -14,11 +15,11 @@ from lollmsbot_keys.errors import UsageError
 
 
 class Costs(NamedTuple):
-    """What was found, the time of it, and whether output must stay plain."""
+    """What was found, the time of it, and how output should look."""
 
     statement: Statement
     now: datetime
-    plain: bool
+    looks: Looks
     warnings: tuple[str, ...]
     alerts: tuple[Alert, ...] = ()
 
@@ -43,7 +44,7 @@ def costs(config: Path | None, state: Path | None, wanted: Wanted, *, alerts: bo
     folder = engine.state.history
     warnings = (*engine.warnings, *(_warning(gap, folder) for gap in statement.gaps))
     now = engine.clock()
-    return Costs(statement, now, engine.environment.no_color, warnings, _alerts(engine, now) if alerts else ())
+    return Costs(statement, now, engine.environment.looks, warnings, _alerts(engine, now) if alerts else ())
 
 
 def _alerts(engine: Engine, now: datetime) -> tuple[Alert, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import TypeVar
 
@@ -80,7 +81,7 @@ class KeyRound:
         self._secrets, self._progress, self._notes = secrets, progress, list(notes)
         self._open: list[str] = []
         self._checked: dict[str, Kept] = {}
-        self._cache = engine.state.path.with_name("cache")
+        self._cache = engine.state.cache
         config = engine.config
         self._wire = Wire(
             scrubber=engine.secrets.scrubber,
@@ -94,8 +95,10 @@ class KeyRound:
         try:
             async with self._wire:
                 asked, listed = await asyncio.gather(
-                    asyncio.gather(*(self._watched(key.name, self._ask(key)) for key in keys)),
-                    asyncio.gather(*(self._watched(f"list of {seller}", self._list(seller)) for seller in sellers)),
+                    asyncio.gather(*(self._watched(key.name, partial(self._ask, key)) for key in keys)),
+                    asyncio.gather(
+                        *(self._watched(f"list of {seller}", partial(self._list, seller)) for seller in sellers)
+                    ),
                 )
             lists = dict(zip(sellers, listed, strict=True))
             self._keep(lists)
@@ -113,14 +116,15 @@ class KeyRound:
 
         engine, silence = self._engine, self._wanted.timeout
         async with KeyPool(engine) as pool:
-            calls = (self._watched(found.key, deepen(engine, pool, found, silence)) for found in findings)
+            calls = (self._watched(found.key, partial(deepen, engine, pool, found, silence)) for found in findings)
             return list(await asyncio.gather(*calls))
 
-    async def _watched(self, name: str, work: Coroutine[object, object, T]) -> T:
+    async def _watched(self, name: str, work: Callable[[], Coroutine[object, object, T]]) -> T:
+        """Do `work`, and tell who waits. It begins here: what is cancelled before that leaves nothing behind."""
         self._open.append(name)
         self._progress.waiting_for(self._open)
         try:
-            return await work
+            return await work()
         finally:
             self._open.remove(name)
             self._progress.waiting_for(self._open)

@@ -75,7 +75,7 @@ class _Asker:
         return None
 
     def _found(self, id_: str, hold: Hold, facts: Mapping[str, object], now: datetime) -> Found | None:
-        usage = generation(facts)
+        usage = generation(facts, id_)
         if usage is None:
             return None
         price = pricing(self._engine.config, self._prices, hold.provider, hold.model, now).price

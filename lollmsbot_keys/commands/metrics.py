@@ -16,7 +16,7 @@ from lollmsbot_keys.core.metrics_carry import carry
 from lollmsbot_keys.core.metrics_family import Family, Shown
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.engine import Engine
-from lollmsbot_keys.errors import LbkError, UsageError
+from lollmsbot_keys.errors import ConfigError, LbkError, UsageError
 
 DEFAULT_LISTEN = "127.0.0.1:9847"
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -55,7 +55,10 @@ def measure(config: Path | None, state: Path | None) -> Measured:
     Raises:
         ConfigError, StateError: see there.
     """
-    engine = Engine.open(config, state, create=False)
+    return _measured(Engine.open(config, state, create=False))
+
+
+def _measured(engine: Engine) -> Measured:
     now = engine.clock()
     families = measured(engine.config, engine.state.read(now), engine.facts(), now, __version__)
     return Measured(families, tuple(engine.warnings))
@@ -88,8 +91,11 @@ def write(config: Path | None, state: Path | None, output: Path) -> Written:
     from lollmsbot_keys.edges.exposition import remembering, shown_in, text_of
     from lollmsbot_keys.edges.textfile import earlier_text, put
 
+    engine = Engine.open(config, state, create=False)
+    if engine.keeps(output):
+        raise ConfigError(f"{output} is a file that lbk keeps itself. Name another one for --output.")
     before = shown_in(earlier_text(output))
-    found = measure(config, state)
+    found = _measured(engine)
     families, shown = carry(found.families, before)
     put(output, remembering(text_of(families), shown))
     return Written(output, sum(len(family.samples) for family in families), found.warnings)

@@ -46,16 +46,16 @@ class Reply(NamedTuple):
 
 
 class Reconciling:
-    """One run. `plain`: output must stay without drawing; `workflow`: stdout is read for GitHub's commands."""
+    """One run. `looks`: how output should."""
 
     def __init__(self, config: Path | None, state: Path | None, window: Window, tolerance: Decimal) -> None:
         self._engine = Engine.open(config, state)
         self._window, self._tolerance = window, tolerance
-        self._cache = self._engine.state.path.with_name("cache")
+        self._cache = self._engine.state.cache
         self._secrets: dict[str, Secret] = {}
         self._gaps: dict[str, Gap] = {}
         environment = self._engine.environment
-        self.plain, self.workflow = environment.no_color, environment.github_actions
+        self.looks = environment.looks
 
     @property
     def warnings(self) -> tuple[str, ...]:

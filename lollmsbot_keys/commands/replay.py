@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lollmsbot_keys.core.entry import Entry
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.event_log.reading import entries_of
@@ -13,10 +14,10 @@ from lollmsbot_keys.errors import UsageError
 
 
 class Replayed(NamedTuple):
-    """All decisions for one request in order, at least one; and whether output must stay plain."""
+    """All decisions for one request in order, at least one; and how output should look."""
 
     entries: tuple[Entry, ...]
-    plain: bool
+    looks: Looks
 
 
 def replay(config: Path | None, state: Path | None, request: str, log_file: Path | None) -> Replayed:
@@ -30,4 +31,4 @@ def replay(config: Path | None, state: Path | None, request: str, log_file: Path
     path = environment.log_path(log_file) or Engine.open(config, state, create=False).log_path()
     if path is None:
         raise UsageError("No log is kept. Name one for lbk ask with --log-file, LBK_LOG_FILE, or file in [log].")
-    return Replayed(entries_of(path, request), environment.no_color)
+    return Replayed(entries_of(path, request), environment.looks)

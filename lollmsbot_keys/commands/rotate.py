@@ -46,7 +46,7 @@ class Rotate:
         environment = self._engine.environment
         self._base = environment.config_path(config)[0].parent.absolute()
         self._life = Life(this_process(), is_dead, is_alive)
-        self.workflow, self.plain = environment.github_actions, environment.no_color
+        self.workflow, self.looks = environment.github_actions, environment.looks
 
     @property
     def now(self) -> datetime:
@@ -197,7 +197,7 @@ class Rotate:
         return key
 
     def _salt(self) -> bytes | None:
-        return installation_key(self._engine.state.path.with_name("fingerprint.key"), create=True)
+        return installation_key(self._engine.state.fingerprint_key, create=True)
 
     def _secret(self, key: Key, listener: Listener, characters: str) -> Secret:
         """Characters that came from outside as a secret, hidden from everybody from now on."""
@@ -262,7 +262,7 @@ class Rotate:
     def _opened(self, name: str, reference: str) -> Secret:
         engine = self._engine
         place = Key(name, Provider.OPENROUTER, reference)
-        key_path = engine.state.path.with_name("fingerprint.key")
+        key_path = engine.state.fingerprint_key
         secrets = Secrets([place], engine.environment.variables, self._base, key_path, create_key=True)
         try:
             secret = secrets.open(name)

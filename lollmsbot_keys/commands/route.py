@@ -7,22 +7,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Config
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.money import budget_day, day_end
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.request import Plan, Reason, Request, SetAside
+from lollmsbot_keys.core.request import ASSUMABLE, Plan, Reason, Request, SetAside
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import UsageError
 
-ASSUMABLE = (Reason.COOLING_DOWN, Reason.DISABLED, Reason.OVER_BUDGET)
-
 
 class Decided(NamedTuple):
-    """The plan, the time it is for, and whether output must stay plain."""
+    """The plan, the time it is for, and how output should look."""
 
     plan: Plan
     now: datetime
-    plain: bool
+    looks: Looks
     warnings: tuple[str, ...]
 
 
@@ -35,7 +34,7 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
     engine = Engine.open(config, state, create=False)
     now = engine.clock() if at is None else _moment(at, engine)
     plan = engine.plan(request, now, _assumptions(assume, engine.config, now))
-    return Decided(plan, now, engine.environment.no_color, (*engine.warnings, *engine.secrets.warnings))
+    return Decided(plan, now, engine.environment.looks, (*engine.warnings, *engine.secrets.warnings))
 
 
 def _moment(text: str, engine: Engine) -> datetime:

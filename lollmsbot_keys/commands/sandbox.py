@@ -83,7 +83,7 @@ def serve(
 
 def fault_kinds() -> str:
     """Every kind of fault with its meaning, one a line."""
-    from lollmsbot_keys.sandbox.faults import describe_kinds
+    from lollmsbot_keys.sandbox.kinds import describe_kinds
 
     return describe_kinds()
 

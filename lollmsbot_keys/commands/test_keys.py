@@ -28,7 +28,7 @@ class KeyTest:
     def __init__(self, config: Path | None, state: Path | None) -> None:
         self._engine = Engine.open(config, state)
         environment = self._engine.environment
-        self.workflow, self.plain = environment.github_actions, environment.no_color
+        self.workflow, self.looks = environment.github_actions, environment.looks
         self.step_summary = environment.step_summary
 
     @property

@@ -8,7 +8,7 @@ from enum import Enum, StrEnum, auto
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.state import Lease
+from lollmsbot_keys.core.owner import Lease
 
 
 class AlertKind(StrEnum):

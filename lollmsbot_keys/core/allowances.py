@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from lollmsbot_keys.core.finding import Allowance, Unit
+from lollmsbot_keys.core.number import number
 
 LONGEST_NAME = 200
 
@@ -24,7 +25,7 @@ def windows(included: Mapping[str, object]) -> Iterator[Allowance]:
     for name, value in included.items():
         window = table(value)
         if "remaining_percent" in window:
-            left = amount(window["remaining_percent"])
+            left = number(window["remaining_percent"])
             if left is not None or window["remaining_percent"] is None:
                 resets_at = moment(window.get("resets_at"))
                 yield Allowance(_name(name), Unit.PERCENT, left, Decimal(100), resets_at)
@@ -34,9 +35,9 @@ def credit(included: Mapping[str, object], purchased: Mapping[str, object]) -> I
     """Dollars: those of the plan until its period ends, and those bought besides."""
     until = moment(table(included.get("period")).get("until"))
     for name, source, resets_at in (("plan", included, until), ("purchased", purchased, None)):
-        left = amount(source.get("balance_usd"))
+        left = number(source.get("balance_usd"))
         if left is not None or ("balance_usd" in source and source["balance_usd"] is None):
-            yield Allowance(name, Unit.USD, left, amount(source.get("allowance_usd")), resets_at)
+            yield Allowance(name, Unit.USD, left, number(source.get("allowance_usd")), resets_at)
 
 
 # --- OpenRouter: GET /key ---
@@ -46,9 +47,9 @@ def key_limit(data: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
     """The key's own cap. What was used counts against it from the beginning only where it never begins anew."""
     if "limit" not in data and "limit_remaining" not in data:
         return
-    limit, left = amount(data.get("limit")), amount(data.get("limit_remaining"))
+    limit, left = number(data.get("limit")), number(data.get("limit_remaining"))
     if left is None and limit is not None:
-        used = amount(data.get("usage"))
+        used = number(data.get("usage"))
         left = None if used is None or data.get("limit_reset") else limit - used
         if left is None:
             return
@@ -61,8 +62,8 @@ def budgets(data: Mapping[str, object]) -> Iterator[Allowance]:
     effective, several = table(data.get("effective_budget")), data.get("budgets")
     listed = several[:20] if isinstance(several, list) else []
     for budget in [effective] if effective else map(table, listed):
-        limit, left = amount(budget.get("limit_usd")), amount(budget.get("remaining_usd"))
-        spent = amount(budget.get("spend_usd"))
+        limit, left = number(budget.get("limit_usd")), number(budget.get("remaining_usd"))
+        spent = number(budget.get("spend_usd"))
         if left is None and limit is not None and spent is not None:
             left = limit - spent
         if left is not None:
@@ -73,7 +74,7 @@ def budgets(data: Mapping[str, object]) -> Iterator[Allowance]:
 
 def free_requests(free: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
     """Requests to free models on this UTC day, by all keys of the account."""
-    limit, left, used = (amount(free.get(name)) for name in ("limit", "remaining", "used"))
+    limit, left, used = (number(free.get(name)) for name in ("limit", "remaining", "used"))
     if left is None and limit is not None and used is not None:
         left = limit - used
     if left is not None:
@@ -107,17 +108,6 @@ def text(value: object) -> str | None:
 
 def _name(text: str) -> str:
     return " ".join(text.replace("_", " ").split())[:40]
-
-
-def amount(value: object) -> Decimal | None:
-    """A finite number, written as one or as text; anything else is none."""
-    if not isinstance(value, int | float | str | Decimal) or len(str(value)) > 40:
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number) < 10**15 else None
 
 
 def moment(value: object) -> datetime | None:

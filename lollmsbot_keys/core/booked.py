@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from lollmsbot_keys.core.allowances import amount, moment, table
+from lollmsbot_keys.core.allowances import moment, table
 from lollmsbot_keys.core.comparison import Bin, Figures, Told
 from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.core.number import number
 from lollmsbot_keys.core.report import Usage
 
 MOST_BINS = 1_000
@@ -73,11 +74,14 @@ def _figures(entry: Mapping[str, object]) -> Figures | None:
     return Figures(usd, calls, prompt, completion, cached)
 
 
-def generation(facts: Mapping[str, object]) -> Usage | None:
-    """What OpenRouter says that one call used and cost (`GET /generation`); `None` where it does not say."""
+def generation(facts: Mapping[str, object], id_: str) -> Usage | None:
+    """What OpenRouter says that the call `id_` used and cost (`GET /generation`); `None` where it does not say.
+
+    The reply names the call that it is about: what is said of another one, or of none, is not believed.
+    """
     data = table(facts.get("data"))
     cost = _usd(data.get("total_cost"))
-    if cost is None:
+    if cost is None or data.get("id") != id_:
         return None
     if data.get("is_byok") is True:
         upstream = _usd(data.get("upstream_inference_cost"))
@@ -92,7 +96,7 @@ def generation(facts: Mapping[str, object]) -> Usage | None:
 
 
 def _usd(value: object) -> Decimal | None:
-    found = amount(value)
+    found = number(value)
     return found if found is not None and found >= 0 else None
 
 

@@ -22,12 +22,23 @@ _WHEN = {Window.DAY: "today", Window.MONTH: "this month"}
 
 
 class Limit(NamedTuple):
-    """One configured budget, the setting that says so, and what is committed against it."""
+    """One configured budget, the table that says so, and what is committed against it."""
 
-    setting: str
+    table: str
     window: Window
     budget_usd: Decimal
     committed_usd: Decimal
+
+    @property
+    def setting(self) -> str:
+        """The configuration's name of it."""
+        match self.window:
+            case Window.DAY:
+                return f"{self.table}.daily_budget_usd"
+            case Window.MONTH:
+                return f"{self.table}.monthly_budget_usd"
+            case _:
+                assert_never(self.window)
 
 
 class Budgets:
@@ -70,10 +81,10 @@ class Budgets:
     ) -> Iterator[Limit]:
         if owner.daily_budget_usd is not None:
             spent = mine(self.committed(Window.DAY))
-            yield Limit(f"{table}.daily_budget_usd", Window.DAY, owner.daily_budget_usd, spent)
+            yield Limit(table, Window.DAY, owner.daily_budget_usd, spent)
         if owner.monthly_budget_usd is not None:
             spent = mine(self.committed(Window.MONTH))
-            yield Limit(f"{table}.monthly_budget_usd", Window.MONTH, owner.monthly_budget_usd, spent)
+            yield Limit(table, Window.MONTH, owner.monthly_budget_usd, spent)
 
     def passed_by(self, key: Key, bound: Decimal) -> Iterator[SetAside]:
         """Every budget that a call of at most `bound` could pass."""

@@ -41,7 +41,7 @@ def charge(provider: Provider, usage: Usage | None, price: Price | None, held: D
     if provider is Provider.LOCAL:
         return Charge(NOTHING, NOTHING, "local")
     usage = usage or Usage()
-    tokens = usage.prompt_tokens + usage.completion_tokens
+    tokens = usage.tokens
     given_away = price is not None and price.is_zero
     if usage.cost_usd is not None and (usage.cost_usd > 0 or given_away or not tokens):
         return Charge(usage.cost_usd, usage.cost_usd, "provider")

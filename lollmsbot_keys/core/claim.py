@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from lollmsbot_keys.core.catalogue import Config, Privacy
 from lollmsbot_keys.core.money import budget_day
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Claimed, Noticed, Sighted, WaitOver, record
 from lollmsbot_keys.core.request import Candidate, Facts, Plan, Priority, Reason, Request, Tried
 from lollmsbot_keys.core.route import notices_about, route
-from lollmsbot_keys.core.state import Hold, Owner, Snapshot, Waiter
+from lollmsbot_keys.core.state import Hold, Snapshot, Waiter
 
 HOLD_LIFETIME = timedelta(hours=1)
 """After this a hold lapses, unless its process is known to live. A process known to be dead does not wait for it."""

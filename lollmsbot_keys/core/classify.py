@@ -23,6 +23,7 @@ from lollmsbot_keys.core.symptoms import Symptoms, evidence, symptoms
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+_OK = 200
 
 
 class _Wait(Enum):
@@ -184,7 +185,9 @@ def classify(
     `free` says whether the model was one that the provider gives away. Never raises, whatever the reply holds.
     """
     if isinstance(what, Trouble):
-        failure = _trouble(what)._replace(evidence=evidence(detail))
+        # What an HTTP library says of a broken answer quotes it.
+        quoting = what is Trouble.DROPPED or what is Trouble.CUT
+        failure = _trouble(what)._replace(evidence=evidence(detail), fleeting=quoting)
     else:
         failure = _judge(what, symptoms(what, provider, free=free), cooldowns, now, detail)
     return _forgotten(failure) if provider is Provider.LOCAL else failure
@@ -207,14 +210,18 @@ def _trouble(trouble: Trouble) -> Failure:
 def _judge(reply: Reply, seen: Symptoms, cooldowns: Cooldowns, now: datetime, detail: str) -> Failure:
     row = next(row for row in TABLE if all(test(seen) for test in row.tests))
     until, source = _until(row.wait, reply, cooldowns, now)
-    words = evidence(_ours(row.kind, seen) or seen.message or detail)
-    return Failure(row.kind, row.reach, until, source, words, row.final, row.stumble, row.billing)
+    ours = _ours(row.kind, reply.status, seen)
+    words = evidence(ours or seen.message or detail)
+    fleeting = not ours and not seen.json
+    return Failure(row.kind, row.reach, until, source, words, row.final, row.stumble, row.billing, fleeting)
 
 
-def _ours(kind: OutcomeKind, seen: Symptoms) -> str:
-    """Our words, where what came was made for a browser."""
+def _ours(kind: OutcomeKind, status: int, seen: Symptoms) -> str:
+    """Our words, where what came was made for a browser, or may be an answer."""
     if kind is OutcomeKind.REDIRECTED:
         return "the address leads elsewhere; redirects are not followed"
+    if seen.inside and status != _OK and not seen.html:
+        return f"something came under the status {status}, where an answer has {_OK}"
     return "an HTML page came instead of an answer" if seen.html else ""
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.charging import UNBILLED, Charge, charge, unconfirmed
+from lollmsbot_keys.core.money import NOTHING
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.record import Answered, Cooled, Event, Settled, Stumbled
 from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Candidate, Reach, Reason
 from lollmsbot_keys.core.state import Cooldown, Hold, Scope, Snapshot
+from lollmsbot_keys.core.symptoms import quotes
 
 
 class Finished(NamedTuple):
@@ -24,18 +27,32 @@ class Finished(NamedTuple):
     failover: bool
 
 
+def discreet(outcome: Outcome, words: Iterable[str]) -> Outcome:
+    """`outcome`, with its evidence kept nowhere if that repeats `words`: those of the prompt, and of the answer."""
+    failure = outcome.failure
+    if failure is None or failure.fleeting or not quotes(failure.evidence, words):
+        return outcome
+    return outcome._replace(failure=failure._replace(fleeting=True))
+
+
 def charge_for(finished: Finished) -> Charge:
-    """What the attempt is booked at. A failed one costs nothing unless it may have been billed."""
+    """What the attempt is booked at. A failed one costs nothing unless it may have been billed, or tokens were used.
+
+    A figure of a moment says only what it cost at least.
+    """
     candidate, outcome, held = finished.candidate, finished.outcome, finished.hold.amount_usd
-    if outcome.failure is None or (outcome.usage is not None and outcome.usage.cost_usd):
+    usage = outcome.usage or Usage()
+    if outcome.interim:
+        return unconfirmed(max(held, usage.cost_usd or NOTHING), candidate.provider)
+    if outcome.failure is None or usage.cost_usd:
         return charge(candidate.provider, outcome.usage, candidate.price, held)
-    match outcome.failure.billing:
+    match billing := Billing.POSSIBLY if usage.tokens else outcome.failure.billing:
         case Billing.NOTHING:
             return UNBILLED
         case Billing.POSSIBLY:
             return unconfirmed(held, candidate.provider)
         case _:
-            assert_never(outcome.failure.billing)
+            assert_never(billing)
 
 
 def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:
@@ -80,11 +97,11 @@ def _health(candidate: Candidate, outcome: Outcome, cooldowns: Cooldowns, now: d
         return (Answered(pair),)
     if failure.stumble:
         until = now + cooldowns.unavailable
-        return (Stumbled(Cooldown(pair, Reason.COOLING_DOWN, now, until, "three in a row", failure.evidence)),)
+        return (Stumbled(Cooldown(pair, Reason.COOLING_DOWN, now, until, "three in a row", failure.lasting_evidence)),)
     if failure.until is not None and failure.until > now:
         scope = Scope.of(failure.reach, candidate)
         reason = _REASONS.get(failure.kind, Reason.COOLING_DOWN)
-        return (Cooled(Cooldown(scope, reason, now, failure.until, failure.source, failure.evidence)),)
+        return (Cooled(Cooldown(scope, reason, now, failure.until, failure.source, failure.lasting_evidence)),)
     return ()
 
 

@@ -95,14 +95,14 @@ def covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
 
 def hourly_limit(key: Key, config: Config, snapshot: Snapshot, now: datetime) -> SetAside | None:
     """Until when `key` has made all the calls that it may make within an hour; `None` while it may make more."""
+    return _limited(key, config, snapshot, now, calls_within_an_hour(snapshot.hours.get(key.name, {}), now))
+
+
+def _limited(key: Key, config: Config, snapshot: Snapshot, now: datetime, calls: int) -> SetAside | None:
     limit = config.providers[key.provider].max_calls_per_hour
-    buckets = snapshot.hours.get(key.name)
-    if limit is None or (limit and not buckets):
+    if limit is None or calls < limit:
         return None
-    calls = calls_within_an_hour(buckets or {}, now)
-    if calls < limit:
-        return None
-    until = free_again(buckets or {}, limit, now)
+    until = free_again(snapshot.hours.get(key.name, {}), limit, now)
     return SetAside(Reason.HOURLY_LIMIT, until, f"{calls} of {limit} calls within an hour")
 
 
@@ -120,11 +120,17 @@ class Terms(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """A key's name (`None`: local), the fingerprint of its secret, and the account that is billed for it."""
+    """A key's name (`None`: local), the fingerprint of its secret, who is billed for it, its calls of the last hour.
+
+    `out` and `limit` say what keeps all of the key out: until somebody does something, or until calls are an hour old.
+    """
 
     key: str | None
     fingerprint: str
     account: str
+    calls: int = 0
+    out: SetAside | None = None
+    limit: SetAside | None = None
 
 
 _NOBODY = Holder(None, "", "")
@@ -140,8 +146,6 @@ class Bench:
         self.gone = Gone(snapshot, facts, now)
         self._terms: dict[tuple[Provider, str], Terms] = {}
         self._holders: dict[str, Holder] = {}
-        self._limits: dict[str, SetAside | None] = {}
-        self._lasting_marks: dict[str, SetAside | None] = {}
         self._permitted = {provider for provider in config.providers if wish.privacy.permits(provider)}
 
     def terms(self, provider: Provider, model: str) -> Terms:
@@ -160,16 +164,23 @@ class Bench:
         known = self._holders.get(key.name)
         if known is None:
             fingerprint = self.facts.secrets.get(key.name, "")
-            known = Holder(key.name, fingerprint, account_of(key, fingerprint, self.snapshot))
-            self._holders[key.name] = known
+            calls = calls_within_an_hour(self.snapshot.hours.get(key.name, {}), self.now)
+            known = self._holders[key.name] = Holder(
+                key.name,
+                fingerprint,
+                account_of(key, fingerprint, self.snapshot),
+                calls,
+                out_for_good(key, self.snapshot, self.facts),
+                _limited(key, self.config, self.snapshot, self.now, calls),
+            )
         return known
 
-    def verdict(self, candidate: Candidate, key: Key | None, off: str) -> SetAside | None:
+    def verdict(self, candidate: Candidate, key: Key | None, holder: Holder, off: str) -> SetAside | None:
         """Why `candidate` is set aside; `None` if it may be used. `off` names a switch that takes it out."""
-        lasting = self._lasting(candidate, key, off)
+        lasting = self._lasting(candidate, key, holder, off)
         if lasting is not None:
             return lasting
-        passing = self._passing(candidate, key)
+        passing = self._passing(candidate, key, holder)
         if passing:
             return max(passing, key=_lasting_longest)
         if key is not None and not self._may_hold_secrets(candidate.provider):
@@ -182,16 +193,15 @@ class Bench:
         settings = self.config.providers[provider]
         return _all_trusted(provider, settings.endpoints, settings.trusted_hosts)
 
-    def _lasting(self, candidate: Candidate, key: Key | None, off: str) -> SetAside | None:
+    def _lasting(self, candidate: Candidate, key: Key | None, holder: Holder, off: str) -> SetAside | None:
         if candidate.provider not in self._permitted:
             return SetAside(Reason.PRIVACY, detail=f"{self.wish.privacy} prompts never go to {candidate.provider}")
         if off:
             return SetAside(Reason.PROVIDER_OFF, detail=off)
         if key is None:
             return self._local(candidate)
-        whole = self._out_for_good(key)
-        if whole is not None:
-            return whole
+        if holder.out is not None:
+            return holder.out
         if key.name in self.facts.assumed:
             return self.facts.assumed[key.name]
         if self.facts.lists and self.gone.unlisted(candidate.provider, candidate.model):
@@ -199,11 +209,6 @@ class Bench:
         if candidate.free and (not_free := self.terms(candidate.provider, candidate.model).not_free):
             return SetAside(Reason.NO_SUCH_MODEL, detail=not_free)
         return None
-
-    def _out_for_good(self, key: Key) -> SetAside | None:
-        if key.name not in self._lasting_marks:
-            self._lasting_marks[key.name] = out_for_good(key, self.snapshot, self.facts)
-        return self._lasting_marks[key.name]
 
     def _local(self, candidate: Candidate) -> SetAside | None:
         if is_cloud_name(candidate.model):
@@ -214,20 +219,15 @@ class Bench:
                 return SetAside(Reason.UNPROVEN, detail=f"{remote} is not on this machine")
         return None
 
-    def _passing(self, candidate: Candidate, key: Key | None) -> list[SetAside]:
+    def _passing(self, candidate: Candidate, key: Key | None, holder: Holder) -> list[SetAside]:
         found = [
             SetAside(cooldown.reason, cooldown.until, _words(cooldown))
             for cooldown in self.cooldowns
             if cooldown.scope.covers(candidate)
         ]
-        if key is None:
-            return found
-        if key.name not in self._limits:
-            self._limits[key.name] = hourly_limit(key, self.config, self.snapshot, self.now)
-        limit = self._limits[key.name]
-        if limit is not None:
-            found.append(limit)
-        if candidate.bound_usd:
+        if holder.limit is not None:
+            found.append(holder.limit)
+        if key is not None and candidate.bound_usd:
             found.extend(self._budgets.passed_by(key, candidate.bound_usd))
         return found
 

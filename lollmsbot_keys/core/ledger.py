@@ -6,13 +6,13 @@ A call belongs to the day its hold was claimed in, so a day leaves only when no 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from functools import reduce
 
 from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.money import NOTHING, month_of
+from lollmsbot_keys.core.money import NOTHING, Moment, dropped, month_of
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import (
     LATENCY_BOUNDS_MS,
@@ -112,7 +112,8 @@ def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedD
     """Take out every day that is over and has no open hold. The sums of the last ones stay for the budgets.
 
     A day from the future is over too: only a clock that has since stepped back can have made it. Its sums stay, so
-    that the day is not a fresh budget when it comes round in truth.
+    that the day is not a fresh budget when it comes round in truth. Of a day that these sums have dropped since
+    (`forgotten`) a further part alone would be too little: the history has them all.
     """
     busy = {hold.day for hold in snapshot.holds.values()}
     over = [d for d in snapshot.days if d not in busy and (d < today or d > today + timedelta(days=1))]
@@ -121,9 +122,11 @@ def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedD
     closed, months, uncertain = dict(snapshot.closed), dict(snapshot.months), dict(snapshot.uncertain)
     for day in sorted(over):
         spent, month = snapshot.days[day].spent, month_of(day)
-        closed[day] = _sums(closed.pop(day, {}), spent)
-        months[month] = _sums(months.pop(month, {}), spent)
-        uncertain[month] = _doubts(uncertain.get(month, {}), snapshot.days[day])
+        if not dropped(closed, day):
+            closed[day] = _sums(closed.pop(day, {}), spent)
+        if not dropped(months, month):
+            months[month] = _sums(months.pop(month, {}), spent)
+            uncertain[month] = _doubts(uncertain.get(month, {}), snapshot.days[day])
     months = _last(months, MONTHS_KEPT)
     remaining = snapshot._replace(
         days={day: content for day, content in snapshot.days.items() if day not in over},
@@ -132,6 +135,25 @@ def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedD
         uncertain={month: doubts for month, doubts in uncertain.items() if doubts and month in months},
     )
     return remaining, tuple(ClosedDay(day, snapshot.days[day]) for day in sorted(over))
+
+
+def recalled(snapshot: Snapshot, today: date, stored: Iterable[tuple[date, Day]]) -> Snapshot:
+    """The snapshot with the sums of `today` and its month, which other days have dropped (`forgotten`).
+
+    `stored` is all that the history has of that month, except what the state still has.
+    """
+    parts, month = list(stored), month_of(today)
+    nothing: Sums = {}
+    certain: Mapping[Spender, Uncertain] = {}
+    if today not in snapshot.closed:
+        sums = reduce(_sums, (content.spent for day, content in parts if day == today), nothing)
+        snapshot = snapshot._replace(closed={**snapshot.closed, today: sums})
+    if month not in snapshot.months:
+        sums = reduce(_sums, (content.spent for _, content in parts), nothing)
+        doubts = reduce(_doubts, (content for _, content in parts), certain)
+        uncertain = {**snapshot.uncertain, month: doubts} if doubts else snapshot.uncertain
+        snapshot = snapshot._replace(months={**snapshot.months, month: sums}, uncertain=uncertain)
+    return snapshot
 
 
 def _sums(one: Mapping[Spender, Decimal], other: Mapping[Spender, Decimal]) -> dict[Spender, Decimal]:
@@ -156,10 +178,16 @@ def added_doubts(doubt: Uncertain, other: Cell | Uncertain) -> Uncertain:
     )
 
 
-Moment = TypeVar("Moment", date, str)
 Sums = Mapping[Spender, Decimal]
 
 
 def _last(sums: Mapping[Moment, Sums], kept: int) -> dict[Moment, Sums]:
-    """The entries that were closed last, whatever their dates say."""
-    return dict(list(sums.items())[-kept:])
+    """The entries that were closed last, whatever their dates say, and the latest.
+
+    As long as that one lies ahead, some may have been dropped that come round again.
+    """
+    if len(sums) <= kept:
+        return dict(sums)
+    latest: Moment = max(sums)
+    remaining = {latest, *[moment for moment in sums if moment != latest][1 - kept :]}
+    return {moment: sums[moment] for moment in sums if moment in remaining}

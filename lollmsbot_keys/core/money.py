@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from typing import TypeVar
 
 from lollmsbot_keys.core.catalogue import Config, Price, Provider
 from lollmsbot_keys.core.state import Snapshot, Spender
@@ -19,6 +20,9 @@ TEMPLATE_TOKENS = 256
 """What a provider's chat template may add to the prompt: role markers, a default system line. Generous on purpose."""
 
 _MTOK = Decimal(1_000_000)
+
+Moment = TypeVar("Moment", date, str)
+"""A budget day, or a month."""
 
 
 def price_of(config: Config, provider: Provider, model: str) -> Price | None:
@@ -80,6 +84,19 @@ def recorded_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
     return totals
 
 
+def dropped(sums: Mapping[Moment, object], moment: Moment) -> bool:
+    """Whether the sums of closed days or months may have had `moment` once: those of a later one are there.
+
+    Clocks go forward, so this is the work of one that was ahead for a while.
+    """
+    return moment not in sums and bool(sums) and moment < max(sums)
+
+
+def forgotten(snapshot: Snapshot, today: date) -> bool:
+    """Whether what was spent before on `today`, or in its month, may only be in the history (`ledger.recalled`)."""
+    return dropped(snapshot.closed, today) or dropped(snapshot.months, month_of(today))
+
+
 def held(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
     """What is held for calls on their way that count against `day`, by spender."""
     totals: dict[Spender, Decimal] = {}
@@ -112,10 +129,13 @@ def committed_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]
 
 
 def _add(totals: dict[Spender, Decimal], amounts: Mapping[Spender, Decimal]) -> None:
+    if not totals:
+        totals.update(amounts)
+        return
     for spender, amount in amounts.items():
         totals[spender] = totals.get(spender, NOTHING) + amount
 
 
 def of_provider(totals: Mapping[Spender, Decimal], provider: Provider) -> Decimal:
     """The sum over one provider's keys, present and former."""
-    return sum((amount for spender, amount in totals.items() if spender.provider is provider), NOTHING)
+    return sum([amount for spender, amount in totals.items() if spender.provider is provider], NOTHING)

@@ -15,6 +15,7 @@ from lollmsbot_keys.core.classify import classify
 from lollmsbot_keys.core.finding import Allowance, Limit, Proof, Unit, Verdict
 from lollmsbot_keys.core.hints import retry_hint
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.number import number
 from lollmsbot_keys.core.reply import Reply
 from lollmsbot_keys.core.report import OutcomeKind
 from lollmsbot_keys.core.request import Reach, Reason
@@ -197,7 +198,7 @@ def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime)
         expires_at=expires_at,
         free_tier=free_tier if isinstance(free_tier, bool) else None,
         management=data.get("is_management_key") is True or data.get("is_provisioning_key") is True,
-        used_usd=allowances.amount(data.get("usage_monthly")),
+        used_usd=number(data.get("usage_monthly")),
     )
     if proof.management:
         return proof._replace(

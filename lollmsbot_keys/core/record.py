@@ -18,17 +18,8 @@ from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.marks import without
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.state import (
-    KEPT_AFTER_LAPSE,
-    Cooldown,
-    Disabled,
-    Hold,
-    Replacement,
-    Scope,
-    Snapshot,
-    Waiter,
-    same_account,
-)
+from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Cooldown, Disabled, Hold, Scope, Snapshot, Waiter, same_account
+from lollmsbot_keys.core.steps import Replacement
 from lollmsbot_keys.core.windows import counted
 
 MOST_LOST = 32
@@ -256,10 +247,12 @@ def _settled(snapshot: Snapshot, event: Settled, now: datetime) -> Snapshot:
         return snapshot
     if hold.lapsed:
         snapshot = ledger.unbook(snapshot, hold, unconfirmed(hold.amount_usd, hold.provider))
-    call = ledger.entry(event.charge, event.usage, latency=event.latency, failed=event.failed, failover=event.failover)
+    lost = event.charge.unconfirmed and event.generation and hold.key
+    usage = Usage() if lost else event.usage  # its tokens come with its figure
+    call = ledger.entry(event.charge, usage, latency=event.latency, failed=event.failed, failover=event.failover)
     snapshot = counters.count(ledger.book(snapshot, hold, call), hold, call, event.outcome, now)
-    if event.charge.unconfirmed and event.generation and hold.key:
-        snapshot = _lost(snapshot, event.generation, hold)
+    if lost:
+        snapshot = _lost(snapshot, event.generation, hold._replace(amount_usd=event.charge.amount_usd))
     return snapshot._replace(holds=without(snapshot.holds, {hold.id}))
 
 

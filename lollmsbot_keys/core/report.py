@@ -50,6 +50,10 @@ class Usage(NamedTuple):
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
 
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
 
 class Failure(NamedTuple):
     """The verdict of the failure table on one failed attempt.
@@ -57,7 +61,8 @@ class Failure(NamedTuple):
     `reach` says what is left out until `until`; with `until` of `None` nothing is, and `reach` only says what it is
     pointless to try again for this very request. `source` is by whose word (`Retry-After`, `default`, …), `evidence`
     the provider's own words, already redacted and short. A `final` failure is not tried on another candidate.
-    `stumble` failures cool their key and model only when three come in a row.
+    `stumble` failures cool their key and model only when three come in a row. `fleeting`: the evidence may hold words
+    of the prompt or of an answer, so it is shown to who asked and kept nowhere.
     """
 
     kind: OutcomeKind
@@ -68,13 +73,19 @@ class Failure(NamedTuple):
     final: bool = False
     stumble: bool = False
     billing: Billing = Billing.NOTHING
+    fleeting: bool = False
+
+    @property
+    def lasting_evidence(self) -> str:
+        """What may be kept of `evidence`."""
+        return "" if self.fleeting else self.evidence
 
 
 class Outcome(NamedTuple):
     """What one HTTP attempt gave. A failure is a value, never an exception.
 
     `started` is true from the first piece of text on: nothing may be sent again after it. `failure` is `None` exactly
-    when `kind` is `answered`.
+    when `kind` is `answered`. `interim`: `usage` is that of a moment amid the answer, and more may have been used.
     """
 
     kind: OutcomeKind
@@ -84,6 +95,7 @@ class Outcome(NamedTuple):
     finish_reason: str | None = None
     started: bool = False
     generation_id: str | None = None
+    interim: bool = False
 
 
 class Attempt(NamedTuple):

@@ -43,6 +43,10 @@ class Reason(StrEnum):
     UNTRUSTED_HOST = "untrusted_host"
 
 
+ASSUMABLE = (Reason.COOLING_DOWN, Reason.DISABLED, Reason.OVER_BUDGET)
+"""What may be assumed of a key to see what would follow."""
+
+
 class Reach(StrEnum):
     """How far a failure reaches."""
 

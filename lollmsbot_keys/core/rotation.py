@@ -12,8 +12,9 @@ from collections.abc import Collection
 from datetime import date, datetime
 
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.state import Owner, Replacement, Sighting, Snapshot
-from lollmsbot_keys.core.steps import Step
+from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.state import Sighting, Snapshot
+from lollmsbot_keys.core.steps import Replacement, Step
 
 FORWARD = (
     Step.OBTAIN,

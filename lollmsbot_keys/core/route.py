@@ -26,7 +26,6 @@ from lollmsbot_keys.core.request import (
     Tried,
 )
 from lollmsbot_keys.core.state import Scope, Snapshot
-from lollmsbot_keys.core.windows import calls_within_an_hour
 from lollmsbot_keys.core.wish import LOCAL_NAME, Wish, understand
 
 
@@ -57,11 +56,10 @@ def route(
         UsageError: the request names a pillar, role or key that does not exist.
     """
     wish = understand(request, config)
-    order = _Order(wish, config, snapshot, facts, now)
     bench = judge.Bench(wish, config, snapshot, facts, now)
     seen: set[tuple[str | None, Provider, str]] = set()
     candidates = []
-    for option in order.options():
+    for option in _Order(bench).options():
         identity = (option.key.name if option.key else None, option.provider, option.model)
         if identity not in seen and (wish.key is None or wish.admits(option.key)):
             seen.add(identity)
@@ -85,9 +83,8 @@ def route(
 class _Order:
     """The routing rules: in which order providers, keys and models are asked."""
 
-    def __init__(self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
-        self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
-        self.gone = judge.Gone(snapshot, facts, now)
+    def __init__(self, bench: judge.Bench) -> None:
+        self.bench, self.wish, self.config = bench, bench.wish, bench.config
 
     def options(self) -> Iterator[Option]:
         if self.wish.free_first:
@@ -110,17 +107,18 @@ class _Order:
     def _ollama_use_percent(self) -> Decimal:
         """Calls of the last hour over all usable Ollama keys, as a share of what they may make."""
         limit = self.config.providers[Provider.OLLAMA].max_calls_per_hour
-        keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.facts.secrets]
+        keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.bench.facts.secrets]
         if limit is None or not keys:
             return Decimal(0)
-        calls = sum(calls_within_an_hour(self.snapshot.hours.get(key.name, {}), self.now) for key in keys)
+        calls = sum([self.bench.holder(key).calls for key in keys])
         return Decimal(100 * calls) / (len(keys) * limit) if limit else Decimal(100)
 
     def _in_turn(self, provider: Provider) -> tuple[Key, ...]:
         """The provider's keys, beginning after the one that took the last turn."""
         keys = self.config.keys_of(provider)
-        last = self.snapshot.cursors.get(provider)
-        start = next((place for place, key in enumerate(keys, 1) if key.name == last), 0)
+        last = self.bench.snapshot.cursors.get(provider)
+        names = [key.name for key in keys]
+        start = names.index(last) + 1 if last in names else 0
         return keys[start:] + keys[:start]
 
     def _pin(self) -> Key | None:
@@ -142,26 +140,20 @@ class _Order:
 
     def _ollama_keys(self) -> Iterator[Option]:
         keys = self._in_turn(Provider.OLLAMA) if self.wish.general else self.config.keys_of(Provider.OLLAMA)
-        pin = self._pin()
+        general, pin = self.wish.general, self._pin()
         if pin and pin.provider is Provider.OLLAMA:
             keys = (pin, *(key for key in keys if key is not pin))
         for depth, model in enumerate(self._with_successors()):
             for key in keys:
-                rule = Rule.GENERAL if self.wish.general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
-                yield Option(
-                    key,
-                    Provider.OLLAMA,
-                    model,
-                    Rule.SUCCESSOR if depth else rule,
-                    takes_turn=self.wish.general,
-                )
+                rule = Rule.GENERAL if general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
+                yield Option(key, Provider.OLLAMA, model, Rule.SUCCESSOR if depth else rule, takes_turn=general)
 
     def _with_successors(self) -> Iterator[str]:
         """The model, and as long as Ollama is known to have dropped the last one, the one it named instead."""
         model = self.config.model(self.wish.model).name
         passed = {model}
         yield model
-        while self.config.routing.follow_successors and self.gone(Provider.OLLAMA, model):
+        while self.config.routing.follow_successors and self.bench.gone(Provider.OLLAMA, model):
             successor = self.config.model(model).successor
             if successor is None or successor in passed:
                 return
@@ -172,7 +164,7 @@ class _Order:
     def _local(self) -> Iterator[Option]:
         """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
         listed = None
-        if known := self.facts.lists.get(Provider.LOCAL):
+        if known := self.bench.facts.lists.get(Provider.LOCAL):
             own = {name for name in known if not is_cloud_name(name)}
             listed = match_name(self.wish.model, own) or match_name(self.wish.model, known)
         if listed or self.wish.privacy is Privacy.CRITICAL or self.wish.key == LOCAL_NAME:
@@ -192,8 +184,9 @@ class _Order:
                 if self.wish.general
                 else Rule.EQUIVALENT
             )
+            off = self._openrouter_off()
             for key in self._in_turn(Provider.OPENROUTER):
-                yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=self._openrouter_off())
+                yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
 
     def _fallback(self, fallback: Role) -> Iterator[Option]:
         pin = self.config.key(fallback.key) if fallback.key else None
@@ -232,7 +225,7 @@ def _candidate(option: Option, bench: judge.Bench) -> Candidate:
         takes_turn=option.takes_turn,
         unproven=key is None and bench.wish.privacy is Privacy.CRITICAL,
     )
-    verdict = bench.verdict(candidate, key, option.off)
+    verdict = bench.verdict(candidate, key, holder, option.off)
     return candidate if verdict is None else candidate._replace(set_aside=verdict)
 
 

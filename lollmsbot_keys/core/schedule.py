@@ -15,8 +15,8 @@ from lollmsbot_keys.core.money import day_end
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Facts
 from lollmsbot_keys.core.sightings import is_news
-from lollmsbot_keys.core.state import Replacement, Sighting, Snapshot
-from lollmsbot_keys.core.steps import Age, Standing, Step
+from lollmsbot_keys.core.state import Sighting, Snapshot
+from lollmsbot_keys.core.steps import Age, Replacement, Standing, Step
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY

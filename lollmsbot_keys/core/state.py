@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.owner import Lease, Owner
 from lollmsbot_keys.core.request import EMPTY, Candidate, Priority, Reach, Reason
-from lollmsbot_keys.core.steps import Place, Step
+from lollmsbot_keys.core.steps import Replacement
 
 VERSION = 2
 
@@ -108,14 +109,6 @@ class Disabled(NamedTuple):
         return same_secret(self.fingerprint, fingerprint) or fingerprint in self.others
 
 
-class Owner(NamedTuple):
-    """The process behind a hold: enough to tell a living one from a later one with the same number."""
-
-    pid: int
-    boot: str
-    started: str
-
-
 KEPT_AFTER_LAPSE = timedelta(hours=6)
 """How long a lapsed hold waits for a late settlement that corrects it."""
 
@@ -168,44 +161,6 @@ class Sighting(NamedTuple):
     since: datetime
     generation: int = 1
     others: tuple[str, ...] = ()
-
-
-class Replacement(NamedTuple):
-    """The journal of one key's new secret: the last step that was begun, and whether it was finished.
-
-    `old` and `new` are fingerprints ("": there is none yet), `owner` the process at work (`None`: it waits for time or
-    a person). `since` and `former` are the age and the generation of the old secret, which stays good for `grace`, that
-    is `until` a time. `name` is what the new key is called at its provider, chosen before it is made ("": a person
-    makes it); `hash`, `old_hash` are the provider's numbers of both, `likely_hash` that of what seems the old one.
-    """
-
-    step: Step
-    done: bool
-    began: datetime
-    changed: datetime
-    generation: int = 1
-    old: str = ""
-    new: str = ""
-    owner: Owner | None = None
-    since: datetime | None = None
-    former: int = 0
-    grace: timedelta = timedelta()
-    until: datetime | None = None
-    places: tuple[Place, ...] = ()
-    name: str = ""
-    hash: str = ""
-    old_hash: str = ""
-    likely_hash: str = ""
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing is left to do, in either direction."""
-        return self.done and self.step in {Step.FORGET, Step.CLEAR}
-
-    @property
-    def under_way(self) -> bool:
-        """Whether anything may have been made or written that is not settled; else it may end without a trace."""
-        return bool(self.places or self.name) and not self.over
 
 
 class CellKey(NamedTuple):
@@ -293,13 +248,6 @@ class Failed(NamedTuple):
     provider: Provider
     key: str
     outcome: str
-
-
-class Lease(NamedTuple):
-    """Who is delivering something, and until when nobody else does: what died on the way is delivered again."""
-
-    owner: Owner
-    until: datetime
 
 
 class Raised(NamedTuple):

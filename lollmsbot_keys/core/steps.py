@@ -1,12 +1,13 @@
-"""The steps by which a key gets a new secret, what is told of each, and how it stands with a key's secret."""
+"""The steps by which a key gets a new secret, their journal, what is told of each, and how a key's secret stands."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.owner import Owner
 
 
 class Step(StrEnum):
@@ -34,6 +35,44 @@ class Place(NamedTuple):
 
     label: str
     before: str | None
+
+
+class Replacement(NamedTuple):
+    """The journal of one key's new secret: the last step that was begun, and whether it was finished.
+
+    `old` and `new` are fingerprints ("": there is none yet), `owner` the process at work (`None`: it waits for time or
+    a person). `since` and `former` are the age and the generation of the old secret, which stays good for `grace`, that
+    is `until` a time. `name` is what the new key is called at its provider, chosen before it is made ("": a person
+    makes it); `hash`, `old_hash` are the provider's numbers of both, `likely_hash` that of what seems the old one.
+    """
+
+    step: Step
+    done: bool
+    began: datetime
+    changed: datetime
+    generation: int = 1
+    old: str = ""
+    new: str = ""
+    owner: Owner | None = None
+    since: datetime | None = None
+    former: int = 0
+    grace: timedelta = timedelta()
+    until: datetime | None = None
+    places: tuple[Place, ...] = ()
+    name: str = ""
+    hash: str = ""
+    old_hash: str = ""
+    likely_hash: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, in either direction."""
+        return self.done and self.step in {Step.FORGET, Step.CLEAR}
+
+    @property
+    def under_way(self) -> bool:
+        """Whether anything may have been made or written that is not settled; else it may end without a trace."""
+        return bool(self.places or self.name) and not self.over
 
 
 class Status(StrEnum):

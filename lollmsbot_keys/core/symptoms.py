@@ -5,8 +5,9 @@ Providers put errors as a string, as an object, or in shapes of their own; anyth
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
@@ -145,3 +146,25 @@ def evidence(text: str) -> str:
     line = " ".join(text[:_READ_CHARACTERS].split())
     line = _NAMED_PERSON.sub("you (…)", line).encode("utf-8", "replace").decode("utf-8")
     return line if len(line) <= EVIDENCE_CHARACTERS else f"{line[: EVIDENCE_CHARACTERS - 1]}…"
+
+
+_QUOTED_BYTES = 16
+
+
+def quotes(text: str, sources: Iterable[str]) -> bool:
+    """Whether `text` repeats sixteen bytes of one of `sources`, or all of a shorter one, as it is or as JSON has it.
+
+    Upper and lower case, and white space of any kind, count as the same.
+    """
+    found = _even(text)
+    return any(_repeats(found, _even(form)) for source in sources for form in (source, json.dumps(source)[1:-1]))
+
+
+def _even(text: str) -> bytes:
+    return " ".join(text.casefold().split()).encode("utf-8", "replace")
+
+
+def _repeats(found: bytes, source: bytes) -> bool:
+    if len(source) < _QUOTED_BYTES:
+        return re.search(rb"(?<!\w)" + re.escape(source) + rb"(?!\w)", found) is not None if source else False
+    return any(found[at : at + _QUOTED_BYTES] in source for at in range(len(found) - _QUOTED_BYTES + 1))

@@ -13,7 +13,8 @@ from datetime import date, datetime, timedelta
 from typing import assert_never
 
 from lollmsbot_keys.core.alert import POOL, STANDARD_OUTPUT, Alert, Ended, Letter, Telling, Told, Watched
-from lollmsbot_keys.core.state import Lease, Owner, Raised, Snapshot
+from lollmsbot_keys.core.owner import Lease, Owner
+from lollmsbot_keys.core.state import Raised, Snapshot
 
 MOST_RAISED = 64
 """More alerts than this never hold at once: who has so many looks at the first ones."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
+from lollmsbot_keys.core.money import budget_day, forgotten
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, ClosedDay, Cooldown, Hold, Owner, Snapshot, Waiter
+from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, ClosedDay, Cooldown, Day, Hold, Snapshot, Waiter
 from lollmsbot_keys.core.windows import tidied
 
 LAPSED_KEPT = 32
@@ -104,10 +106,20 @@ class Housekeeping(NamedTuple):
         """What a reading of the state means at `now`."""
         return upkeep(snapshot, now, self.longest, dead, alive)
 
+    def forgotten(self, snapshot: Snapshot, now: datetime) -> date | None:
+        """Today, where what was spent on it, or in its month, must be looked up in the history."""
+        today = budget_day(now, self.timezone)
+        return today if forgotten(snapshot, today) else None
+
+    def recalled(self, snapshot: Snapshot, today: date, stored: Iterable[tuple[date, Day]]) -> Snapshot:
+        """The snapshot with what the history has of the month."""
+        from lollmsbot_keys.core.ledger import recalled
+
+        return recalled(snapshot, today, stored)
+
     def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]:
         """What to write, and the days that leave for the history."""
         from lollmsbot_keys.core.ledger import close_days
-        from lollmsbot_keys.core.money import budget_day
 
         snapshot, closed = close_days(snapshot, budget_day(now, self.timezone))
         if closed:

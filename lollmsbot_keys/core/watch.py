@@ -12,9 +12,10 @@ from lollmsbot_keys.core.alerts_of_keys import usable
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.money import budget_day
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.owner import Lease
 from lollmsbot_keys.core.record import record
 from lollmsbot_keys.core.request import Facts
-from lollmsbot_keys.core.state import Lease, Raised, Snapshot
+from lollmsbot_keys.core.state import Raised, Snapshot
 
 
 class Watcher(NamedTuple):

@@ -19,8 +19,10 @@ def minute_of(now: datetime) -> int:
 
 def calls_within_an_hour(buckets: Mapping[int, int], now: datetime) -> int:
     """Calls of the last 60 minutes. Buckets from the future (a clock that stepped back) count: better than too few."""
+    if not buckets:
+        return 0
     oldest = minute_of(now) - _MINUTES
-    if not buckets or min(buckets) >= oldest:  # as after every upkeep
+    if min(buckets) >= oldest:  # as after every upkeep
         return sum(buckets.values())
     return sum(count for minute, count in buckets.items() if minute >= oldest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lollmsbot_keys.core.catalogue import Config, Key, Pillar, Privacy, Role, strictest
+from lollmsbot_keys.core.catalogue import LONGEST_NAME, Config, Key, Pillar, Privacy, Role, strictest
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.errors import UsageError
@@ -44,7 +44,7 @@ def understand(request: Request, config: Config) -> Wish:
     """Look up what `request` names.
 
     Raises:
-        UsageError: it names a pillar, role or key that the configuration does not have.
+        UsageError: it names a pillar, role or key that the configuration does not have, or a model by an endless name.
     """
     pillar = _pillar(request, config)
     role_name = _role_name(request, pillar)
@@ -52,6 +52,8 @@ def understand(request: Request, config: Config) -> Wish:
     if request.key and request.key != LOCAL_NAME and config.key(request.key) is None:
         raise UsageError(unknown("key", request.key, [*(key.name for key in config.keys), LOCAL_NAME]))
     named = request.model or (role.model if role else None)
+    if named is not None and len(named) > LONGEST_NAME:
+        raise UsageError(f"No model has a name of {len(named)} characters; at most {LONGEST_NAME} are taken.")
     general = named is None
     model = named or config.routing.default_model
     said = [level for level in (request.privacy, role.privacy if role else None) if level is not None]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 OWNER_ONLY = 0o600
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line breaks of its own
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # a pipe in a file's place is an error, and nobody waits for its reader
 
 
 def replace_file(
@@ -53,7 +54,7 @@ def overwrite_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY, OWNER_ONLY)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY | _AT_ONCE, OWNER_ONLY)
     try:
         if hasattr(os, "fchmod"):
             os.fchmod(descriptor, OWNER_ONLY)

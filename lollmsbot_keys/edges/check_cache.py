@@ -13,10 +13,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.plain_file import read_plain
+from lollmsbot_keys.errors import StateError
 
 FRESH_FOR = timedelta(minutes=1)
 FILE = "checks.json"
 VERSION = 1
+_PATIENCE = timedelta(seconds=5)
 _UNKEPT = frozenset({"label"})
 """OpenRouter's label of a key shows a piece of the secret."""
 
@@ -32,7 +35,7 @@ class Kept(NamedTuple):
 def read_checks(folder: Path, now: datetime) -> dict[str, Kept]:
     """The checks by key that are fresh at `now`. An unreadable cache is no cache."""
     try:
-        tree = json.loads((folder / FILE).read_bytes())
+        tree = json.loads(read_plain(folder / FILE))
         if tree["version"] != VERSION:
             return {}
         found = {
@@ -45,19 +48,20 @@ def read_checks(folder: Path, now: datetime) -> dict[str, Kept]:
 
 
 def keep_checks(folder: Path, fresh: Mapping[str, Kept], now: datetime) -> None:
-    """Add checks to those that are still fresh. Best effort: a cache that cannot be written is done without."""
+    """Add checks to those that are still fresh, whoever kept them. Best effort: it can be done without."""
     from lollmsbot_keys.edges.atomic_file import replace_file
+    from lollmsbot_keys.edges.state.lock import locked
 
-    kept = {**read_checks(folder, now), **fresh}
-    checks = {
-        name: {"fingerprint": one.fingerprint, "at": one.at.isoformat(), "facts": _without_labels(one.facts)}
-        for name, one in kept.items()
-    }
-    with suppress(OSError):
+    with suppress(OSError, StateError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Amounts are decimal: as text they are read again as they were.
-        content = json.dumps({"version": VERSION, "checks": checks}, separators=(",", ":"), default=str).encode()
-        replace_file(folder / FILE, content, durable=False)
+        with locked(folder / f"{FILE}.lock", _PATIENCE):
+            checks = {
+                name: {"fingerprint": one.fingerprint, "at": one.at.isoformat(), "facts": _without_labels(one.facts)}
+                for name, one in {**read_checks(folder, now), **fresh}.items()
+            }
+            # Amounts are decimal: as text they are read again as they were.
+            content = json.dumps({"version": VERSION, "checks": checks}, separators=(",", ":"), default=str).encode()
+            replace_file(folder / FILE, content, durable=False)
 
 
 def _without_labels(facts: Mapping[str, object]) -> dict[str, object]:

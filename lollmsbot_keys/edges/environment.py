@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.errors import ConfigError
 
 APP = "lollmsbot-keys"
+_HELPFUL = (
+    "PATH|LD_LIBRARY_PATH|HOME|USER|LOGNAME|TZ|TMPDIR|LANG|LANGUAGE|LC_[A-Z]+"
+    "|(HTTP|HTTPS|ALL|NO)_PROXY|(http|https|all|no)_proxy|REQUEST_METHOD"
+    "|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE"
+    "|DISPLAY|WAYLAND_DISPLAY|DBUS_SESSION_BUS_ADDRESS|XDG_RUNTIME_DIR"
+    "|(?i:SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|TEMP|TMP|USERPROFILE|APPDATA|LOCALAPPDATA)"
+)
+"""Variables without a key in them. A proxy's URL may hold a password, which is for whoever uses the proxy."""
 
 
 class Environment(NamedTuple):
@@ -42,15 +52,31 @@ class Environment(NamedTuple):
         return Path(named) if named is not None and self.github_actions else None
 
     @property
-    def no_color(self) -> bool:
-        """Whether output must stay plain: `NO_COLOR` holds anything, or the terminal is `dumb`."""
-        return self.get("NO_COLOR") is not None or self.get("TERM") == "dumb"
+    def looks(self) -> Looks:
+        """How output should look: https://no-color.org wins, then what forces colour, then the terminal's own word."""
+        spoken = self._is_on("LBK_PLAIN")
+        unwanted = spoken or self.get("NO_COLOR") is not None
+        forced = not unwanted and (self._is_on("FORCE_COLOR") or self._is_on("CLICOLOR_FORCE"))
+        term = self.get("TERM") or ("" if sys.platform == "win32" else "dumb")
+        dumb = term in {"dumb", "unknown"}
+        plain = unwanted or (not forced and (dumb or self.get("CLICOLOR") == "0"))
+        return Looks(plain, forced, plain or dumb, spoken, self._columns)
+
+    @property
+    def _columns(self) -> int | None:
+        """`COLUMNS`, where it says how wide a line can be."""
+        said = self.get("COLUMNS") or ""
+        return int(said) if re.fullmatch("[0-9]{1,4}", said) and int(said) else None
+
+    def _is_on(self, name: str) -> bool:
+        """Whether a switch holds anything but a no."""
+        return (self.get(name) or "0").lower() not in {"0", "false", "no", "off"}
 
     def config_path(self, option: Path | None = None) -> tuple[Path, bool]:
         """The config file's path, and whether somebody named it (then it must exist).
 
         Raises:
-            ConfigError: the name begins with the home folder of a user who does not exist.
+            ConfigError: the name begins with the home folder of a user who does not exist, or names no file.
         """
         named = self._named("--config", option, "LBK_CONFIG")
         if named is not None:
@@ -78,15 +104,23 @@ class Environment(NamedTuple):
 
         return proxy_for(self.variables, url)
 
+    @property
+    def for_helpers(self) -> dict[str, str]:
+        """What a program of others needs to start, to reach the network and to show something: no key is among it."""
+        return {name: value for name, value in self.variables.items() if re.fullmatch(_HELPFUL, name)}
+
     def _named(self, name: str, option: Path | None, variable: str) -> Path | None:
         value = option if option is not None else self.get(variable)
         if value is None:
             return None
+        source = name if option is not None else variable
         try:
-            return Path(value).expanduser()
+            path = Path(value).expanduser()
         except RuntimeError:
-            source = name if option is not None else variable
             raise ConfigError(f"{source}: no such home folder: {Path(value).parts[0]}. Give a full path.") from None
+        if path.name in {"", ".."}:  # ".", "/" and nothing at all have none
+            raise ConfigError(f"{source}: {value} is a folder. Give the path of a file.")
+        return path
 
     def _folder(self, variable: str, default: str) -> Path:
         """The user's folder of one kind: by the XDG rules on Linux, by platformdirs (10 ms to import) elsewhere."""

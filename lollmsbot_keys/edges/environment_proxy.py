@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from lollmsbot_keys.core.trust import address, is_loopback
@@ -26,6 +27,19 @@ def proxy_for(variables: Mapping[str, str], url: str) -> str | None:
     if not proxy:
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def proxy_credentials(proxy: str) -> tuple[str, ...]:
+    """What must not be shown of the URL of a proxy: the password, as it stands and as it is meant, and who has it."""
+    from base64 import b64encode
+    from urllib.parse import unquote
+
+    authority = re.split("[/?#]", proxy.partition("://")[2] or proxy, maxsplit=1)[0]
+    written, found = authority.rpartition("@")[0], set[str]()
+    for login in (written, unquote(written)) if written else ():
+        header = b64encode(login.encode("utf-8", "replace")).decode()
+        found |= {login, login.partition(":")[2], f"Basic {header}"}
+    return tuple(found - {""})
 
 
 def _either(variables: Mapping[str, str], name: str) -> str | None:

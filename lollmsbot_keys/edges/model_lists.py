@@ -13,9 +13,12 @@ from typing import Any
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import EMPTY, LIST_FRESH_FOR, PriceList
+from lollmsbot_keys.edges.plain_file import read_plain
+from lollmsbot_keys.errors import StateError
 
 FILE = "models.json"
 VERSION = 2
+_PATIENCE = timedelta(seconds=5)
 
 
 class Kept(NamedTuple):
@@ -57,21 +60,23 @@ def keep_list(
     now: datetime,
     prices: Mapping[str, Sequence[str] | None] = EMPTY,
 ) -> None:
-    """Remember a list. Best effort: a cache that cannot be written is done without."""
+    """Remember a list, and forget none that another process keeps. Best effort: it can be done without."""
     from lollmsbot_keys.edges.atomic_file import replace_file
+    from lollmsbot_keys.edges.state.lock import locked
 
-    lists = _entries(_content(folder))
-    lists[provider] = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices)}
-    with suppress(OSError):
+    entry = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices)}
+    with suppress(OSError, StateError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = json.dumps({"version": VERSION, "lists": lists}, separators=(",", ":")).encode()
-        replace_file(folder / FILE, content, durable=False)
+        with locked(folder / f"{FILE}.lock", _PATIENCE):
+            lists = {**_entries(_content(folder)), provider: entry}
+            content = json.dumps({"version": VERSION, "lists": lists}, separators=(",", ":")).encode()
+            replace_file(folder / FILE, content, durable=False)
 
 
 def _content(folder: Path) -> bytes:
     """The file; nothing where there is none that can be read."""
     try:
-        return (folder / FILE).read_bytes()
+        return read_plain(folder / FILE)
     except OSError:
         return b""
 

@@ -38,15 +38,16 @@ class Message(NamedTuple):
 
 
 class Channels:
-    """The channels of one configuration.
+    """The channels of one configuration. `environ` is all that the process which sends gets of the environment.
 
     Raises:
         StateError: the fingerprint key at `key_path` cannot be used, so that nothing could be told apart.
     """
 
-    __slots__ = ("_urls",)
+    __slots__ = ("_environ", "_urls")
 
-    def __init__(self, urls: Sequence[str], key_path: Path) -> None:
+    def __init__(self, urls: Sequence[str], key_path: Path, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         key = installation_key(key_path, create=True) if urls else None
         self._urls = {fingerprint(url, key): (place, url) for place, url in enumerate(urls, 1)}
 
@@ -68,7 +69,7 @@ class Channels:
             return {}
         outcome = dict.fromkeys(messages, f"no answer within {patience.total_seconds():g} s")
         try:
-            outcome |= _sent(self._job(messages), patience)
+            outcome |= _sent(self._job(messages), self._environ, patience)
         except OSError as error:
             outcome |= dict.fromkeys(messages, f"no process for it can be started: {error.strerror}")
         return {mark: self._told(mark, problem) for mark, problem in outcome.items() if mark in messages}
@@ -87,7 +88,7 @@ class Channels:
         return f"alerts.urls entry {place} ({service}) was not reached: {words}" if problem else ""
 
 
-def _sent(job: bytes, patience: timedelta) -> dict[str, str]:
+def _sent(job: bytes, environ: Mapping[str, str], patience: timedelta) -> dict[str, str]:
     """What became of each message, as far as that was known in time."""
     # A session of its own: Ctrl-C is for us, and the courier ends with us whatever ends us, for its input ends then.
     with subprocess.Popen(  # noqa: S603 - our own Python, our own program
@@ -95,6 +96,7 @@ def _sent(job: bytes, patience: timedelta) -> dict[str, str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env=dict(environ),
         start_new_session=True,
     ) as courier:
         reports: list[bytes] = []

@@ -16,9 +16,11 @@ from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.processes import this_process
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
-from lollmsbot_keys.pool.failover import Failover
+from lollmsbot_keys.pool.failover import Failover, Means
 from lollmsbot_keys.pool.lookout import Lookout
+from lollmsbot_keys.pool.opening import Opening
 from lollmsbot_keys.pool.question import Listener, Options, Question, question
+from lollmsbot_keys.pool.settling import Settling
 
 if TYPE_CHECKING:
     from lollmsbot_keys.edges.event_log.file import EventLog
@@ -48,13 +50,13 @@ class KeyPool:
         """Whether a call of this pool crossed a line of `alerts`."""
         self._lookout = Lookout(engine) if alerts else None
         self._queue = StateQueue(engine.state)
-        self._owner = this_process()
         self._wire = Wire(
             scrubber=engine.secrets.scrubber,
             proxy_for=engine.environment.proxy_for,
             classify=classifier(engine.config.cooldowns, engine.clock),
             trusted_hosts={name: settings.trusted_hosts for name, settings in engine.config.providers.items()},
         )
+        self._means = Means(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
 
     @classmethod
     def open(cls, config: Path | None = None, state: Path | None = None, log_file: Path | None = None) -> Self:
@@ -99,18 +101,19 @@ class KeyPool:
             UsageError, ConfigError, StateError, SecretError: something that a person must mend.
         """
         listener = listener or Listener()
-        asking = Failover(self.engine, self._queue, self._wire, self._owner, asked, listener)
+        journal = None
         if self._log is not None:
             from lollmsbot_keys.pool.journal import Journal
 
-            asking.journal = Journal(self._log, self.engine, listener)
+            journal = Journal(self._log, self.engine, listener)
+        asking = Failover(self._means, asked, listener, journal)
         try:
             return await asking.run()
         finally:
-            asking.when_settled(lambda: self._look_out(asking, listener))
+            asking.settling.when_settled(lambda: self._look_out(asking.settling, listener))
 
-    def _look_out(self, asking: Failover, listener: Listener) -> None:
-        if asking.crossed:
+    def _look_out(self, settling: Settling, listener: Listener) -> None:
+        if settling.crossed:
             self.crossed = True
             if self._lookout is not None:
                 self._lookout.crossed(listener)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
-from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of, was_charged_for_free
+from lollmsbot_keys.core.consequences import Finished, discreet
 from lollmsbot_keys.core.ledger import milliseconds
-from lollmsbot_keys.core.lines import crosses
-from lollmsbot_keys.core.record import Event, Released, record
+from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.record import Released
 from lollmsbot_keys.core.report import (
     Answer,
     Attempt,
@@ -34,16 +35,18 @@ from lollmsbot_keys.core.report import (
     Usage,
 )
 from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
-from lollmsbot_keys.core.state import Owner, Snapshot, same_secret
+from lollmsbot_keys.core.state import Snapshot, same_secret
 from lollmsbot_keys.core.trust import is_on_loopback
 from lollmsbot_keys.core.wish import LOCAL_NAME
 from lollmsbot_keys.core.wording import what_next, why_not
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
-from lollmsbot_keys.errors import ConfigError, SecretError, StateError
+from lollmsbot_keys.errors import ConfigError, SecretError
 from lollmsbot_keys.pool.confirmation import after_unauthorized
+from lollmsbot_keys.pool.opening import Opening
 from lollmsbot_keys.pool.question import Listener, Question
+from lollmsbot_keys.pool.settling import Settling
 from lollmsbot_keys.pool.waiting import Queueing, Wait
 
 if TYPE_CHECKING:
@@ -59,24 +62,27 @@ def new_id() -> str:
     return os.urandom(8).hex()
 
 
+class Means(NamedTuple):
+    """What all questions of one pool use."""
+
+    engine: Engine
+    queue: StateQueue
+    wire: Wire
+    opening: Opening
+    owner: Owner
+
+
 class Failover:
     """One question on its way. What is decided is told to `journal`, where there is one."""
 
-    journal: Journal | None = None
-
-    def __init__(
-        self, engine: Engine, queue: StateQueue, wire: Wire, owner: Owner, question: Question, listener: Listener
-    ) -> None:
-        self._engine, self._queue, self._wire = engine, queue, wire
-        self._question, self._listener, self._owner = question, listener, owner
+    def __init__(self, means: Means, question: Question, listener: Listener, journal: Journal | None) -> None:
+        self._engine, self._queue, self._wire, self._opening, self._owner = means
+        self._question, self._listener, self._journal = question, listener, journal
+        self.settling = Settling(self._engine, self._queue, listener, journal)
         self._tried: list[Tried] = []
-        self._attempts: list[Attempt] = []
         self._text: list[str] = []
         self._asked_local = False
-        self._settling: asyncio.Future[datetime | None] | None = None
-        self.crossed = False
-        """Whether this question's calls crossed a line that people want to be told of."""
-        self._queueing = Queueing(engine, queue, owner, question, listener)
+        self._queueing = Queueing(self._engine, self._queue, self._owner, question, listener)
 
     async def run(self) -> Report:
         """Follow the plan to its end.
@@ -138,8 +144,8 @@ class Failover:
                 case Locked(key):
                     await self._open(key)
                 case Nothing(plan) if plan.untrusted is not None:
-                    if self.journal is not None:
-                        self.journal.refused(plan)
+                    if self._journal is not None:
+                        self._journal.refused(plan)
                     raise _untrusted(plan.untrusted)
                 case _:
                     return claiming
@@ -166,11 +172,11 @@ class Failover:
     async def _give_back(self, claiming: Awaitable[Claiming]) -> None:
         """The hold may be on the disk already. Nothing was sent, so it goes again."""
         if isinstance(claimed := await claiming, Claim):
-            await self._record(Released(claimed.hold.id))
+            await self.settling.record(Released(claimed.hold.id))
 
     async def _open(self, key: str) -> None:
         try:
-            await asyncio.to_thread(self._engine.secrets.open, key)
+            await self._opening.open(key)
         except SecretError as error:
             self._listener.notice(str(error))
 
@@ -184,7 +190,7 @@ class Failover:
         try:
             outcome = await self._wire.send(self._call(claimed), self._hear)
         except (ConfigError, SecretError):  # raised before a byte leaves: there is nothing to book
-            await _to_the_end(self._record(Released(claimed.hold.id)))
+            await _to_the_end(self.settling.record(Released(claimed.hold.id)))
             raise
         except BaseException:
             # Interrupted, or a bug, or the reader went away: it may have been billed.
@@ -231,83 +237,10 @@ class Failover:
     # --- settle ---
 
     async def _settle(self, claimed: Claim, outcome: Outcome, seconds: float) -> Charge:
-        """Write down what became of the attempt.
-
-        The answer is worth more than its entry: if the state cannot be written any more, the hold stays in it and
-        lapses to the full charge.
-        """
-        finished = Finished(
-            claimed.candidate, claimed.hold, outcome, timedelta(seconds=seconds), failover=bool(self._tried)
-        )
-        charge = charge_for(finished)
-        cooldowns = self._engine.config.cooldowns
-
-        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, datetime | None]:
-            events: Sequence[Event] = (Released(claimed.hold.id),)
-            if outcome.kind is not OutcomeKind.UNPROVEN:
-                events = events_of(finished, charge, cooldowns, now)
-            before = snapshot
-            for event in events:
-                snapshot = record(snapshot, event, now)
-            self.crossed |= crosses(self._engine.config, before, snapshot, claimed.hold, now)
-            return snapshot, cools_until(snapshot, claimed.candidate, now) if outcome.failure else None
-
-        until = None
-        if outcome.failure is None:
-            # Nothing that follows depends on it, and until it is written the hold stands for it: nobody has to wait.
-            self._settling = self._queue.later(change)
-            self._settling.add_done_callback(self._settled)
-        else:
-            try:
-                until = await self._queue.update(change)
-            except StateError as error:
-                self._not_settled(error)
-        self._tell(finished, until, charge)
-        if self.journal is not None:
-            self.journal.attempt(claimed, finished, charge, self._attempts[-1])
-        return charge
-
-    def _settled(self, settling: asyncio.Future[datetime | None]) -> None:
-        error = settling.exception()
-        if isinstance(error, StateError):
-            self._not_settled(error)
-        elif error is not None:
-            raise error
-
-    def _not_settled(self, error: StateError) -> None:
-        self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
-
-    def when_settled(self, then: Callable[[], None]) -> None:
-        """Call `then` once all attempts are settled; at once where they are."""
-        if self._settling is None or self._settling.done():
-            then()
-        else:
-            self._settling.add_done_callback(lambda _: then())
-
-    def _tell(self, finished: Finished, until: datetime | None, charge: Charge) -> None:
-        candidate, outcome = finished.candidate, finished.outcome
-        attempt = Attempt(
-            key=candidate.key,
-            provider=candidate.provider,
-            model=candidate.model,
-            outcome=outcome.kind,
-            status=outcome.status,
-            latency_ms=milliseconds(finished.latency),
-            cooldown_until=until,
-            detail=outcome.failure.evidence if outcome.failure else "",
-        )
-        self._attempts.append(attempt)
-        self._listener.attempt(attempt)
-        if was_charged_for_free(finished, charge):
-            self._listener.notice(
-                f"{candidate.model} is not free any more: {candidate.label} was charged {charge.amount_usd:f} USD for "
-                "it. That is booked, and the model is left out. Remove it from providers.openrouter.free_models."
-            )
-        elif charge.amount_usd > finished.hold.amount_usd:
-            self._listener.notice(
-                f"{candidate.label} cost {charge.amount_usd} USD, more than the most that {candidate.model} could cost "
-                f'by its known price ({finished.hold.amount_usd} USD): check the price in [models."{candidate.model}"].'
-            )
+        latency, failover = timedelta(seconds=seconds), bool(self._tried)
+        words = (*(message.content for message in self._question.messages), "".join(self._text))
+        finished = Finished(claimed.candidate, claimed.hold, discreet(outcome, words), latency, failover=failover)
+        return await self.settling.settle(claimed, finished)
 
     async def _confirm(self, candidate: Candidate) -> None:
         if candidate.key is None:
@@ -318,25 +251,14 @@ class Failover:
             return
         check = await self._wire.check_key(candidate.provider, candidate.endpoints, secret)
         unavailable = engine.config.cooldowns.unavailable
-        await self._record(*after_unauthorized(candidate, candidate.key, check, engine.clock(), unavailable))
+        await self.settling.record(*after_unauthorized(candidate, candidate.key, check, engine.clock(), unavailable))
         if check.verdict is KeyVerdict.INVALID:
-            self.crossed = True
+            self.settling.crossed = True
             engine.secrets.forget(candidate.key)  # its source may have a new one by now
             self._listener.notice(
                 f"{candidate.key} was refused by {candidate.provider} and is disabled. "
                 f"Replace its secret, or try it again with: lbk reset-limits {candidate.key}"
             )
-
-    async def _record(self, *events: Event) -> None:
-        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
-            for event in events:
-                snapshot = record(snapshot, event, now)
-            return snapshot, None
-
-        try:
-            await self._queue.update(change)
-        except StateError as error:
-            self._listener.notice(str(error))
 
     # --- report ---
 
@@ -354,29 +276,29 @@ class Failover:
             cost_source=charge.source,
             charged_usd=charge.amount_usd,
             latency_ms=milliseconds(timedelta(seconds=seconds)),
-            attempts=tuple(self._attempts),
+            attempts=tuple(self.settling.attempts),
             request_id=self._request_id,
         )
 
     def _failed(self, code: NoAnswerCode, message: str, retry_at: datetime | None = None) -> NoAnswer:
-        return NoAnswer(code, message, retry_at, tuple(self._attempts), "".join(self._text), self._request_id)
+        return NoAnswer(code, message, retry_at, tuple(self.settling.attempts), "".join(self._text), self._request_id)
 
     @property
     def _request_id(self) -> str | None:
-        return None if self.journal is None else self.journal.request
+        return None if self._journal is None else self._journal.request
 
     def _exhausted(self, plan: Plan) -> NoAnswer:
         sent = {
             attempt.key or "local": _told(attempt)
-            for attempt in self._attempts
+            for attempt in self.settling.attempts
             if attempt.outcome is not OutcomeKind.UNPROVEN
         }
         if sent:
             tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
             return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
-        if self.journal is not None:
-            self.journal.refused(plan)
-        unproven = [attempt.detail for attempt in self._attempts]
+        if self._journal is not None:
+            self._journal.refused(plan)
+        unproven = [attempt.detail for attempt in self.settling.attempts]
         why = "; ".join(unproven) or why_not(plan)
         return self._failed("refused", f"Nothing may take this now. {why}. {what_next(plan)}", plan.retry_at)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from lollmsbot_keys.core.catalogue import Privacy
+from lollmsbot_keys.core.catalogue import MOST_OUTPUT_TOKENS, Privacy
 from lollmsbot_keys.core.report import Attempt
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.core.wish import unknown
@@ -70,8 +70,8 @@ def question(prompt: str, options: Options) -> Question:
     system = options.get("system")
     messages = (*((Message("system", system),) if system else ()), Message("user", prompt))
     cap = options.get("max_output_tokens")
-    if cap is not None and cap < 1:
-        raise UsageError(f"The cap of output tokens must be at least 1, not {cap}.")
+    if cap is not None and not 1 <= cap <= MOST_OUTPUT_TOKENS:
+        raise UsageError(f"The cap of output tokens must be from 1 to {MOST_OUTPUT_TOKENS}.")
     temperature = options.get("temperature")
     if temperature is not None and not 0 <= temperature <= HOTTEST:  # not a number fails this as well
         raise UsageError(f"The temperature must be between 0 and {HOTTEST}, not {temperature}.")

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from lollmsbot_keys.core.claim import Nothing, passing
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Event, Waiting, WaitOver, record
-from lollmsbot_keys.core.state import Owner, Snapshot, Waiter
+from lollmsbot_keys.core.state import Snapshot, Waiter
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import StateError
@@ -37,6 +38,7 @@ class Queueing:
     def __init__(self, engine: Engine, queue: StateQueue, owner: Owner, question: Question, listener: Listener) -> None:
         self._engine, self._queue, self._owner = engine, queue, owner
         self._question, self._listener = question, listener
+        self._since: datetime | None = None
         self._deadline: datetime | None = None
         self._keys: Mapping[str, datetime] = {}
         self.ticket: str | None = None
@@ -74,8 +76,9 @@ class Queueing:
         self._keys = keys
         if self.ticket is not None or self._deadline is None:
             return
+        self._since = min(self._since or now, now)  # refused once more, it is still ahead of those who came later
         self.ticket = os.urandom(8).hex()  # known before it is written: who is cancelled meanwhile gives it back too
-        waiter = Waiter(self._owner, now, self._deadline + _LOOK_AGAIN, self._question.request.priority, keys)
+        waiter = Waiter(self._owner, self._since, self._deadline + _LOOK_AGAIN, self._question.request.priority, keys)
         await self._record(Waiting(self.ticket, waiter))
 
     async def _record(self, event: Event) -> None:

@@ -9,8 +9,9 @@ from lollmsbot_keys.render.terminal import GAP, can_print
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
+
+    from lollmsbot_keys.render.grid import Grid
 
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 NARROWEST, WIDEST = 8, 40
@@ -36,7 +37,7 @@ def gauge(share: Decimal, width: int, style: str) -> Text:
     return Text(drawn.ljust(width), style=f"{style} on grey23")
 
 
-def room(out: Console, table: Table) -> int:
+def room(out: Console, table: Grid) -> int:
     """How wide a bar beside `table` can be; 0 where there is no room, or where nothing is to be drawn."""
     from rich.measure import Measurement
 

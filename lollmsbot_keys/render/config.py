@@ -3,45 +3,84 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.settings import Origin, Problem, Setting, Value
+from lollmsbot_keys.render.terminal import grid, is_drawn, page
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
-
+_LONGEST = 48
+"""Longer values push what comes after them aside."""
+_INDENTED = 22
+"""Names up to so many characters leave the values of all tables in one column."""
+_NARROWEST = 60
+"""With fewer characters a line there are no columns."""
 _STYLES = {Origin.DEFAULT: "dim", Origin.FILE: "green", Origin.ENVIRONMENT: "yellow"}
+
+
+def draw(settings: Sequence[Setting], looks: Looks) -> None:
+    """Print settings: table by table where drawing is welcome, else one a line."""
+    if is_drawn(looks):
+        _draw_tables(settings, looks)
+    else:
+        sys.stdout.write(lines(settings))
 
 
 def lines(settings: Sequence[Setting]) -> str:
     """One setting a line: key path, value, origin, in columns."""
     shown = [(setting.key, toml(setting.value), clean_line(setting.source)) for setting in settings]
-    key_width = max((len(key) for key, _, _ in shown), default=0)
-    value_width = min(48, max((len(value) for _, value, _ in shown), default=0))
-    return "".join(f"{key:<{key_width}}  {value:<{value_width}}  {source}\n" for key, value, source in shown)
+    key_width = max((_cells(key) for key, _, _ in shown), default=0)
+    value_width = min(_LONGEST, max((_cells(value) for _, value, _ in shown), default=0))
+    return "".join(
+        f"{_filled(key, key_width)}  {_filled(value, value_width)}  {source}\n" for key, value, source in shown
+    )
 
 
-def draw(settings: Sequence[Setting]) -> None:
-    """Print settings to the terminal, table by table, the origin to the right, what is not default set off."""
-    from rich.console import Console
-    from rich.table import Table
+def _filled(text: str, width: int) -> str:
+    return text + " " * (width - _cells(text))
+
+
+def _cells(text: str) -> int:
+    """How wide `text` is on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # not for what hardly anybody has
+
+    return cell_len(text)
+
+
+def _draw_tables(settings: Sequence[Setting], looks: Looks) -> None:
+    """The origin to the right, what is not default set off."""
     from rich.text import Text
 
-    console = Console(highlight=False)
-    for number, (table, group) in enumerate(groupby(settings, key=lambda setting: setting.table)):
-        if table or number:
-            console.print(Text(f"\n[{table}]" if number else f"[{table}]", style="bold"))
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True, min_width=24)
-        grid.add_column(overflow="fold", ratio=1)
-        grid.add_column(overflow="fold", justify="left")
-        for setting in group:
-            grid.add_row(Text(f"  {setting.name}"), Text(toml(setting.value)), _source(setting))
-        console.print(grid)
+    with page(looks) as out:
+        for number, (table, group) in enumerate(groupby(settings, key=lambda setting: setting.table)):
+            if number:
+                out.print()
+            if table or number:
+                out.print(Text(f"[{table}]", style="bold"))
+            if out.width < _NARROWEST:
+                _draw_lines(out, group)
+            else:
+                rows = grid(["", " ", "  "], wraps=[" "])
+                for setting in group:
+                    rows.add_row(f"  {setting.name:<{_INDENTED}}", toml(setting.value), _source(setting))
+                out.print(rows)
+
+
+def _draw_lines(out: Console, settings: Iterable[Setting]) -> None:
+    from rich.text import Text
+
+    for setting in settings:
+        out.print(Text(f"{setting.name} = {toml(setting.value)}  ").append_text(_source(setting)))
 
 
 def _source(setting: Setting) -> Text:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.day import PriceDates
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.request import LIST_FRESH_FOR
 from lollmsbot_keys.core.state import Cell
 from lollmsbot_keys.core.statement import By, Span, Statement
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def draw_statement(statement: Statement, now: datetime, *, plain: bool) -> None:
+def draw_statement(statement: Statement, now: datetime, looks: Looks) -> None:
     """Print a statement."""
-    with page(plain=plain) as out:
+    with page(looks) as out:
         _draw(out, statement, now)
 
 

@@ -17,7 +17,8 @@ from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+    from lollmsbot_keys.render.grid import Grid
 
 NARROWER = 60
 """With fewer characters, what is held is left out."""
@@ -71,7 +72,7 @@ def _lines(summary: Summary) -> Iterator[_Line]:
                 yield _Line(key.key or "local", window, use, alert_at)
 
 
-def _budgets(lines: list[_Line], width: int, bar_width: int) -> Table:
+def _budgets(lines: list[_Line], width: int, bar_width: int) -> Grid:
     from rich.text import Text
 
     short = width < WIDE
@@ -92,7 +93,7 @@ def _budgets(lines: list[_Line], width: int, bar_width: int) -> Table:
     return table
 
 
-def _forecasts(providers: list[ProviderDay], summary: Summary, now: datetime) -> Table:
+def _forecasts(providers: list[ProviderDay], summary: Summary, now: datetime) -> Grid:
     month = f"BY END OF {summary.day:%b}".upper()
     table = grid(["FORECAST", "BY MIDNIGHT", month, ""], right=["BY MIDNIGHT", month], wraps=[""])
     for provider in providers:

@@ -21,8 +21,9 @@ from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
+
+    from lollmsbot_keys.render.grid import Grid
 
 _STYLE = {Reason.DISABLED: "red", Reason.OVER_BUDGET: "red", Reason.NO_CREDIT: "red", Reason.NO_SECRET: "dim"}
 
@@ -77,7 +78,7 @@ def draw_rows(out: Console, statement: Statement, now: datetime) -> None:
         out.print(_shares(statement, figures, width))
 
 
-def _keys(statement: Statement, now: datetime, figures: _Figures) -> Table:
+def _keys(statement: Statement, now: datetime, figures: _Figures) -> Grid:
     state = figures.heading("STATE")
     table = grid([figures.heading("KEY"), *figures.headings, state], right=figures.headings, wraps=[state])
     for key in statement.keys:
@@ -96,7 +97,7 @@ def _state(key: KeyDay, now: datetime) -> Text:
     return Text(clean_line(f"{aside.reason.value}{when}"), style=_STYLE.get(aside.reason, "yellow"))
 
 
-def _shares(statement: Statement, figures: _Figures, bar_width: int) -> Table:
+def _shares(statement: Statement, figures: _Figures, bar_width: int) -> Grid:
     """One row each; the bar of a day is beside that of the dearest day, the others' is their share of the total."""
     from rich.text import Text
 

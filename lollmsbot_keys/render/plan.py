@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule
 from lollmsbot_keys.core.wording import what_next
-from lollmsbot_keys.render.terminal import grid, page, usd
+from lollmsbot_keys.render.terminal import grid, page, shortened, usd
 from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ _STYLE = {
 }
 
 
-def draw_plan(plan: Plan, now: datetime, *, plain: bool) -> None:
+def draw_plan(plan: Plan, now: datetime, looks: Looks) -> None:
     """Print `plan` as a table that explains itself."""
-    with page(plain=plain) as out:
+    with page(looks) as out:
         draw_decision(out, plan, now)
         if plan.choice is None:
             out.print(what_next(plan))
@@ -99,10 +100,5 @@ def _state(candidate: Candidate, now: datetime, longest: int) -> Text:
     when = f" {until(aside.until, now)}" if aside.until is not None else ""
     text = Text(aside.reason.value + (f", back{when}" if when else ""), style=_STYLE.get(aside.reason, "red"))
     if aside.detail:
-        text.append(f" · {_shortened(clean_line(aside.detail), longest)}", style="dim")
+        text.append(f" · {shortened(clean_line(aside.detail), longest)}", style="dim")
     return text
-
-
-def _shortened(detail: str, longest: int) -> str:
-    """The beginning of a provider's sentence says enough here; `--json` has all of it."""
-    return detail if len(detail) <= longest else f"{detail[: longest - 1]}…"

@@ -10,6 +10,7 @@ from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.comparison import Cause, Comparison, Reconciliation, Verdict
 from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.render.terminal import grid, page, usd
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ _STYLES = {
 }
 
 
-def draw_reconciliation(found: Reconciliation, *, plain: bool, workflow: bool) -> None:
-    """Print all of it. `workflow`: stdout is read for GitHub's commands, and a provider's words must be none."""
-    with page(plain=plain, workflow=workflow) as out:
+def draw_reconciliation(found: Reconciliation, looks: Looks) -> None:
+    """Print all of it."""
+    with page(looks) as out:
         _draw(out, found)
 
 

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.entry import Entry, Sent
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.render.machine import attempt_tree, plan_tree
 from lollmsbot_keys.render.plan import draw_decision
 from lollmsbot_keys.render.terminal import page, usd
 
 
-def draw_replay(entries: Sequence[Entry], *, plain: bool) -> None:
+def draw_replay(entries: Sequence[Entry], looks: Looks) -> None:
     """Print all decisions for one request, in order."""
     from rich.text import Text
 
-    with page(plain=plain, workflow=True) as out:  # a line may begin with a name that anybody may have chosen
+    with page(looks) as out:
         for place, entry in enumerate(entries):
             if place:
                 out.print()

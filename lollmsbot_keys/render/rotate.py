@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.steps import Age, RotationReport, Standing, Status, Step, StepReport
 from lollmsbot_keys.render.terminal import grid, page
 from lollmsbot_keys.render.times import until
@@ -56,11 +57,11 @@ def _conclusion(report: RotationReport, now: datetime) -> str:
 # --- how it stands ---
 
 
-def draw_standings(standings: Sequence[Standing], now: datetime, *, plain: bool) -> None:
+def draw_standings(standings: Sequence[Standing], now: datetime, looks: Looks) -> None:
     """The table, and what to do about each key that needs it."""
     from rich.text import Text
 
-    with page(plain=plain) as out:
+    with page(looks) as out:
         table = grid(["KEY", "GEN", "AGE", "DUE", "STATUS", "ROTATION"], right=["GEN", "AGE"], wraps=["ROTATION"])
         for standing in standings:
             table.add_row(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lollmsbot_keys.core.cleaning import guard_workflow_commands
+from lollmsbot_keys.core.looks import Looks
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+    from lollmsbot_keys.render.grid import Grid
 
 PIPE_WIDTH = 240
-"""Characters a line may have where no terminal sets the width: nothing should be wrapped for a pipe."""
+"""Characters a line may have where nobody sets the width: nothing should be wrapped for a pipe."""
+UNTOLD_WIDTH = 80
+"""That of a terminal that does not know its own, such as one at a serial line."""
 GAP = 2
 """Blanks between two columns."""
 WIDE, NARROW = 100, 76
@@ -24,46 +29,52 @@ WIDE, NARROW = 100, 76
 
 
 @contextmanager
-def page(*, plain: bool, workflow: bool = False) -> Iterator[Console]:
-    """A console whose page goes to stdout when it is complete. `plain` forbids colour and drawing on a terminal too.
+def page(looks: Looks) -> Iterator[Console]:
+    """A console whose page goes to stdout when it is complete.
 
-    With `workflow` no line of it is a command to GitHub's runner, wherever a line was broken.
+    No line of it is a command to GitHub's runner, wherever a line was broken: it may begin with a name that anybody
+    may have chosen.
 
     Not straight to stdout: Rich would fill every line of a table with blanks to its width, and end the process with
-    its own exit code when nobody reads.
+    its own exit code when nobody reads. And Rich would read the environment, of which it is told here instead.
     """
-    from rich.console import Console
+    from lollmsbot_keys.render.grid import Page
 
-    on_terminal = sys.stdout.isatty()
     drawn = StringIO()
-    yield Console(
-        file=drawn,
-        no_color=plain or not on_terminal,
-        color_system="auto" if on_terminal and not plain else None,
-        force_terminal=on_terminal and not plain,
-        width=None if on_terminal else PIPE_WIDTH,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        safe_box=True,
-    )
+    depth: Literal["standard", "auto"] | None = None if not is_drawn(looks) else "standard" if looks.still else "auto"
+    yield Page(drawn, width=width(looks), colours=depth, spoken=looks.spoken)
     text = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n"))
-    sys.stdout.write(guard_workflow_commands(text) if workflow else text)
+    sys.stdout.write(guard_workflow_commands(text))
 
 
-def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:
-    """An aligned table without lines. Columns in `wraps` give way when the terminal is narrow; the others never do."""
-    from rich.table import Table
+def is_drawn(looks: Looks) -> bool:
+    """Whether stdout gets colours and bars."""
+    return not looks.plain and (looks.forced or sys.stdout.isatty())
 
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", expand=False)
-    for heading in headings:
-        table.add_column(
-            heading,
-            justify="right" if heading in right else "left",
-            no_wrap=heading not in wraps,
-            overflow="fold",
-        )
-    return table
+
+def width(looks: Looks) -> int:
+    """How many characters a line may have.
+
+    Where drawing is forced into a pipe, there is a pager or the like at its end, in the terminal that is at hand.
+    """
+    if looks.columns is not None:
+        return looks.columns
+    if looks.spoken:
+        return PIPE_WIDTH  # who listens need not do without what there is no room for
+    streams = (sys.stdout, sys.stderr, sys.stdin) if looks.forced else (sys.stdout,)
+    for stream in streams:
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or UNTOLD_WIDTH
+        except (AttributeError, OSError, ValueError):
+            continue
+    return PIPE_WIDTH
+
+
+def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Grid:
+    """A table; see there."""
+    from lollmsbot_keys.render.grid import Grid
+
+    return Grid(headings, right=right, wraps=wraps)
 
 
 def can_print(text: str) -> bool:
@@ -73,6 +84,14 @@ def can_print(text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def shortened(text: str, longest: int) -> str:
+    """The beginning of `text`, if all of it is longer than that."""
+    if len(text) <= longest:
+        return text
+    cut = "…" if can_print("…") else "..."
+    return text[: longest - len(cut)] + cut
 
 
 def usd(amount: Decimal) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.finding import Findings, KeyFinding, ModelFinding, Status, Verdict
+from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.render.allowances import still
-from lollmsbot_keys.render.terminal import can_print, grid, page
+from lollmsbot_keys.render.terminal import can_print, grid, page, shortened
 from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ _WIDE = 100
 _REASON = 160
 
 
-def draw_findings(found: Findings, now: datetime, *, plain: bool, workflow: bool = False) -> None:
+def draw_findings(found: Findings, now: datetime, looks: Looks) -> None:
     """Print everything; the last line says whether all is well."""
-    with page(plain=plain, workflow=workflow) as out:
+    with page(looks) as out:
         _draw_keys(out, found, now)
         if found.models:
             _draw_models(out, found)
@@ -92,9 +93,7 @@ def _what(key: KeyFinding, now: datetime) -> Text:
             when = f", back {until(aside.until, now)}" if aside.until is not None else ""
             text.append(f" · routing leaves it out: {aside.reason.value}{when}", style="yellow")
         return text
-    reason = clean_line(proof.reason)
-    shown = reason if len(reason) <= _REASON else f"{reason[: _REASON - 1]}…"
-    return Text(shown, style=_STYLE[key.verdict].split()[-1])
+    return Text(shortened(clean_line(proof.reason), _REASON), style=_STYLE[key.verdict].split()[-1])
 
 
 # --- models ---

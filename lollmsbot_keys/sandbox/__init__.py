@@ -4,12 +4,27 @@ with Sandbox(faults=["OLLAMA_API_KEY=429:1"]) as sandbox:
     environment = sandbox.environment(tmp_path)
     subprocess.run(["lbk", "ask", "Hello"], env=environment)
     assert len(sandbox.chats("OLLAMA_API_KEY")) == 1
+
+Names are loaded when they are first used: a shell that completes a fault needs no server.
 """
 
 from __future__ import annotations
 
-from lollmsbot_keys.sandbox.faults import Fault, Where
-from lollmsbot_keys.sandbox.server import Sandbox
-from lollmsbot_keys.sandbox.world import Place, RecordedRequest
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lollmsbot_keys.sandbox.faults import Fault
+    from lollmsbot_keys.sandbox.kinds import Where
+    from lollmsbot_keys.sandbox.server import Sandbox
+    from lollmsbot_keys.sandbox.world import Place, RecordedRequest
 
 __all__ = ["Fault", "Place", "RecordedRequest", "Sandbox", "Where"]
+
+_HOMES = {"Fault": "faults", "Place": "world", "RecordedRequest": "world", "Sandbox": "server", "Where": "kinds"}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

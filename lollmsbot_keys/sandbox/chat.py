@@ -9,7 +9,8 @@ from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.sandbox.accounts import SandboxKey
 from lollmsbot_keys.sandbox.answer import Answer, with_text
 from lollmsbot_keys.sandbox.dialects import Dialect, Json, streamed, whole
-from lollmsbot_keys.sandbox.faults import KINDS, Fault, Where
+from lollmsbot_keys.sandbox.faults import Fault
+from lollmsbot_keys.sandbox.kinds import KINDS, Where
 from lollmsbot_keys.sandbox.trouble import Situation, replacement
 from lollmsbot_keys.sandbox.wire import HttpRequest, Reply, json_reply
 

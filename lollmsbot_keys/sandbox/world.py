@@ -15,7 +15,8 @@ from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox.accounts import KeyRing, SandboxKey
 from lollmsbot_keys.sandbox.chat import Call, output_limit, table_of, text_of
 from lollmsbot_keys.sandbox.dialects import Json
-from lollmsbot_keys.sandbox.faults import Fault, FaultBoard, Where, parse_fault
+from lollmsbot_keys.sandbox.faults import Fault, FaultBoard, parse_fault
+from lollmsbot_keys.sandbox.kinds import Where
 from lollmsbot_keys.sandbox.management import Management
 from lollmsbot_keys.sandbox.ollama import LocalOllama, OllamaCloud
 from lollmsbot_keys.sandbox.openrouter import OpenRouter

@@ -15,6 +15,9 @@ from lollmsbot_keys.cli.fast.table import COMMANDS, VERSION
 FLAG, TEXT, TEXTS, PATH = "flag", "text", "texts", "path"
 """What an option takes. Else the name of an enumeration (`module:class`): one of its values."""
 
+ARGUMENT = ""
+"""Where the table has this among the options: the command's one argument, which must be given."""
+
 Call = tuple[str, dict[str, object]]
 """A function of `cli` (`module:name`), and its arguments."""
 
@@ -29,18 +32,18 @@ def read(arguments: Sequence[str]) -> Call | None:
     values: dict[str, object] = {}
     words = iter(arguments[1:])
     for word in words:
-        name, sign, value = word.partition("=")
-        if name not in options or (sign and not name.startswith("--")):
+        name, sign, value = word.partition("=") if word.startswith("-") else (ARGUMENT, "=", word)
+        if name not in options or (sign and not name.startswith("--") and name != ARGUMENT):
             return None
         parameter, kind = options[name]
         if kind == FLAG:
             found: object | None = None if sign else True
         else:
             found = _converted(kind, value if sign else next(words, "-"), values.get(parameter))
-        if found is None:
+        if found is None or (name == ARGUMENT and parameter in values):
             return None
         values[parameter] = found
-    return function, values
+    return (function, values) if ARGUMENT not in options or options[ARGUMENT][0] in values else None
 
 
 def call(function: str, values: dict[str, object]) -> object:

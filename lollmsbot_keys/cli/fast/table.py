@@ -44,4 +44,11 @@ COMMANDS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "--json": ("json", "flag"),
         },
     ),
+    "completion": (
+        "completion:completion",
+        {
+            "": ("shell", "lollmsbot_keys.cli.completion:Shell"),
+            "--json": ("json", "flag"),
+        },
+    ),
 }

@@ -8,10 +8,11 @@ from enum import Enum
 from typing import Protocol, TypeVar
 
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Event, Journalled, Sighted, record
 from lollmsbot_keys.core.rotation import Beginning, abandoned, beginning, begun, ended, remembered
-from lollmsbot_keys.core.state import Owner, Replacement, Snapshot
-from lollmsbot_keys.core.steps import Step
+from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.steps import Replacement, Step
 from lollmsbot_keys.edges.state.file import Change
 from lollmsbot_keys.errors import StateError, UsageError
 

@@ -14,8 +14,7 @@ from lollmsbot_keys.commands.rotation.hands import KEYS_PAGE
 from lollmsbot_keys.commands.rotation.minting import sweep
 from lollmsbot_keys.commands.rotation.work import Work
 from lollmsbot_keys.core.rotation import BACK, comes_next, way_back
-from lollmsbot_keys.core.state import Replacement
-from lollmsbot_keys.core.steps import RotationReport, Status, Step
+from lollmsbot_keys.core.steps import Replacement, RotationReport, Status, Step
 from lollmsbot_keys.errors import LbkError, SecretRefused, Unasked, UsageError
 
 _UNCHANGED = "Nothing was changed."

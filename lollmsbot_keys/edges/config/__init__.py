@@ -1,3 +1,8 @@
 """Reading the configuration: defaults, the user's file, the environment; checked, compiled and kept."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+DEFAULTS = Path(__file__).parents[2] / "data" / "defaults.toml"
+"""What everybody has."""

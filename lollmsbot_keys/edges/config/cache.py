@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from lollmsbot_keys import __version__
 from lollmsbot_keys.edges.config.build import Compiled
+from lollmsbot_keys.edges.plain_file import open_plain
 
 if TYPE_CHECKING:
     from lollmsbot_keys.edges.config.variables import Override
@@ -53,9 +54,9 @@ def has_user_file(found: Identity) -> bool:
 def read(path: Path, wanted: Identity) -> tuple[Compiled, tuple[str, ...]] | None:
     """The compiled tree and its warnings, if they were made from `wanted` and nobody else could have written them."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_BYTES or not _ours(found):
+            if found.st_size > _LARGEST_BYTES or not _ours(found):
                 return None
             document = json.loads(file.read())
     except (OSError, ValueError, RecursionError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.config import DEFAULTS
 from lollmsbot_keys.edges.config import cache as compiled_cache
 from lollmsbot_keys.edges.config.build import Compiled, build
 from lollmsbot_keys.edges.config.overrides import overrides as set_by
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from lollmsbot_keys.edges.config.merge import Table
     from lollmsbot_keys.edges.config.variables import Override
 
-DEFAULTS = Path(__file__).parents[2] / "data" / "defaults.toml"
 _MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from lollmsbot_keys.core import durations
-from lollmsbot_keys.core.catalogue import match_name
+from lollmsbot_keys.core.catalogue import LONGEST_NAME, match_name
 from lollmsbot_keys.edges.config.merge import Table
 from lollmsbot_keys.edges.config.values import nearest
 
@@ -55,6 +55,10 @@ def _names(keys: Tables, models: Tables, pillars: Mapping[str, Tables]) -> Itera
     for name in keys:
         if name == LOCAL:
             yield ("keys", name), '"local" means a call without a key; choose another name'
+    for kind, names in (("keys", keys), ("pillars", pillars), ("models", models)):
+        for name in names:
+            if len(name) > LONGEST_NAME:
+                yield (kind, name), f"expected a name of at most {LONGEST_NAME} characters"
     for name in models:
         if not name or not name.isprintable() or name != name.strip():
             yield ("models", name), "expected a model's name: not empty, without space around it"

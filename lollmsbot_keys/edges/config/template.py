@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lollmsbot_keys.edges.config.file import DEFAULTS
+from lollmsbot_keys.edges.config import DEFAULTS
 from lollmsbot_keys.errors import ConfigError
 
 _INTRODUCTION = """\

@@ -21,6 +21,8 @@ _TWICE = {
     "Duplicate": "a name that already has a value",
 }
 """What the parser's messages about repeated names come to; in its own words they repeat the name."""
+_OF_BACKSLASHES = ("Unescaped", "Invalid hex value")
+"""What the parser says of them between double quotes."""
 
 
 @overload
@@ -65,6 +67,8 @@ def _syntax(error: Exception, text: str, path: str) -> Problem:
     what = re.sub(r" \(at [^()]*\)$", "", message)
     for beginning, meaning in _TWICE.items():
         what = meaning if what.startswith(beginning) else what
+    if what.startswith(_OF_BACKSLASHES):
+        what += r". A path with backslashes stands between single quotes: 'C:\Users\me'"
     return Problem(f"no valid TOML{column}: {what}", file=path, line=line)
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TypeGuard
 
 from lollmsbot_keys.core import durations
-from lollmsbot_keys.core.catalogue import Balance, Privacy
+from lollmsbot_keys.core.catalogue import LONGEST_NAME, Balance, Privacy
 from lollmsbot_keys.core.trust import address, authority
 
 _LARGEST = 1_000_000_000
@@ -128,6 +128,8 @@ def name(value: object) -> object:
     """Something's name: not empty, without space around it, printable."""
     if not isinstance(value, str) or not value or value != value.strip() or not value.isprintable():
         raise ValueError("expected a name: text, not empty, without space around it")
+    if len(value) > LONGEST_NAME:
+        raise ValueError(f"expected a name of at most {LONGEST_NAME} characters")
     return value
 
 
@@ -199,6 +201,8 @@ def secret_reference(value: object) -> object:
         case _:
             good = False
     if not good:
+        if isinstance(value, str) and re.match(r"(?:file|dotenv|command):.*[\b\t\n\f\r].*[^\n]", value):
+            raise Unechoed("a backslash changed it: a path with backslashes stands between single quotes")
         raise Unechoed(f"expected where the secret is: {SECRET_FORMS}. The secret itself never stands in this file")
     return value
 

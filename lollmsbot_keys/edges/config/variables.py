@@ -39,6 +39,11 @@ def read(variables: Mapping[str, str]) -> tuple[Override, ...]:
     return tuple(overrides)
 
 
+def set_by_variables() -> dict[str, str]:
+    """The setting that each variable stands over."""
+    return {name: ".".join(path) for name, (path, _) in _VARIABLES.items()}
+
+
 def ollama_host(text: str) -> str:
     """The address of the local Ollama as a full URL, by the rules of Ollama's own `OLLAMA_HOST`.
 

@@ -26,7 +26,7 @@ OLDER_FILES = 5
 
 _PATIENCE = timedelta(seconds=1)
 """The lock is held for some renaming; no answer should wait longer for it."""
-_PAUSE_S = 60.0
+PAUSE = timedelta(minutes=1)
 """After a vain wait the file grows on for so long, rather than make every attempt wait."""
 
 _OPEN_ALREADY = re.compile(r"/dev/(?:fd/(\d{1,4})|(stdout|stderr))")
@@ -40,32 +40,39 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 class EventLog:
     """The log at `path`: a file, made with mode 0600 where there is none, or a stream such as `/dev/stderr`."""
 
-    def __init__(self, path: Path, *, largest_bytes: int = LARGEST_BYTES, older_files: int = OLDER_FILES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        largest_bytes: int = LARGEST_BYTES,
+        older_files: int = OLDER_FILES,
+        pause: timedelta = PAUSE,
+    ) -> None:
         self._descriptor = _descriptor(path)
         self._is_stream = self._descriptor is not None or _is_stream(path)
         # The real file is put aside, not a link to it.
         self.path = path if self._is_stream else Path(os.path.realpath(path))
-        self._largest, self._older = largest_bytes, older_files
-        self._failing = self._unended = False
-        self._try_again_at = 0.0
+        self._largest, self._older, self._pause = largest_bytes, older_files, pause
+        self._problem, self._unended = "", False
+        self._in_the_way, self._try_again_at = "", 0.0
 
     def append(self, line: bytes) -> str | None:
         """Add `line`, which has its end. Never raises: what is wrong is returned, once, until a line gets through."""
-        problem = None
+        problem, reason = "", None
         try:
-            problem = self._make_room(len(line))
+            reason = self._make_room(len(line))
+            if reason is not None:
+                problem = "grows beyond its size"
             self._write(line)
         except (OSError, ValueError) as error:
-            problem = (error.strerror if isinstance(error, OSError) else None) or "impossible path"
-        if problem is None:
-            self._failing = False
-            return None
-        told, self._failing = self._failing, True
-        if told:
+            problem = "has a gap from now on"
+            reason = (error.strerror if isinstance(error, OSError) else None) or "impossible path"
+        told, self._problem = self._problem, problem
+        if not problem or problem == told:
             return None
         return (
-            f"The log {self.path} has a gap from now on: {problem}. Answers go on all the same. Mend that, or name "
-            "another with --log-file."
+            f"The log {self.path} {problem}: {reason}. Answers go on all the same. Mend that, or name another with "
+            "--log-file."
         )
 
     def _write(self, line: bytes) -> None:
@@ -97,19 +104,22 @@ class EventLog:
 
     def _make_room(self, size: int) -> str | None:
         """Put the file aside where `size` more bytes are too many. What prevents that must not prevent the line."""
-        if self._is_stream or not self._too_large(size) or monotonic() < self._try_again_at:
+        if self._is_stream or not self._too_large(size):
             return None
+        if monotonic() < self._try_again_at:
+            return self._in_the_way
         try:
             with locked(self.path.with_name(f"{self.path.name}.lock"), _PATIENCE):
                 if self._too_large(size):
                     self._put_aside()
         except StateError as stuck:
-            self._try_again_at = monotonic() + _PAUSE_S
-            return str(stuck).rstrip(".")
+            self._in_the_way = str(stuck).rstrip(".")
         except OSError as error:
-            self._try_again_at = monotonic() + _PAUSE_S
-            return f"it cannot be put aside: {error.strerror}"
-        return None
+            self._in_the_way = f"it cannot be put aside: {error.strerror}"
+        else:
+            return None
+        self._try_again_at = monotonic() + self._pause.total_seconds()
+        return self._in_the_way
 
     def _too_large(self, size: int) -> bool:
         try:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from errno import EINVAL
 from pathlib import Path
 
 from lollmsbot_keys.core.entry import Entry
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.edges.event_log.codec import NewerEntry, NotAnEntry, decode
 from lollmsbot_keys.edges.event_log.file import OLDER_FILES, older
+from lollmsbot_keys.edges.plain_file import open_plain
 from lollmsbot_keys.errors import ConfigError, UsageError
 
 LAST = "last"
@@ -18,7 +21,7 @@ LAST = "last"
 LONGEST_LINE = 1_000_000
 """Bytes; ours have a few thousand. What is longer is none."""
 _LOOKED_AT = 100
-"""Lines at the end of a file, of which one should be whole."""
+"""Lines at the end of a file, of which one should be ours and whole."""
 
 
 class _Found(NamedTuple):
@@ -27,7 +30,9 @@ class _Found(NamedTuple):
 
 
 def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
-    """All that the log at `path` has of `request`, in order of time.
+    """All that the log at `path` has of `request`: its attempts in their order, and a refusal, which ends them.
+
+    By their numbers: a clock may stand still, or step back.
 
     Raises:
         UsageError: it has nothing of it.
@@ -37,9 +42,9 @@ def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
     if request == LAST:
         request = _newest(files, path)
     found = [_search(file, request) for file in files]
-    entries = {(entry.time, entry.decided): entry for part in found for entry in part.entries}
+    entries = {_place(entry): entry for part in found for entry in part.entries}
     if entries:
-        return tuple(entry for _, entry in sorted(entries.items(), key=lambda item: item[0]))
+        return tuple(entry for _, entry in sorted(entries.items()))
     newer = next((part.newer for part in found if part.newer is not None), None)
     if newer is not None:
         raise ConfigError(f"{path} has request {request}, written by a newer lbk (version {newer}). Update this one.")
@@ -47,6 +52,13 @@ def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
         f"There is no request {request!r} in {path} or its older parts. An id is what lbk ask "
         f"prints with -v, and request_id in --json; {LAST} is the newest."
     )
+
+
+def _place(entry: Entry) -> tuple[bool, int, datetime]:
+    """Where among its request's lines this one stands. What was read twice has one place."""
+    if entry.sent is None:
+        return True, 0, entry.time
+    return False, entry.sent.number, datetime.min.replace(tzinfo=UTC)
 
 
 def _parts(path: Path) -> list[Path]:
@@ -70,6 +82,12 @@ def _newest(files: list[Path], path: Path) -> str:
         for line in reversed(deque(_lines(file), _LOOKED_AT)):
             with suppress(NotAnEntry, NewerEntry):
                 return decode(line).request
+        found = None
+        for line in _lines(file):  # nearly never: somebody else writes there too
+            with suppress(NotAnEntry, NewerEntry):
+                found = decode(line).request
+        if found is not None:
+            return found
     raise UsageError(f"There is no request in {path} yet.")
 
 
@@ -91,9 +109,9 @@ def _search(file: Path, request: str) -> _Found:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """The lines of a bearable length; of a file that is gone meanwhile, none."""
+    """The lines of a bearable length; of a file that is gone meanwhile, none, nor of what is no file at all."""
     try:
-        with file.open("rb") as log:
+        with open_plain(file) as log:
             inside = False  # of a line that is too long
             while line := log.readline(LONGEST_LINE):
                 ended = line.endswith(b"\n") or len(line) < LONGEST_LINE
@@ -103,6 +121,8 @@ def _lines(file: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except OSError as error:
+        if error.errno == EINVAL:  # no part of the log has ever been a pipe or a folder
+            return
         raise _unreadable(file, error) from None
 
 

@@ -34,7 +34,10 @@ class Got(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A small request; see `Exchange` for `direct` and `host`."""
+    """A small request; see `Exchange` for `direct` and `host`.
+
+    `strict`: an answer that has a name twice in one object, and so may be read in two ways, is not read as JSON.
+    """
 
     method: str
     url: str
@@ -42,6 +45,7 @@ class Question(NamedTuple):
     body: bytes = b""
     direct: bool = False
     host: str = ""
+    strict: bool = False
 
 
 class Asker:
@@ -98,15 +102,15 @@ class Asker:
             host=question.host,
         )
         async with self.http.exchange(exchange) as response:
-            return await self.read(response, most_bytes)
+            return await self.read(response, most_bytes, strict=question.strict)
 
-    async def read(self, response: Response, most_bytes: int = ERROR_BYTES) -> Got:
+    async def read(self, response: Response, most_bytes: int = ERROR_BYTES, *, strict: bool = False) -> Got:
         """The reply as it may be kept."""
         raw = await response.read(most_bytes)
         html = frame_of(response.headers.get("content-type", ""), raw[:1024], streamed=False) is Frame.PAGE
         body: object
         try:
-            body = self.scrubber.tree(parse_bytes(raw))
+            body = self.scrubber.tree(parse_bytes(raw, strict=strict))
         except Malformed:
             # Scrubbed before it is shortened: half a secret would not be recognised.
             body = "" if html else self.scrubber.text(raw.decode("utf-8", "replace"))[:_KEPT_TEXT_CHARACTERS]

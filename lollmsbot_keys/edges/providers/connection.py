@@ -17,12 +17,11 @@ import h11
 
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.trust import address
-from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Unsent
+from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
+from lollmsbot_keys.edges.providers.reaching import reach
 
 LONGEST_HEAD_BYTES = 64 * 1024
 _MOST_WAITING_BYTES = 256 * 1024
-_NEXT_ADDRESS_S = 0.25
-"""How long one address of a name may take before the next is tried beside it (RFC 8305)."""
 _KEEP_ALIVE_S = 15.0
 _PORTS = {"http": 80, "https": 443}
 
@@ -37,11 +36,6 @@ class Place(NamedTuple):
     port: int
     name: str
     target: str
-
-    @property
-    def is_literal(self) -> bool:
-        """Whether the host is an address, and not a name that has to be looked up."""
-        return ":" in self.host or self.host.rpartition(".")[2].isdecimal()
 
     @classmethod
     @lru_cache(maxsize=256)
@@ -187,11 +181,8 @@ class Connection:
         name = (exchange.server_name or place.host) if tls is not None else None
         try:
             async with asyncio.timeout(exchange.connect_s):
-                # Where there is only one address there is no race: asyncio's may lose a socket when it is cancelled.
-                delay = None if place.is_literal else _NEXT_ADDRESS_S
-                _, line = await loop.create_connection(
-                    Line, place.host, place.port, ssl=tls, server_hostname=name, happy_eyeballs_delay=delay
-                )
+                reached = await reach(place.host, place.port)
+                _, line = await loop.create_connection(Line, sock=reached, ssl=tls, server_hostname=name)
         except TimeoutError:
             raise Unsent("no connection in time") from None
         except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
@@ -206,9 +197,11 @@ class Connection:
         """
         self._silence_s = exchange.silence.total_seconds()
         await self._line.write(self._request(place, exchange), self._silence_s)
-        while not isinstance(event := await self._event(), h11.Response):
-            pass  # 1xx: the true head is still to come
-        return Response(event.status_code, event.headers, self)
+        until = monotonic() + exchange.wordless_s
+        while not isinstance(event := await self._event(), h11.Response):  # 1xx: the true head is still to come
+            if monotonic() > until:
+                raise Stalled("no head in time")
+        return Response(exchange, event.status_code, event.headers, self)
 
     def _request(self, place: Place, exchange: Exchange) -> bytes:
         headers = [("Host", exchange.host or place.name), *exchange.headers.items()]

@@ -11,7 +11,7 @@ from lollmsbot_keys.core.catalogue import Privacy, Provider, strip_cloud
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.edges.providers.call import Call
-from lollmsbot_keys.edges.providers.figures import native_usage, openai_usage
+from lollmsbot_keys.edges.providers.figures import native_usage, usage_in
 
 APP_NAME = "lollmsbot-keys"
 _WORD_CHARACTERS = 100
@@ -26,15 +26,18 @@ class Dialect(Enum):
 
 
 class Piece(NamedTuple):
-    """What one event says. `begun`: the model has produced something, if only thoughts. `error` is the whole event.
+    """What one event says. `begun`: the model has produced something, if only thoughts.
 
-    `whole`: it is a finished answer by itself, not a part of a stream.
+    `partial`: it has a part of the answer, so that its figures may be those of a moment. `error` is the whole event;
+    what else stands in that tells only what the failure cost. `whole`: it is a finished answer by itself, not a part
+    of a stream.
     """
 
     text: str = ""
     begun: bool = False
     finish: str | None = None
     usage: Usage | None = None
+    partial: bool = False
     error: object = None
     id: str | None = None
     whole: bool = False
@@ -82,11 +85,8 @@ def chat_body(dialect: Dialect, call: Call) -> bytes:
 
 def piece_of(dialect: Dialect, event: Mapping[str, object], *, local: bool) -> Piece:
     """What one event, or one whole answer, says. `local` answers may leave a count of zero out."""
-    if event.get("error"):
-        return Piece(error=event)
-    if dialect is Dialect.NATIVE:
-        return _native_piece(event, local=local)
-    return _openai_piece(event)
+    piece = _native_piece(event, local=local) if dialect is Dialect.NATIVE else _openai_piece(event)
+    return piece._replace(error=event) if event.get("error") else piece
 
 
 def _given(**values: float | None) -> dict[str, object]:
@@ -121,21 +121,26 @@ def _native_piece(event: Mapping[str, object], *, local: bool) -> Piece:
 def _openai_piece(event: Mapping[str, object]) -> Piece:
     choice = _first(event.get("choices"))
     finish = _word(choice.get("finish_reason"))
-    if choice.get("error") or finish == "error":
-        error = choice.get("error") or {"message": "the provider ended the answer with an error"}
-        return Piece(error={**event, "error": error})
     part = _table(choice.get("delta")) or _table(choice.get("message"))
     text = _text(part.get("content")) or _text(part.get("refusal"))
     begun = bool(text) or any(part.get(name) for name in ("reasoning", "reasoning_content", "tool_calls"))
-    usage = event.get("usage")
     return Piece(
         text=text,
         begun=begun,
         finish=finish,
-        usage=openai_usage(usage) if isinstance(usage, dict) else None,
+        usage=usage_in(event),
+        partial=bool(choice) and finish is None,
+        error=_error_of(event, choice, finish),
         id=_word(event.get("id")),
         whole=isinstance(choice.get("message"), dict),
     )
+
+
+def _error_of(event: Mapping[str, object], choice: Mapping[str, object], finish: str | None) -> object:
+    """The event with the error of its choice in the place where errors stand; `None` where it has none."""
+    if not choice.get("error") and finish != "error":
+        return None
+    return {**event, "error": choice.get("error") or {"message": "the provider ended the answer with an error"}}
 
 
 def _text(content: object) -> str:

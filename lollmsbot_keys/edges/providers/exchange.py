@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.providers import unpacking
 
 LONGEST_CONNECT = timedelta(seconds=10)
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 64 * 1024
-_PIECE_BYTES = 64 * 1024
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_SILENCES_WITHOUT_A_WORD = 30
+"""Signs of life end a silence, not a wait for ever: with the usual two minutes this is an hour, as long as a hold."""
 
 
 class WireError(Exception):
@@ -28,6 +29,10 @@ class Unsent(WireError):
 
 class Silent(WireError):
     """Sent, then nothing came for as long as we were ready to wait."""
+
+
+class Stalled(Silent):
+    """Sent, then nothing came but signs of life, for a great many times as long."""
 
 
 class Broken(WireError):
@@ -58,15 +63,26 @@ class Exchange(NamedTuple):
         """How many seconds a connection may take, TLS included."""
         return min(self.silence, LONGEST_CONNECT).total_seconds()
 
+    @property
+    def wordless_s(self) -> float:
+        """How many seconds there may be signs of life and nothing else."""
+        return _SILENCES_WITHOUT_A_WORD * self.silence.total_seconds()
+
 
 class Response:
-    """Status, headers (names in lower case) and the body: iterate over it, as often and as far as you like."""
+    """The reply to `exchange`: status, headers (names in lower case), and the body.
 
-    def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]], chunks: AsyncIterator[bytes]) -> None:
+    Iterate over that as often and as far as you like.
+    """
+
+    def __init__(
+        self, exchange: Exchange, status: int, headers: Iterable[tuple[bytes, bytes]], chunks: AsyncIterator[bytes]
+    ) -> None:
+        self.exchange = exchange
         self.status = status
         self.headers = _by_name(headers)
         # Nothing packed was asked for; some send it all the same.
-        packed = self.headers.get("content-encoding", "").strip().casefold() in {"gzip", "x-gzip", "deflate"}
+        packed = self.headers.get("content-encoding", "").strip().casefold() in unpacking.NAMES
         self._chunks = _unpacked(chunks) if packed else chunks
 
     def __aiter__(self) -> Self:
@@ -76,13 +92,14 @@ class Response:
         return await anext(self._chunks)
 
     async def read(self, most_bytes: int) -> bytes:
-        """The body, or as much of it as comes within `most_bytes` and before the connection fails."""
+        """The body, or as much of it as comes within `most_bytes`, in good time and before the connection fails."""
         body = bytearray()
-        with suppress(Silent, Broken):
-            async for chunk in self:
-                body += chunk
-                if len(body) > most_bytes:
-                    break
+        with suppress(Silent, Broken, TimeoutError):
+            async with asyncio.timeout(self.exchange.wordless_s):
+                async for chunk in self:
+                    body += chunk
+                    if len(body) > most_bytes:
+                        break
         return bytes(body[:most_bytes])
 
     async def drain(self) -> None:
@@ -106,23 +123,15 @@ def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body behind `gzip` or `deflate`, in small pieces: a few packed bytes may be gigabytes.
+    """The body behind `gzip` or `deflate`.
 
     Raises:
         Broken: it is damaged.
     """
-    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    unpacker = unpacking.Unpacker()
     async for chunk in chunks:
-        for piece in _pieces(unpacker, chunk):
-            yield piece
-
-
-def _pieces(unpacker: zlib._Decompress, packed: bytes) -> Iterator[bytes]:
-    while packed:
         try:
-            piece = unpacker.decompress(packed, _PIECE_BYTES)
+            for piece in unpacker.feed(chunk):
+                yield piece
         except zlib.error:
             raise Broken("the body cannot be unpacked") from None
-        if piece:
-            yield piece
-        packed = unpacker.unconsumed_tail

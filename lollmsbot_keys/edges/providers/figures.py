@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from lollmsbot_keys.core.number import number
 from lollmsbot_keys.core.report import Usage
 
 MOST_TOKENS = Decimal(1_000_000_000)
 MOST_USD = Decimal(1_000_000)
-_LONGEST_FIGURE = 40
+
+
+def usage_in(event: Mapping[str, object]) -> Usage | None:
+    """The usage that an event or a document of OpenAI's dialect tells, be it an answer or an error."""
+    usage = event.get("usage")
+    return openai_usage(usage) if isinstance(usage, dict) else None
 
 
 def openai_usage(usage: Mapping[str, object]) -> Usage | None:
@@ -37,15 +43,8 @@ def cost_usd(usage: Mapping[str, object]) -> Decimal | None:
 
 def figure(value: object, most: Decimal) -> Decimal | None:
     """`value` as a number from 0 to `most`; `None` where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
-    if isinstance(value, str) and len(value) > _LONGEST_FIGURE:
-        return None
-    try:
-        number = Decimal(value) if isinstance(value, int | Decimal) else Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and 0 <= number <= most else None
+    found = number(value)
+    return found if found is not None and 0 <= found <= most else None
 
 
 def _usage(prompt: int | None, completion: int | None, cost: Decimal | None) -> Usage | None:
@@ -55,5 +54,5 @@ def _usage(prompt: int | None, completion: int | None, cost: Decimal | None) -> 
 
 
 def _count(value: object) -> int | None:
-    number = figure(value, MOST_TOKENS)
-    return None if number is None else int(number)
+    found = figure(value, MOST_TOKENS)
+    return None if found is None else int(found)

@@ -98,7 +98,7 @@ class Http:
 
     def _certificates(self) -> ssl.SSLContext:
         if self._tls is None:
-            from lollmsbot_keys.edges.providers.proxied import certificates
+            from lollmsbot_keys.edges.providers.certificates import certificates
 
             self._tls = certificates()
         return self._tls

@@ -54,21 +54,21 @@ def frame_of(content_type: str, first: bytes, *, streamed: bool) -> Frame:
     return Frame.LINES if streamed or not start.startswith(b"{") else Frame.DOCUMENT
 
 
-def parse(text: str) -> object:
-    """One JSON value; fractions as `Decimal`, never NaN or infinity.
+def parse(text: str, *, strict: bool = False) -> object:
+    """One JSON value; fractions as `Decimal`, never NaN or infinity. `strict`: no name twice in an object.
 
     Raises:
         Malformed: it is none.
     """
     try:
-        return _JSON.decode(text)
+        return (_STRICT_JSON if strict else _JSON).decode(text)
     except (ValueError, ArithmeticError, RecursionError):
         raise Malformed("not JSON") from None
 
 
-def parse_bytes(body: bytes) -> object:
+def parse_bytes(body: bytes, *, strict: bool = False) -> object:
     """`parse` for bytes; what is not UTF-8 in them becomes U+FFFD."""
-    return parse(body.removeprefix(_BOM).decode("utf-8", "replace"))
+    return parse(body.removeprefix(_BOM).decode("utf-8", "replace"), strict=strict)
 
 
 class EventReader:
@@ -148,5 +148,13 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+def _each_once(pairs: list[tuple[str, object]]) -> Event:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
 _JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
 """Made once: a stream has an event for every word or so."""
+_STRICT_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_each_once)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,6 +22,8 @@ from lollmsbot_keys.edges.providers.exchange import Broken, Silent, Unsent
 
 _SHOW_BYTES = 16 * 1024 * 1024
 _ELSEWHERE = {"remotehost", "remotemodel"}
+_FROM = re.compile(r"^[\s#]*FROM\s+[\"']*([^\s\"']+)", re.IGNORECASE | re.MULTILINE)
+"""What a Modelfile says a model is made from; in a comment, too, where Ollama puts the model's own name."""
 _OWN_PARTS = {"details", "model_info", "modelfile", "template", "capabilities"}
 
 
@@ -83,7 +86,7 @@ def _is_loopback(text: str) -> bool:
 async def _objection(asker: Asker, pinned: str, host: str, model: str, silence: timedelta) -> str:
     """Why `model` is not shown to be run there; "" where it is."""
     body = json.dumps({"model": model}, ensure_ascii=False).encode("utf-8", "replace")
-    question = Question("POST", f"{root_of(pinned)}/api/show", silence, body, direct=True, host=host)
+    question = Question("POST", f"{root_of(pinned)}/api/show", silence, body, direct=True, host=host, strict=True)
     try:
         got = await asker.ask(question, asker.headers(Provider.LOCAL, pinned, None), _SHOW_BYTES)
     except (Silent, Broken) as error:
@@ -104,6 +107,8 @@ def _read(got: Got, model: str) -> str:
             return f"{model} is run elsewhere ({name} is set)"
         if plain == "parentmodel" and isinstance(value, str) and is_cloud_name(value):
             return f"{model} is made from a cloud model"
+        if plain == "modelfile" and (not isinstance(value, str) or any(map(is_cloud_name, _FROM.findall(value)))):
+            return f"{model} may be made from a cloud model"
     return ""
 
 

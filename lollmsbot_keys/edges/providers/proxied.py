@@ -1,4 +1,4 @@
-"""Requests through the user's proxy: the only place that knows httpx, and loaded only where there is a proxy or TLS.
+"""Requests through the user's proxy: the only place that knows httpx, and loaded only where there is one.
 
 Transports are used without a client: what a client adds (redirects, cookies, `~/.netrc`, proxy variables, retries) is
 exactly what must not happen here. `httpx2` has the same transports.
@@ -6,35 +6,19 @@ exactly what must not happen here. `httpx2` has the same transports.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 
-from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Unsent
+from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
 from lollmsbot_keys.errors import ConfigError
 
 CALLS_PER_TRANSPORT = 4
 """httpcore walks over all connections of a transport for each request; few of them keep that short."""
 _KEEP_ALIVE_S = 15.0
-
-
-def certificates() -> ssl.SSLContext:
-    """The authorities that httpx trusts: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's.
-
-    Raises:
-        ConfigError: they cannot be loaded.
-    """
-    try:
-        context = httpx.create_ssl_context()
-    except OSError as error:
-        raise ConfigError(
-            f"The certificates for HTTPS cannot be loaded ({error.strerror or type(error).__name__}). "
-            "Check SSL_CERT_FILE and SSL_CERT_DIR."
-        ) from None
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class _Lane:
@@ -66,13 +50,15 @@ class Proxied:
             Unsent, Silent, Broken: see there.
             ConfigError: the address or the proxy cannot be used.
         """
-        request, lane = _request(exchange), self._lane()
+        lane, departure = self._lane(), _Departure(exchange)
+        request = _request(exchange, departure)
         lane.busy += 1
         try:
-            with _translated():
-                response = await lane.transport.handle_async_request(request)
+            with _translated(departure):
+                async with departure.limit:
+                    response = await lane.transport.handle_async_request(request)
             try:
-                yield Response(response.status_code, response.headers.raw, _body(response))
+                yield Response(exchange, response.status_code, response.headers.raw, _body(response, departure))
             finally:
                 await response.aclose()
         finally:
@@ -100,20 +86,39 @@ class Proxied:
             ) from None
 
 
-async def _body(response: httpx.Response) -> AsyncIterator[bytes]:
+class _Departure:
+    """Whether a request is on its way; until then the proxy is only being asked to pass it on.
+
+    `limit` ends the waiting for a connection, and for the head of a response that is always about to come.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.left = False
+        self.limit = asyncio.timeout(exchange.connect_s)
+        self._wordless_s = exchange.wordless_s
+
+    async def watch(self, _step: str, details: Mapping[str, object]) -> None:
+        """What httpcore is told to call at every step (its `trace`): those of sending have the request with them."""
+        request = details.get("request")
+        if request is not None and getattr(request, "method", b"") != b"CONNECT" and not self.left:
+            self.left = True
+            self.limit.reschedule(asyncio.get_running_loop().time() + self._wordless_s)
+
+
+async def _body(response: httpx.Response, departure: _Departure) -> AsyncIterator[bytes]:
     chunks = response.aiter_raw()
     while True:
-        with _translated():
+        with _translated(departure):
             chunk = await anext(chunks, None)
         if chunk is None:
             return
         yield chunk
 
 
-def _request(exchange: Exchange) -> httpx.Request:
+def _request(exchange: Exchange, departure: _Departure) -> httpx.Request:
     silence_s = exchange.silence.total_seconds()
     times = {"connect": exchange.connect_s, "read": silence_s, "write": silence_s, "pool": None}
-    extensions: dict[str, object] = {"timeout": times}
+    extensions: dict[str, object] = {"timeout": times, "trace": departure.watch}
     headers = dict(exchange.headers)
     if exchange.host:
         headers["Host"] = exchange.host
@@ -127,18 +132,16 @@ def _request(exchange: Exchange) -> httpx.Request:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(departure: _Departure) -> Iterator[None]:
     """Turn httpx's errors into ours. Their texts may quote what the other side sent: callers redact them."""
     try:
         yield
-    except httpx.ConnectTimeout:
-        raise Unsent("no connection in time") from None
-    except (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol, httpx.PoolTimeout) as error:
-        raise Unsent(_words(error)) from None
-    except httpx.TimeoutException:
-        raise Silent("no bytes in time") from None
+    except (httpx.TimeoutException, TimeoutError) as error:
+        if not departure.left:
+            raise Unsent("no connection in time") from None
+        raise (Stalled if isinstance(error, TimeoutError) else Silent)("no bytes in time") from None
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
-        raise Broken(_words(error)) from None
+        raise (Broken if departure.left else Unsent)(_words(error)) from None
 
 
 def _words(error: Exception) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from enum import Enum, auto
+from time import monotonic
 from typing import assert_never
 
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.edges.providers.dialects import Dialect, Piece, piece_of
+from lollmsbot_keys.edges.providers.exchange import Response, Stalled, WireError
 from lollmsbot_keys.edges.providers.lines import END, End, Event, EventReader, Frame, Malformed, frame_of, parse_bytes
 from lollmsbot_keys.edges.secrets.scrubber import StreamScrubber
 
 MOST_TEXT_CHARACTERS = 64 * 1024 * 1024
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_BLANKS = 64 * 1024
+_LAST_WORDS_S = 0.05
+"""Figures may follow an error, if they do at once: another key is about to be tried."""
 
 
 class Stage(Enum):
@@ -29,6 +35,7 @@ class Reading:
     """The state of one answer.
 
     `started` is true once `on_text` has been given text; `begun` once the model has produced anything, thoughts too.
+    `words` counts the events that brought something of the answer, or its end.
     """
 
     def __init__(
@@ -37,10 +44,12 @@ class Reading:
         self.stage = Stage.OPEN
         self.started = False
         self.begun = False
+        self.words = 0
         self.error: object = None
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.id: str | None = None
+        self._amid = False
         self._dialect = dialect
         self._local = local
         self._scrubber = scrubber
@@ -51,8 +60,15 @@ class Reading:
     def whole(self) -> bool:
         return self.stage is Stage.FINISHED or self.stage is Stage.ENDED
 
+    @property
+    def interim(self) -> bool:
+        """Whether `usage` is that of a moment: what was used after it is in no figure that came."""
+        if self.usage is None or self.stage is Stage.ENDED:
+            return False
+        return self._amid or self.stage is Stage.OPEN
+
     def take(self, event: Event | End) -> None:
-        """Add one event of a stream.
+        """Add one event of a stream. Of what follows an error only the figures count.
 
         Raises:
             Malformed: there is more text than any answer has, or an end without an answer.
@@ -73,22 +89,20 @@ class Reading:
         piece = piece_of(self._dialect, document, local=self._local)
         if piece.error is None and not piece.whole:
             raise Malformed("no answer in it")
-        self._add(piece._replace(begun=piece.whole))
+        self._add(piece._replace(begun=piece.begun or piece.error is None))
         self._end()
 
-    @property
-    def over(self) -> bool:
-        return self.stage is Stage.ENDED or self.stage is Stage.FAILED
-
     def _add(self, piece: Piece) -> None:
-        self.usage = piece.usage or self.usage
+        if piece.usage is not None:
+            self.usage, self._amid = piece.usage, self.stage is Stage.OPEN and piece.partial and piece.error is None
         self.id = self.id or piece.id
-        if piece.error is not None:
+        self.begun = self.begun or piece.begun
+        self.words += piece.begun or piece.finish is not None
+        if piece.error is not None or self.stage is Stage.FAILED:
             # What is whole stays whole: a late complaint cannot take an answer back.
-            if not self.whole:
+            if self.stage is Stage.OPEN:
                 self.stage, self.error = Stage.FAILED, piece.error
             return
-        self.begun = self.begun or piece.begun
         self._characters += len(piece.text)
         if self._characters > MOST_TEXT_CHARACTERS:
             raise Malformed("an answer without an end")
@@ -114,30 +128,53 @@ class Reading:
             self._on_text(text)
 
 
-async def read_answer(chunks: AsyncIterator[bytes], content_type: str, reading: Reading, *, streamed: bool) -> Frame:
+class _Patience:
+    """How long an answer may go on without a word: comments and blanks keep a line open, and for ever if they can."""
+
+    def __init__(self, wordless_s: float) -> None:
+        self._wordless_s, self._words = wordless_s, 0
+        self._until = monotonic() + wordless_s
+
+    def check(self, words: int = 0) -> None:
+        """Go on; `words` is how many there are by now.
+
+        Raises:
+            Stalled: for too long there has been none.
+        """
+        now = monotonic()
+        if words != self._words:
+            self._words, self._until = words, now + self._wordless_s
+        elif now > self._until:
+            raise Stalled("nothing but signs of life")
+
+
+async def read_answer(response: Response, reading: Reading, *, streamed: bool) -> Frame:
     """Feed `reading` until its answer is over, or the bytes are. A page is left unread.
 
     Raises:
         Malformed: what came makes no sense.
+        Silent, Broken: see there.
     """
-    first = await _first_bytes(chunks)
-    frame = frame_of(content_type, first, streamed=streamed)
+    patience = _Patience(response.exchange.wordless_s)
+    first = await _first_bytes(response, patience)
+    frame = frame_of(response.headers.get("content-type", ""), first, streamed=streamed)
     match frame:
         case Frame.PAGE:
             pass
         case Frame.DOCUMENT:
-            await _read_document(first, chunks, reading)
+            await _read_document(first, response, reading, patience)
         case Frame.LINES:
-            await _read_lines(first, chunks, reading)
+            await _read_lines(first, response, reading, patience)
         case _:
             assert_never(frame)
     return frame
 
 
-async def _first_bytes(chunks: AsyncIterator[bytes]) -> bytes:
+async def _first_bytes(chunks: AsyncIterator[bytes], patience: _Patience) -> bytes:
     """The body up to its first byte that is not white space."""
     first = b""
     async for chunk in chunks:
+        patience.check()
         first += chunk
         if first.strip():
             break
@@ -146,10 +183,11 @@ async def _first_bytes(chunks: AsyncIterator[bytes]) -> bytes:
     return first
 
 
-async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Reading) -> None:
+async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Reading, patience: _Patience) -> None:
     """A whole answer in one JSON document; or, under the wrong name, one object a line."""
     body = bytearray(first)
     async for chunk in chunks:
+        patience.check()
         body += chunk
         if len(body) > _MOST_BYTES:
             raise Malformed("an answer without an end")
@@ -158,7 +196,7 @@ async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Re
     except Malformed:
         reader = EventReader()
         for event in (*reader.feed(bytes(body)), *reader.close()):
-            if not reading.over:
+            if reading.stage is not Stage.ENDED:
                 reading.take(event)
         return
     if not isinstance(document, dict):
@@ -166,18 +204,39 @@ async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Re
     reading.take_whole(document)
 
 
-async def _read_lines(first: bytes, chunks: AsyncIterator[bytes], reading: Reading) -> None:
+async def _read_lines(first: bytes, chunks: AsyncIterator[bytes], reading: Reading, patience: _Patience) -> None:
     reader = EventReader()
     events = reader.feed(first)
     while True:
         for event in events:
             reading.take(event)
-            if reading.over:
+            if reading.stage is Stage.ENDED:
                 return
+            if reading.stage is Stage.FAILED:
+                await _read_last_words(reader, events, chunks, reading)
+                return
+        patience.check(reading.words)
         chunk = await anext(chunks, None)
         if chunk is None:
             break
         events = reader.feed(chunk)
     for event in reader.close():
-        if not reading.over:
+        if reading.stage is not Stage.ENDED:
             reading.take(event)
+
+
+async def _read_last_words(
+    reader: EventReader, events: Iterator[Event | End], chunks: AsyncIterator[bytes], reading: Reading
+) -> None:
+    """What else came with an error, and what comes at once. What is wrong with it matters to nobody any more."""
+    with suppress(Malformed, WireError, TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS_S):
+            while True:
+                for event in events:
+                    if event is END:
+                        return
+                    reading.take(event)
+                chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                events = reader.feed(chunk)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Self
 
 from lollmsbot_keys import __version__
 from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.reply import Classifier, Reply, Trouble
 from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind
+from lollmsbot_keys.edges.environment_proxy import proxy_credentials
 from lollmsbot_keys.edges.providers import checks, local
 from lollmsbot_keys.edges.providers.asking import Asker, Got, place
 from lollmsbot_keys.edges.providers.call import Call, KeyCheck, Locality, ModelList, Proof
 from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of
-from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Unsent
+from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
+from lollmsbot_keys.edges.providers.figures import usage_in
 from lollmsbot_keys.edges.providers.http import Http
 from lollmsbot_keys.edges.providers.ledgers import Ledger
 from lollmsbot_keys.edges.providers.lines import Frame, Malformed
@@ -47,7 +50,7 @@ class Wire:
         trusted_hosts: Mapping[Provider, tuple[str, ...]],
         user_agent: str = f"lbk/{__version__}",
     ) -> None:
-        self._http = Http(proxy_for)
+        self._http = Http(partial(_proxy, scrubber, proxy_for))
         self._asker = Asker(self._http, scrubber, trusted_hosts, user_agent)
         self._scrubber = scrubber
         self._classify = classify
@@ -148,8 +151,8 @@ class Wire:
                 if response.status != 200:
                     return self._refused(call, await self._asker.read(response))
                 return await self._answer(call, dialect, response, on_text)
-        except Silent:
-            return self._troubled(call, Trouble.TIMEOUT, _silence(call))
+        except Silent as silence:
+            return self._troubled(call, Trouble.TIMEOUT, _words(silence, exchange))
         except Broken as error:
             return self._troubled(call, Trouble.DROPPED, str(error))
 
@@ -158,13 +161,12 @@ class Wire:
     ) -> Outcome:
         """Read a 200 to its end, or to where it fails."""
         reading = Reading(dialect, self._scrubber.stream(), on_text, local=call.provider is Provider.LOCAL)
-        content_type = response.headers.get("content-type", "")
         trouble, detail = Trouble.DROPPED, "the connection ended before the answer did"
         try:
-            if await read_answer(response, content_type, reading, streamed=call.stream) is Frame.PAGE:
+            if await read_answer(response, reading, streamed=call.stream) is Frame.PAGE:
                 return self._refused(call, Got(response.status, {}, "", html=True))
-        except Silent:
-            trouble, detail = Trouble.TIMEOUT, _silence(call)
+        except Silent as silence:
+            trouble, detail = Trouble.TIMEOUT, _words(silence, response.exchange)
         except Broken as error:
             detail = str(error)
         except Malformed as error:
@@ -182,6 +184,7 @@ class Wire:
                 OutcomeKind.ANSWERED,
                 response.status,
                 usage=reading.usage,
+                interim=reading.interim,
                 finish_reason=None if finish is None else self._scrubber.text(finish),
                 started=reading.started,
             )
@@ -195,7 +198,8 @@ class Wire:
 
     def _refused(self, call: Call, got: Got) -> Outcome:
         failure = self._classify(Reply(got.status, got.headers, got.body, got.html), call.provider, free=call.free)
-        return Outcome(failure.kind, got.status, failure)
+        usage = usage_in(got.body) if isinstance(got.body, dict) else None
+        return Outcome(failure.kind, got.status, failure, usage)
 
     def _troubled(self, call: Call, trouble: Trouble, detail: str) -> Outcome:
         failure = self._judged(call, trouble, detail)
@@ -209,15 +213,25 @@ class Wire:
         return self._scrubber.line(found, _ID_CHARACTERS) if found else None
 
 
-def _silence(call: Call) -> str:
-    return f"not a byte for {call.timeout.total_seconds():g} seconds"
+def _words(silence: Silent, exchange: Exchange) -> str:
+    if isinstance(silence, Stalled):
+        return f"nothing but signs of life for {exchange.wordless_s:g} seconds"
+    return f"not a byte for {exchange.silence.total_seconds():g} seconds"
+
+
+def _proxy(scrubber: Scrubber, proxy_for: Callable[[str], str | None], url: str) -> str | None:
+    """The proxy for `url`; what logs in to it is taken out of all text from now on."""
+    proxy = proxy_for(url)
+    if proxy is not None:
+        scrubber.learn(*(Secret(characters, Provider.LOCAL) for characters in proxy_credentials(proxy)))
+    return proxy
 
 
 def _failed(status: int, failure: Failure, reading: Reading) -> Outcome:
     """The outcome of an answer that began and failed. Who has seen text is told of a cut, whatever the reason was."""
     if reading.begun:
         failure = failure._replace(billing=Billing.POSSIBLY)
+    outcome = Outcome(failure.kind, status, failure, reading.usage, interim=reading.interim)
     if not reading.started:
-        return Outcome(failure.kind, status, failure, reading.usage)
-    failure = failure._replace(final=True)
-    return Outcome(OutcomeKind.CUT, status, failure, reading.usage, started=True)
+        return outcome
+    return outcome._replace(kind=OutcomeKind.CUT, failure=failure._replace(final=True), started=True)

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from lollmsbot_keys.edges.plain_file import read_plain
 from lollmsbot_keys.errors import StateError
 
 KEY_BYTES = 32
@@ -58,8 +59,7 @@ def _read(path: Path) -> bytes | None:
     give_up = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            with path.open("rb", buffering=0) as file:
-                found = file.read(KEY_BYTES + 1)
+            found = read_plain(path, KEY_BYTES + 1)
         except FileNotFoundError:
             return None
         # Short only while another process, on a file system without links, is between creating and writing.

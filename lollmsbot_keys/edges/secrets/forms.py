@@ -13,6 +13,8 @@ from lollmsbot_keys.edges.secrets.secret import SHORTEST_REDACTED
 _HEAD = 4
 _OWN_CASE_ONLY = 16
 _SHORTEST_WITH_BEARER = 4
+_SHORTEST_PART = 16
+_PREFIX = re.compile(r"(?:[a-z0-9]{1,10}[-_])+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _GO_JSON = str.maketrans({"&": r"\u0026", "<": r"\u003c", ">": r"\u003e", '"': r"\"", "\\": r"\\"})
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
@@ -74,16 +76,34 @@ class Forms:
 
 
 def _forms_of(secret: str) -> set[str]:
-    """What is looked for: the secret, its usual encodings, and those of a header that holds it."""
+    """What is looked for: the secret and what it is worth by itself, encoded as usual, or a header that holds it."""
     if len(secret) < SHORTEST_REDACTED:
-        headers = {f"{word} {secret}" for word in ("Bearer", "bearer", "BEARER")}
+        headers = {f"{word}{blank}{secret}" for word in ("Bearer", "bearer", "BEARER") for blank in (" ", "")}
         return headers if len(secret) >= _SHORTEST_WITH_BEARER else set()
+    return {form for part in (secret, *_parts(secret)) for form in _encoded(part)}
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """What is as good as the secret: without its `sk-or-v1-`, and each half of `id.secret` or `user:password`."""
+    for half in (secret, *re.split("[.:]", secret)):
+        for part in (half, half[found.end() :] if (found := _PREFIX.match(half)) else half):
+            if len(part) >= _SHORTEST_PART and not _is_wordy(part):
+                yield part
+
+
+def _is_wordy(text: str) -> bool:
+    """Whether it may be a word or several, of which harmless text may be full."""
+    return text in {text.lower(), text.upper(), text.capitalize()} and not any(map(str.isdigit, text))
+
+
+def _encoded(secret: str) -> set[str]:
     forms = {secret, json.dumps(secret)[1:-1], secret.translate(_GO_JSON), secret.translate(_HTML)}
     forms |= {form.replace("/", r"\/") for form in tuple(forms)}
     for kept in ("", "/", "!'()*", "/!'()*"):
         quoted = _percent(secret, kept)
         forms |= {quoted, quoted.replace("%", "%25"), _percent(secret, kept, upper=False)}
-    forms |= _base64_forms(secret)
+    digits = secret.encode(errors="replace").hex()
+    forms |= {digits, digits.upper(), *_base64_forms(secret)}
     if len(secret) >= _OWN_CASE_ONLY:
         forms |= {secret.lower(), secret.upper()}
     return forms

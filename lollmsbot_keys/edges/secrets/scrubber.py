@@ -2,6 +2,10 @@
 
 Cleaning can uncover a secret (`sk-<ESC>[0m123`) and can bite a piece off one (`<ESC>sk-123`), so secrets are taken
 out before and after it. Whoever shortens text does it afterwards: half a secret is not recognised.
+
+A secret is recognised with gaps in it, too. In errors, headers and the words of programs a gap is whatever is not
+printable ASCII: they wrap lines, and lose little where they are misunderstood. An answer belongs to who asked, and has
+blanks and line breaks of its own: there only characters that nothing shows are a gap.
 """
 
 from __future__ import annotations
@@ -40,9 +44,15 @@ class Scrubber:
             self._forms = None
 
     def text(self, text: str) -> str:
-        """`text` without secrets and terminal control."""
+        """`text`, which is no answer, without secrets and terminal control."""
+        from lollmsbot_keys.edges.secrets.gaps import INK  # where no text comes in, none is looked through
+        from lollmsbot_keys.edges.secrets.redactor import Redactor
+
         forms = self._prepared()
-        return _redact(forms, clean(_redact(forms, text)))
+        cleaned = clean(text)
+        if cleaned != text:
+            cleaned = clean(Redactor(forms, None).whole(text))
+        return Redactor(forms, INK).whole(cleaned)
 
     def line(self, text: str, longest: int) -> str:
         """`text` as one line of at most `longest` characters, for messages and evidence."""
@@ -55,26 +65,29 @@ class Scrubber:
         return _walk(value, self.text, _DEEPEST)  # type: ignore[return-value]  # the walk is typed for any JSON
 
     def stream(self) -> StreamScrubber:
-        """A scrubber for one text that comes in chunks."""
+        """A scrubber for one answer that comes in chunks."""
         return StreamScrubber(self._prepared())
 
     def _prepared(self) -> Forms:
         if self._forms is None:
-            from lollmsbot_keys.edges.secrets.forms import Forms  # where no text comes in, none is looked through
+            from lollmsbot_keys.edges.secrets.forms import Forms
 
             self._forms = Forms(self._known)
         return self._forms
 
 
 class StreamScrubber:
-    """`Scrubber.text` for one text in chunks; holds back only what may be the beginning of something to take out."""
+    """Takes secrets and terminal control out of one answer; holds back only what may be the beginning of such."""
 
     __slots__ = ("_after", "_before", "_cleaner")
 
     def __init__(self, forms: Forms) -> None:
-        self._before = _Redactor(forms)
+        from lollmsbot_keys.edges.secrets.gaps import SEEN  # where no text comes in, none is looked through
+        from lollmsbot_keys.edges.secrets.redactor import Redactor
+
+        self._before = Redactor(forms, SEEN)
         self._cleaner = Cleaner()
-        self._after = _Redactor(forms)
+        self._after = Redactor(forms, SEEN)
 
     def feed(self, chunk: str) -> str:
         """The safe text that is certain after `chunk`."""
@@ -84,51 +97,6 @@ class StreamScrubber:
         """What is left once no more text comes."""
         rest = self._cleaner.feed(self._before.flush()) + self._cleaner.flush()
         return self._after.feed(rest) + self._after.flush()
-
-
-class _Redactor:
-    """Puts one mark in place of every run of overlapping forms.
-
-    `_held` is the undecided end of the text so far; its first `_hidden` characters already stand behind a mark.
-    """
-
-    __slots__ = ("_forms", "_held", "_hidden")
-
-    def __init__(self, forms: Forms) -> None:
-        self._forms = forms
-        self._held = ""
-        self._hidden = 0
-
-    def feed(self, chunk: str) -> str:
-        text = self._held + chunk
-        if self._hidden or self._forms.begin_in(text):
-            return self._advance(text, self._forms.undecided(text))
-        end = len(text) - self._forms.stub(text)
-        self._held = text[end:]
-        return text[:end]
-
-    def flush(self) -> str:
-        return self._advance(self._held, len(self._held))
-
-    def _advance(self, text: str, end: int) -> str:
-        """Pass on `text` up to `end`, hold the rest."""
-        parts = list[str]()
-        done = self._hidden
-        for start, stop in self._forms.occurrences(text):
-            if start >= end:
-                break
-            if start >= done:
-                parts += text[done:start], self._forms.mark
-            done = max(done, stop)
-        if done < end:
-            parts.append(text[done:end])
-        self._held, self._hidden = text[end:], max(0, done - end)
-        return "".join(parts)
-
-
-def _redact(forms: Forms, text: str) -> str:
-    redactor = _Redactor(forms)
-    return redactor.feed(text) + redactor.flush()
 
 
 def _walk(value: object, scrub: Callable[[str], str], levels: int) -> object:

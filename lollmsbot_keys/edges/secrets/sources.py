@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from lollmsbot_keys.edges.command_line import words
+
 LARGEST_FILE_BYTES = 1 << 20
 COMMAND_LIMIT = timedelta(seconds=10)
 
@@ -118,11 +120,10 @@ class Files:
 
 def from_command(line: str, environ: Mapping[str, str], limit: timedelta = COMMAND_LIMIT) -> str:
     """What the command `line` writes to its standard output. No shell, no input, its errors are not shown."""
-    import shlex
     import subprocess
 
     try:
-        argv = shlex.split(line)
+        argv = words(line)
     except ValueError:
         raise SourceFault("its command has a quote without an end") from None
     if not argv:

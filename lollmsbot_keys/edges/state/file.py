@@ -2,22 +2,23 @@
 
 Reading takes no lock, because the file is only ever replaced whole. Every change is made under the lock, onto what the
 file says at that moment, and is on the disk before anyone acts on it. Beside the file lie its lock, the copy of the
-last good one, and `history/`. A file that is no state of ours is never taken for an empty one: that would be a fresh
-budget.
+last good one, its history and its caches. A file that is no state of ours is never taken for an empty one: that would
+be a fresh budget.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from errno import EINVAL
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from lollmsbot_keys.core.state import ClosedDay, Owner, Snapshot
+from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.state import ClosedDay, Day, Snapshot
+from lollmsbot_keys.edges.plain_file import read_plain
 from lollmsbot_keys.edges.state.codec import NewerState, NotAState, decode, encode
 from lollmsbot_keys.errors import StateError
 
@@ -25,7 +26,8 @@ T = TypeVar("T")
 Change = Callable[[Snapshot, datetime], tuple[Snapshot, T]]
 """A pure step: the snapshot as it is now, and the time, into the next snapshot and an answer."""
 
-
+USUAL_NAME = "state.json"
+"""Of a state of this name the folders beside it are called what they are; those of others are named after them."""
 _YOUNG = timedelta(seconds=5)
 """Under the lock every moment counts for all who wait, and a hold of a process that just died is held all the same."""
 
@@ -36,6 +38,10 @@ class Keeper(Protocol):
     def before(
         self, snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]
     ) -> Snapshot: ...
+
+    def forgotten(self, snapshot: Snapshot, now: datetime) -> date | None: ...
+
+    def recalled(self, snapshot: Snapshot, today: date, stored: Iterable[tuple[date, Day]]) -> Snapshot: ...
 
     def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]: ...
 
@@ -55,20 +61,39 @@ class StateFile:
         self.path = Path(os.path.realpath(path))
         self._keeper, self._clock, self._warn = keeper, clock, warn
         self._prepared = False
+        self._warned: set[str] = set()
         self._known: tuple[bytes, Snapshot] | None = None
 
     @property
     def copy(self) -> Path:
         """The last good copy."""
-        return self.path.with_name(f"{self.path.name}.last-good")
+        return self.path.parent / f"{self.path.name}.last-good"
 
     @property
     def lock(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.lock")
+        return self.path.parent / f"{self.path.name}.lock"
 
     @property
     def history(self) -> Path:
-        return self.path.with_name("history")
+        return self._folder("history")
+
+    @property
+    def cache(self) -> Path:
+        """What providers said of late. Another state may be for other providers, of another configuration."""
+        return self._folder("cache")
+
+    @property
+    def fingerprint_key(self) -> Path:
+        """What all states of this place share: a random key knows nothing of any of them."""
+        return self.path.parent / "fingerprint.key"
+
+    def _folder(self, of: str) -> Path:
+        """A folder of this state alone: two states in one place are two ledgers. No two names give the same."""
+        name = self.path.name
+        if name == USUAL_NAME:
+            return self.path.parent / of
+        stem = name.removesuffix(".json")
+        return self.path.parent / (f"{name}.{of}" if stem == name else f"{stem}-{of}")
 
     def read(self, now: datetime | None = None) -> Snapshot:
         """The state as of `now` (by default, the clock's). Changes nothing, creates nothing, takes no lock.
@@ -120,17 +145,30 @@ class StateFile:
             History(self.history, self._warn).store(closed)
         snapshot = snapshot._replace(written=now)
         content = encode(snapshot)
+        # Both flushes, by the book. With one, after replacing (on ext4 three fifths of the time), a loss of power can
+        # leave half a file; with none (a third of it), a request may have left whose hold nobody remembers.
         replace_file(self.path, content, durable=True)
         self._known = content, snapshot
         try:
-            overwrite_file(self.copy, content)
+            try:
+                overwrite_file(self.copy, content)
+            except OSError:  # somebody else's, or no file; an old copy would bring back an old ledger
+                replace_file(self.copy, content, durable=False)
         except OSError as error:
-            self._warn(
+            self._warn_once(
                 f"The last good copy {self.copy} cannot be written: {error.strerror}. The state itself is whole."
             )
 
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            self._warn(message)
+
     def _kept(self, snapshot: Snapshot, now: datetime, *, young: timedelta = timedelta()) -> Snapshot:
         """The snapshot after upkeep. Owners of holds younger than `young` are taken to live: asking costs time."""
+        today = self._keeper.forgotten(snapshot, now)
+        if today is not None:
+            snapshot = self._recalled(snapshot, today)
         old = now - young
         owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed and hold.claimed <= old}
         owners |= {waiter.owner for waiter in snapshot.waiters.values()}
@@ -141,6 +179,15 @@ class StateFile:
 
         dead = frozenset(filter(is_dead, owners))
         return self._keeper.before(snapshot, now, dead, frozenset(filter(is_alive, owners - dead)))
+
+    def _recalled(self, snapshot: Snapshot, today: date) -> Snapshot:
+        """With what was spent `today` and in its month: a clock that was ahead has left it to the history alone."""
+        from lollmsbot_keys.core.statement import Span
+        from lollmsbot_keys.edges.state.history import History
+
+        known = {(day, content.part) for day, content in snapshot.days.items()}
+        month = History(self.history, self._warn).between(Span(today, today))
+        return self._keeper.recalled(snapshot, today, month.sums(known))
 
     def _prepare(self) -> None:
         """Make the folder, and refuse one that a network is between."""
@@ -160,9 +207,7 @@ class StateFile:
     @staticmethod
     def _bytes(path: Path) -> bytes | None:
         try:
-            if not path.is_file() and path.exists():  # a pipe would never end, nor would /dev/zero
-                raise OSError(EINVAL, "it is not a regular file")
-            return path.read_bytes()
+            return read_plain(path)
         except FileNotFoundError:
             return None
 

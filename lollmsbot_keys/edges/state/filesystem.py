@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _MOUNTS = Path("/proc/self/mounts")
 def network_kind(path: Path, mounts: Path = _MOUNTS) -> str | None:
     """The network file system that `path` is on; `None` on a local one, and where the system does not tell."""
     try:
-        table = mounts.read_text(errors="replace")
+        table = os.fsdecode(mounts.read_bytes())
     except OSError:
         return None
     place, best, kind = str(path), "", None

@@ -15,6 +15,7 @@ from pathlib import Path
 from lollmsbot_keys.core.state import ClosedDay, Day
 from lollmsbot_keys.core.statement import By, Span, Survey
 from lollmsbot_keys.edges.atomic_file import replace_file
+from lollmsbot_keys.edges.plain_file import read_plain
 from lollmsbot_keys.edges.state.month import Month, NewerMonth, NotAMonth, PartKey, decode
 from lollmsbot_keys.errors import StateError
 
@@ -91,7 +92,7 @@ class History:
     def _month(self, file: Path) -> Month | None:
         with _explained(file):
             try:
-                return decode(file.read_bytes())
+                return decode(read_plain(file))
             except FileNotFoundError:  # it has just grown too old
                 return None
 
@@ -155,7 +156,7 @@ def _explained(file: Path) -> Iterator[None]:
     except NotAMonth as error:
         raise DamagedHistory(
             f"{file} is damaged: it holds the sums of closed days. Put a copy of it in its place, or move it away: "
-            "then reports say what they lack. Budgets do not need it."
+            "then reports say what they lack. Budgets need it only where a clock was days ahead."
         ) from error
     except NewerMonth as error:
         raise NewerHistory(f"{file} was written by a newer lbk (version {error.args[0]}). Update this one.") from error

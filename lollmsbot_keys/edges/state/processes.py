@@ -10,7 +10,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from lollmsbot_keys.core.state import Owner
+from lollmsbot_keys.core.owner import Owner
 
 _PROC = Path("/proc")
 
@@ -42,7 +42,7 @@ def is_alive(owner: Owner) -> bool:
 def _boot() -> str:
     """This boot and this process namespace; "" where the system does not tell."""
     try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot}/{(_PROC / 'self/ns/pid').readlink()}"
     except OSError:
         return ""
@@ -51,7 +51,9 @@ def _boot() -> str:
 def _started(pid: int) -> str:
     """When `pid` started, in clock ticks since the boot; "" if there is none, or it only waits to be reaped."""
     try:
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        # A program's name stands in it too: any bytes, and cut after 15 of them.
+        status = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+    fields = status.rpartition(")")[2].split()
     return "" if fields[0] in ("Z", "X") else fields[19]

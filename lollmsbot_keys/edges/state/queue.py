@@ -2,12 +2,15 @@
 
 No law is loosened by it. Whoever waits for a change goes on only when it is on the disk. What nobody waits for keeps
 its place in the order, and goes with the next change that somebody does wait for, or a moment later.
+
+Writing has a thread to itself: those that asyncio lends may all be waiting for somebody's keychain.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -36,6 +39,7 @@ class StateQueue:
         self._pending: list[tuple[Callable[[Snapshot, datetime], tuple[Snapshot, Any]], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._awaited = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "lbk-state")  # begins with the first write, ends with the queue
 
     def update(self, change: Callable[[Snapshot, datetime], tuple[Snapshot, T]]) -> asyncio.Future[T]:
         """Apply `change` and give its answer, once it is on the disk.
@@ -73,7 +77,7 @@ class StateQueue:
             await self._wait_for_company()
             batch, self._pending = self._pending, []
             changes = [_alone(change) for change, _ in batch]
-            work = asyncio.get_running_loop().run_in_executor(None, self._state.update_all, changes)
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self._state.update_all, changes)
             while not work.done():
                 # Cancelled is this task only when its loop ends: what somebody asked for is written all the same.
                 with suppress(asyncio.CancelledError):

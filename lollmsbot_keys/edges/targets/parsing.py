@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Key
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.command_line import words
 from lollmsbot_keys.edges.secrets import Scrubber, Secret, fingerprint
 from lollmsbot_keys.edges.secrets.sources import Files
 from lollmsbot_keys.edges.targets.programs import Programs
@@ -31,7 +32,7 @@ from lollmsbot_keys.errors import SecretError, UsageError
 PROGRAM_LIMIT = timedelta(seconds=60)
 """A program may have to reach a server, three times for an organisation, or a person who unlocks something."""
 
-_FORMS = {
+FORMS = {
     "dotenv": "dotenv:PATH#NAME",
     "file": "file:PATH",
     "keyring": "keyring:SERVICE/NAME",
@@ -120,11 +121,11 @@ def _elsewhere(name: str) -> str:
 
 
 def _malformed(scheme: str) -> UsageError:
-    if scheme in _FORMS:
-        return UsageError(f"A {scheme} target is written {_FORMS[scheme]}")
-    near = get_close_matches(scheme.casefold(), _FORMS, n=1, cutoff=0.7)
+    if scheme in FORMS:
+        return UsageError(f"A {scheme} target is written {FORMS[scheme]}")
+    near = get_close_matches(scheme.casefold(), FORMS, n=1, cutoff=0.7)
     hint = f" Did you mean {near[0]}: ?" if near else ""
-    return UsageError(f"That is no target.{hint} The forms are: {'; '.join(_FORMS.values())}")
+    return UsageError(f"That is no target.{hint} The forms are: {'; '.join(FORMS.values())}")
 
 
 def _dotenv(rest: str, key: Key, around: Surroundings) -> Target:
@@ -171,10 +172,8 @@ def _github(rest: str, key: Key, around: Surroundings) -> Target:
 
 
 def _command(rest: str, around: Surroundings) -> Target:
-    import shlex
-
     try:
-        argv = shlex.split(rest)
+        argv = words(rest)
     except ValueError:
         raise UsageError("The command of the target has a quote without an end.") from None
     if not argv:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.environment_proxy import proxy_credentials
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.edges.targets.target import MaybeWritten
 from lollmsbot_keys.errors import SecretError
@@ -71,13 +72,16 @@ class Programs:
             why = error.strerror if isinstance(error, OSError) else "it cannot be run"
             raise SecretError(f"{argv[0]} cannot be started: {why}.") from None
         self._learn(secret)
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        # All of it, before it is shortened: a secret may go over more lines than are kept.
+        lines = self._scrubber.text(done.stderr.decode(errors="replace")).strip().splitlines()
         complaint = self._scrubber.line("\n".join(lines[-_LAST_LINES:]), _LONGEST)
         return Ended(done.returncode, done.stdout.decode(errors="replace"), complaint)
 
     def _learn(self, secret: Secret | None) -> None:
         """Programs may repeat the secret, or what the environment gave them to log in with."""
-        named = (value for name, value in self._environ.items() if name.upper().endswith(_CREDENTIALS))
-        self._scrubber.learn(*(Secret(value, Provider.LOCAL) for value in named))
+        for name, value in self._environ.items():
+            is_one = name.upper().endswith(_CREDENTIALS)
+            credentials = (value,) if is_one else proxy_credentials(value) if name.upper().endswith("_PROXY") else ()
+            self._scrubber.learn(*(Secret(characters, Provider.LOCAL) for characters in credentials))
         if secret is not None:
             self._scrubber.learn(secret)

@@ -1,0 +1,22 @@
+"""`python -m lollmsbot_keys.cli.completions` writes completions/ anew, from what Typer knows of every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lollmsbot_keys.cli.completions import bash, fish, zsh
+from lollmsbot_keys.cli.surface import surface
+
+FOLDER = Path(__file__).parents[3] / "completions"
+
+
+def sources() -> dict[str, str]:
+    """What each file must be now."""
+    lbk = surface()
+    return {"lbk.bash": bash.source(lbk), "_lbk": zsh.source(lbk), "lbk.fish": fish.source(lbk)}
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in sources().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

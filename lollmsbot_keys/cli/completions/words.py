@@ -1,0 +1,64 @@
+"""What every script is made of, whatever its shell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lollmsbot_keys.cli.manual.topics import TOPICS
+from lollmsbot_keys.cli.surface import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.commands.names import Name, targets
+
+NAMES = (Kind.KEY, Kind.KEY_OR_LOCAL, Kind.PILLAR, Kind.ROLE, Kind.MODEL, Kind.ASSUMPTION, Kind.FAULT, Kind.SETTING)
+"""What is asked of `lbk __complete`."""
+
+
+def choices(value: Value) -> list[Name]:
+    """What may be written there, as far as that is fixed."""
+    if value.kind is Kind.TARGET:
+        return targets()
+    if value.kind is Kind.REQUEST:
+        return [Name("last", "the newest request")]
+    return [Name(choice) for choice in value.choices]
+
+
+def taken(value: Value) -> str:
+    """What bash's and fish's tables say of a value: what there is to choose from, or its kind."""
+    fixed = [] if value.kind is Kind.TARGET else choices(value)
+    return f"={'|'.join(name.text for name in fixed)}" if fixed else value.kind.value
+
+
+def whole(lbk: Command) -> Command:
+    """`lbk` with `lbk help COMMAND`, which is no command to Typer, but which people type."""
+    names = (*(one.name for one in below(lbk)), *TOPICS)
+    argument = Argument("command", Value("COMMAND", Kind.CHOICE, str, names), "", required=True)
+    helping = Command((*lbk.path, "help"), "", "", "", "", (), (argument,), hidden=True)
+    return lbk._replace(commands=(*lbk.commands, helping))
+
+
+def offered(command: Command) -> list[Option]:
+    """The options that people are told of."""
+    return [option for option in command.options if not option.hidden]
+
+
+def below(command: Command) -> list[Command]:
+    """The subcommands that people are told of."""
+    return [one for one in command.commands if not one.hidden]
+
+
+def framed(shell: str, **parts: str) -> str:
+    """What is fixed of a script (the file `frame.SHELL`), with these parts where their names stand as @name@."""
+    text = Path(__file__).with_name(f"frame.{shell}").read_text(encoding="utf-8")
+    for name, part in parts.items():
+        text = text.replace(f"@{name}@", part.removesuffix("\n"))
+    return text
+
+
+def title(command: Command) -> str:
+    """Its line in a menu."""
+    return command.summary.rstrip(".")
+
+
+def brief(text: str) -> str:
+    """The first sentence: a menu has one line for it."""
+    return re.split(r"(?<=[^.])\.(?:\s|$)|;\s", " ".join(text.split()), maxsplit=1)[0]

@@ -1,0 +1,30 @@
+"""Numbers that others wrote: of every kind and form, and only those that can be meant."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+MOST_CHARACTERS = 40
+_BEYOND = Decimal(10**15)
+_LEAST_EXPONENT = -30
+"""No price or share is so near to zero. What is nearer, written out without an exponent, may take gigabytes."""
+
+
+def number(value: object) -> Decimal | None:
+    """`value`, a number or one as text, if it is one, and of a size and a precision that figures have.
+
+    Python's own reading also takes `1_0` and the digits of other scripts, which nobody means in an answer.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, str) and (len(value) > MOST_CHARACTERS or "_" in value or not value.isascii()):
+        return None
+    try:
+        found = Decimal(value) if isinstance(value, int | Decimal) else Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    if not found.is_finite() or not -_BEYOND < found < _BEYOND or len(str(found)) > MOST_CHARACTERS:
+        return None
+    if not found:
+        return Decimal(0)  # there are others, of a million places
+    return found if found.adjusted() >= _LEAST_EXPONENT else None

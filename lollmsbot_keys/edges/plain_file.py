@@ -1,0 +1,34 @@
+"""Reading what should be a plain file. A pipe or a device in its place is refused: nobody waits for one."""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EINVAL
+from io import BufferedReader
+from pathlib import Path
+
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """The file at `path`, for reading.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    return open(path, "rb", opener=_opened)
+
+
+def read_plain(path: Path, most: int = -1) -> bytes:
+    """What the file at `path` holds, at most its first `most` bytes. Raises as `open_plain` does."""
+    with open(path, "rb", buffering=0, opener=_opened) as file:
+        return file.read(most)
+
+
+def _opened(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | _AT_ONCE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(EINVAL, "it is not a regular file")
+    return descriptor

@@ -1,0 +1,34 @@
+"""Secrets that take a while: a command is run, a keychain may ask a person."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lollmsbot_keys.edges.secrets import Secrets
+from lollmsbot_keys.edges.secrets.secret import Secret
+
+
+class Opening:
+    """Opens each secret once, however many questions wait for it: nobody wants to be asked by a keychain twice."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._under_way: dict[str, asyncio.Task[Secret]] = {}
+
+    async def open(self, key: str) -> None:
+        """Wait until the secret of `key` is open. Whoever gives up waiting leaves it to the others.
+
+        Raises:
+            SecretError: there is none; the message says why.
+        """
+        work = self._under_way.get(key)
+        if work is None:
+            work = asyncio.create_task(asyncio.to_thread(self._secrets.open, key))
+            self._under_way[key] = work
+            work.add_done_callback(lambda done: self._done(key, done))
+        await asyncio.shield(work)
+
+    def _done(self, key: str, work: asyncio.Task[Secret]) -> None:
+        del self._under_way[key]
+        if not work.cancelled():
+            work.exception()  # seen, though everybody may have given up

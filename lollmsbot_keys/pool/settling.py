@@ -1,0 +1,132 @@
+"""What one question's attempts come to: booked in the state, told to whoever listens, and written to the log.
+
+The answer is worth more than its entry: where the state cannot be written any more, the hold stays in it and lapses to
+the full charge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lollmsbot_keys.core.charging import Charge
+from lollmsbot_keys.core.claim import Claim
+from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of, was_charged_for_free
+from lollmsbot_keys.core.ledger import milliseconds
+from lollmsbot_keys.core.lines import crosses
+from lollmsbot_keys.core.record import Event, Released, record
+from lollmsbot_keys.core.report import Attempt, OutcomeKind
+from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.edges.state.queue import StateQueue
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import StateError
+from lollmsbot_keys.pool.question import Listener
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.pool.journal import Journal
+
+
+class Settling:
+    """The settlements of one question. `attempts` are those that are settled, or are about to be."""
+
+    def __init__(self, engine: Engine, queue: StateQueue, listener: Listener, journal: Journal | None) -> None:
+        self._engine, self._queue, self._listener, self._journal = engine, queue, listener, journal
+        self._last: asyncio.Future[datetime | None] | None = None
+        self.attempts: list[Attempt] = []
+        self.crossed = False
+        """Whether this question's calls crossed a line that people want to be told of."""
+
+    async def settle(self, claimed: Claim, finished: Finished) -> Charge:
+        """Write down what became of an attempt. Gives what it is charged.
+
+        After an answer nothing depends on the entry, and until it is written the hold stands for it: then it is left to
+        the queue, and nobody waits.
+        """
+        charge, until = charge_for(finished), None
+        change = self._change(finished, charge)
+        if finished.outcome.failure is None:
+            self._last = self._queue.later(change)
+            self._last.add_done_callback(self._settled)
+        else:
+            try:
+                until = await self._queue.update(change)
+            except StateError as error:
+                self._not_settled(error)
+        self._tell(finished, until, charge)
+        if self._journal is not None:
+            self._journal.attempt(claimed, finished, charge, self.attempts[-1])
+        return charge
+
+    def _change(
+        self, finished: Finished, charge: Charge
+    ) -> Callable[[Snapshot, datetime], tuple[Snapshot, datetime | None]]:
+        config, hold, outcome = self._engine.config, finished.hold, finished.outcome
+
+        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, datetime | None]:
+            events: Sequence[Event] = (Released(hold.id),)
+            if outcome.kind is not OutcomeKind.UNPROVEN:
+                events = events_of(finished, charge, config.cooldowns, now)
+            after = snapshot
+            for event in events:
+                after = record(after, event, now)
+            self.crossed |= crosses(config, snapshot, after, hold, now)
+            return after, cools_until(after, finished.candidate, now) if outcome.failure else None
+
+        return change
+
+    async def record(self, *events: Event) -> None:
+        """Write down something else that this question brought to light. What prevents that is told."""
+
+        def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+            for event in events:
+                snapshot = record(snapshot, event, now)
+            return snapshot, None
+
+        try:
+            await self._queue.update(change)
+        except StateError as error:
+            self._listener.notice(str(error))
+
+    def when_settled(self, then: Callable[[], None]) -> None:
+        """Call `then` once all attempts are settled; at once where they are."""
+        if self._last is None or self._last.done():
+            then()
+        else:
+            self._last.add_done_callback(lambda _: then())
+
+    def _settled(self, last: asyncio.Future[datetime | None]) -> None:
+        error = last.exception()
+        if isinstance(error, StateError):
+            self._not_settled(error)
+        elif error is not None:
+            raise error
+
+    def _not_settled(self, error: StateError) -> None:
+        self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
+
+    def _tell(self, finished: Finished, until: datetime | None, charge: Charge) -> None:
+        candidate, outcome = finished.candidate, finished.outcome
+        attempt = Attempt(
+            key=candidate.key,
+            provider=candidate.provider,
+            model=candidate.model,
+            outcome=outcome.kind,
+            status=outcome.status,
+            latency_ms=milliseconds(finished.latency),
+            cooldown_until=until,
+            detail=outcome.failure.evidence if outcome.failure else "",
+        )
+        self.attempts.append(attempt)
+        self._listener.attempt(attempt)
+        if was_charged_for_free(finished, charge):
+            self._listener.notice(
+                f"{candidate.model} is not free any more: {candidate.label} was charged {charge.amount_usd:f} USD for "
+                "it. That is booked, and the model is left out. Remove it from providers.openrouter.free_models."
+            )
+        elif charge.amount_usd > finished.hold.amount_usd:
+            self._listener.notice(
+                f"{candidate.label} cost {charge.amount_usd} USD, more than the most that {candidate.model} could cost "
+                f'by its known price ({finished.hold.amount_usd} USD): check the price in [models."{candidate.model}"].'
+            )
