@@ -22,7 +22,7 @@ from lollmsbot_keys.edges.config.file import compiled_path, load
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.secrets import Secrets
 from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.errors import ConfigError, UsageError
+from lollmsbot_keys.errors import ConfigError, StateError, UsageError
 
 if TYPE_CHECKING:
     from lollmsbot_keys.core.day import Summary
@@ -65,9 +65,12 @@ class Engine:
 
         Raises:
             ConfigError: the configuration cannot be used.
+            StateError: a folder is named as the state.
         """
         environment = environment or Environment.here()
         state_path = environment.state_path(state)
+        if os.path.isdir(state_path):  # noqa: PTH112 - a Path's own raises where nobody may look
+            raise StateError(f"{state_path} is a folder. Name a file in it with --state or LBK_STATE.")
         cached = compiled_path(state_path)
         loaded = load(config, environment, cached)
         warnings = list(loaded.warnings)

@@ -354,6 +354,13 @@ def test_what_is_no_json_is_shown_and_not_kept() -> None:
     assert judged(reply(503, html=True)).lasting_evidence == "an HTML page came instead of an answer"
 
 
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_what_an_http_library_says_of_a_broken_answer_is_not_kept(trouble: Trouble) -> None:
+    failure = judged(trouble, detail="illegal chunk header: b'my answer'")
+    broken = trouble in {Trouble.DROPPED, Trouble.CUT}
+    assert failure.lasting_evidence == ("" if broken else failure.evidence)
+
+
 @given(st.text(), st.text(), st.text(min_size=1).filter(lambda text: text.split()))
 def test_a_quotation_is_seen_wherever_it_stands(before: str, after: str, prompt: str) -> None:
     assert quotes(f"{before} {prompt} {after}", ["other", prompt])

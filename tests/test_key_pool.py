@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.ledger import added
+from lollmsbot_keys.core.record import Lapsed, record
 from lollmsbot_keys.core.report import (
     AllFailed,
     Answer,
@@ -379,6 +380,31 @@ def test_cancelling_before_the_call_is_sent_costs_nothing(sandbox: Sandbox, tmp_
 
     asyncio.run(run())
     assert len(sandbox.chats()) <= calls(world.written if world.path.exists() else Snapshot())
+
+
+def test_a_call_that_was_given_up_and_forgotten_is_booked_in_full_after_all(
+    slow_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It was taken for dead, so many have lapsed since that its hold is dropped, and then it costs more than that."""
+    world = World(slow_sandbox, tmp_path)
+    slow_sandbox.add("OPENROUTER_API_KEY_1=over=2")
+
+    def give_up(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+        lapsed = record(snapshot, Lapsed(frozenset(snapshot.holds)), now)
+        return lapsed._replace(holds={}), None
+
+    async def run() -> Answer:
+        async with world.pool() as pool:
+            work = asyncio.create_task(pool.ask("Hello", model="deepseek/deepseek-v3.2", key="OPENROUTER_API_KEY_1"))
+            await until(slow_sandbox.chats, "the call")
+            opened(world.path).update(give_up)
+            assert 0 < world.sums.cost_usd < 2
+            return await work
+
+    answer = asyncio.run(run())
+    assert answer.cost_usd == 2
+    assert (world.sums.cost_usd, world.sums.unconfirmed_usd) == (Decimal(2), Decimal(0))
+    world.check_books()
 
 
 def test_a_waiting_question_that_is_refused_again_keeps_its_place(sandbox: Sandbox, tmp_path: Path) -> None:

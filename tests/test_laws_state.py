@@ -21,6 +21,7 @@ from lollmsbot_keys.core.record import (
     Cooled,
     KeyProved,
     Lapsed,
+    Remembered,
     Settled,
     Stumbled,
     record,
@@ -28,7 +29,7 @@ from lollmsbot_keys.core.record import (
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Reach, Reason
 from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Account, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
-from lollmsbot_keys.core.upkeep import SKEW, Housekeeping, upkeep
+from lollmsbot_keys.core.upkeep import LAPSED_KEPT, SKEW, Housekeeping, upkeep
 from lollmsbot_keys.core.windows import calls_within_an_hour, minute_of
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.strategies import (
@@ -245,6 +246,26 @@ def test_a_lapsed_hold_is_charged_in_full_and_corrected_by_a_late_settlement() -
     (cell,) = record(lapsed, settled("a"), NOW).days[NOW.date()].cells.values()
     assert (cell.calls, cell.errors, cell.cost_usd, cell.unconfirmed_usd) == (1, 0, Decimal("0.001234"), Decimal(0))
     assert cell.estimated_usd == Decimal("0.001234")
+
+
+def test_an_excess_is_booked_however_many_holds_have_lapsed_since() -> None:
+    names = [f"h{number}" for number in range(2 * LAPSED_KEPT)]
+    snapshot = Snapshot()
+    for number, name in enumerate(names):
+        snapshot = record(snapshot, Claimed(hold(name), takes_turn=False), NOW)
+        snapshot = record(snapshot, Lapsed(frozenset({name})), NOW + timedelta(seconds=number))
+    kept = upkeep(snapshot, NOW + MINUTE, LONGEST)
+    assert len(kept.holds) == LAPSED_KEPT
+    dear = settled("h0")._replace(charge=Charge(Decimal(2), Decimal(2), "provider"))
+    assert record(kept, dear, NOW) == kept
+    remembered = record(kept, Remembered(hold("h0")), NOW)
+    assert remembered.days == kept.days, "what it was charged stays so until it is settled"
+    after = record(remembered, dear, NOW)
+    (before_it,), (cell,) = kept.days[NOW.date()].cells.values(), after.days[NOW.date()].cells.values()
+    assert after.holds == kept.holds
+    assert cell.cost_usd - before_it.cost_usd == Decimal(2) - hold("h0").amount_usd
+    assert (cell.calls, cell.errors) == (before_it.calls, before_it.errors - 1)
+    assert record(kept, Remembered(hold(names[-1])), NOW) == kept, "this one is not forgotten"
 
 
 def test_a_lapsed_call_to_a_model_of_this_machine_costs_nothing() -> None:

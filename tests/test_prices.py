@@ -254,6 +254,12 @@ def test_what_is_kept_of_a_price(pricing_table: dict[str, object], kept: tuple[s
     assert quotes([{"id": "a/b", "pricing": pricing_table}]) == {"a/b": kept}
 
 
+def test_nothing_is_kept_under_an_endless_name() -> None:
+    asked = {"prompt": "0.000001", "completion": "0.000002"}
+    names = ["a/" + "b" * length for length in (198, 199, 1_000_000)]
+    assert set(quotes([{"id": name, "pricing": asked} for name in names])) == {names[0]}
+
+
 def test_entries_without_prices_say_nothing() -> None:
     assert (
         quotes([{"id": "a/b"}, {"id": 7, "pricing": {}}, {"name": "x", "pricing": {}}, {"id": "c", "pricing": "1"}])

@@ -721,7 +721,8 @@ def test_many_calls_at_once_and_connections_used_again(sandbox: Sandbox) -> None
         async with wire_for(sandbox) as wire:
             outcomes: list[Outcome] = []
             for _ in range(3):
-                calls = (wire.send(call_to(sandbox, "ollama"), lambda _: None) for _ in range(50))
+                patient = call_to(sandbox, "ollama", timeout=timedelta(minutes=1))
+                calls = (wire.send(patient, lambda _: None) for _ in range(50))
                 outcomes += await asyncio.gather(*calls)
             return [outcome.kind for outcome in outcomes]
 

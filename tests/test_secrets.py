@@ -493,6 +493,7 @@ def test_an_escape_before_a_secret_does_not_bite_a_piece_off_it() -> None:
         left = Scrubber(secret()).text(f"{escape}{VALUE}")
         assert VALUE[1:] not in left
         assert "0123456789" not in left
+        assert "all" not in Scrubber(secret("one-piece-after-all")).text(f"{escape}one-piece-after-all")
 
 
 ODD = "a/b+c\"d\\e&f<g>h%i!j'k"

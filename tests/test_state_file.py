@@ -345,6 +345,19 @@ def test_a_folder_in_its_place_is_refused(rich: Path) -> None:
     assert rich.is_dir()
 
 
+@pytest.mark.parametrize("arguments", [["ask", "Hello"], ["route"], ["costs", "--month"], ["test-keys"]])
+def test_a_folder_named_as_the_state_gets_nothing_put_beside_it(
+    arguments: list[str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own" / "folder"
+    folder.mkdir(parents=True)
+    env = {**sandbox.environment(tmp_path), "LBK_STATE": str(folder)}
+    done = finished(start(command(arguments), env))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{folder} is a folder" in done.stderr
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 @posix_only
 def test_a_pipe_in_its_place_is_refused_and_not_waited_for(rich: Path) -> None:
     rich.unlink()
@@ -568,8 +581,12 @@ def test_a_folder_that_may_not_be_written_stops_the_call_but_not_the_route(sandb
     try:
         done = finished(start([*powerless, *command(["ask", "Hello"])], env))
         routed = finished(start([*powerless, *command(["route", "-q"])], env))
+        state.parent.chmod(0)
+        barred = finished(start([*powerless, *command(["route", "-q"])], env))
     finally:
         state.parent.chmod(0o700)
+    assert (barred.returncode, barred.stdout) == (3, "")
+    assert "Permission denied" in barred.stderr
     assert done.returncode == 3, done.stderr
     assert "Permission denied" in done.stderr
     assert "mend the permissions" in done.stderr

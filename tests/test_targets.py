@@ -226,6 +226,7 @@ def test_a_command_gets_the_secret_on_its_input_alone(tmp_path: Path) -> None:
             "exit code 1. It says: one no [secret] thanks",
         ),
         ("import os, sys; sys.exit('with ' + os.environ['STORE_TOKEN'])", "It says: with [secret]"),
+        ("import os, sys; sys.exit('through ' + os.environ['https_proxy'])", "through http://[secret]@proxy.example"),
         ("import os; os.kill(os.getpid(), 9)", "exit code -9"),
         ("import time; time.sleep(100)", "did not end within 0.5 seconds"),
     ],
@@ -233,7 +234,8 @@ def test_a_command_gets_the_secret_on_its_input_alone(tmp_path: Path) -> None:
 def test_a_command_that_fails_may_have_stored_it_and_its_words_are_scrubbed(
     tmp_path: Path, code: str, says: str
 ) -> None:
-    place = target(python(code), tmp_path, 0.5 if "sleep" in code else PATIENCE_S, STORE_TOKEN="a-token-of-the-store")
+    variables = {"STORE_TOKEN": "a-token-of-the-store", "https_proxy": "http://somebody:hunter2@proxy.example"}
+    place = target(python(code), tmp_path, 0.5 if "sleep" in code else PATIENCE_S, **variables)
     assert says in refusal(lambda: place.write(NEW), MaybeWritten)
 
 

@@ -49,6 +49,15 @@ class Settled(NamedTuple):
     generation: str = ""
 
 
+class Remembered(NamedTuple):
+    """A call is about to be settled, at more than its hold; should that have lapsed and be forgotten, here it is.
+
+    So no excess is lost, however many other holds lapsed. Said by who claimed the hold, once, with the settlement.
+    """
+
+    hold: Hold
+
+
 class Found(NamedTuple):
     """The provider told what a call cost that had been booked at its hold, because its answer broke off."""
 
@@ -155,6 +164,7 @@ class Noticed(NamedTuple):
 Event = (
     Claimed
     | Settled
+    | Remembered
     | Found
     | Sighted
     | Replaced
@@ -186,6 +196,8 @@ def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
             return _claimed(snapshot, event, now)
         case Settled():
             return _settled(snapshot, event, now)
+        case Remembered(hold):
+            return _remembered(snapshot, hold, now)
         case Found():
             return _found(snapshot, event)
         case Sighted(key, fingerprint):
@@ -254,6 +266,13 @@ def _settled(snapshot: Snapshot, event: Settled, now: datetime) -> Snapshot:
     if lost:
         snapshot = _lost(snapshot, event.generation, hold._replace(amount_usd=event.charge.amount_usd))
     return snapshot._replace(holds=without(snapshot.holds, {hold.id}))
+
+
+def _remembered(snapshot: Snapshot, hold: Hold, now: datetime) -> Snapshot:
+    if hold.id in snapshot.holds:
+        return snapshot
+    lapsed = hold._replace(lapsed=True, expires=now + KEPT_AFTER_LAPSE)
+    return snapshot._replace(holds={**snapshot.holds, hold.id: lapsed})
 
 
 def _lost(snapshot: Snapshot, generation: str, hold: Hold) -> Snapshot:

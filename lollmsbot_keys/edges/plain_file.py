@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from errno import EINVAL
+from errno import EINVAL, EISDIR
 from io import BufferedReader
 from pathlib import Path
 
@@ -28,7 +28,10 @@ def read_plain(path: Path, most: int = -1) -> bytes:
 
 def _opened(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | _AT_ONCE)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(EINVAL, "it is not a regular file")
-    return descriptor
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise OSError(EISDIR, os.strerror(EISDIR))
+    raise OSError(EINVAL, "it is not a regular file")

@@ -16,7 +16,7 @@ from lollmsbot_keys.core.claim import Claim
 from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of, was_charged_for_free
 from lollmsbot_keys.core.ledger import milliseconds
 from lollmsbot_keys.core.lines import crosses
-from lollmsbot_keys.core.record import Event, Released, record
+from lollmsbot_keys.core.record import Event, Released, Remembered, record
 from lollmsbot_keys.core.report import Attempt, OutcomeKind
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.edges.state.queue import StateQueue
@@ -68,6 +68,8 @@ class Settling:
             events: Sequence[Event] = (Released(hold.id),)
             if outcome.kind is not OutcomeKind.UNPROVEN:
                 events = events_of(finished, charge, config.cooldowns, now)
+            if charge.amount_usd > hold.amount_usd:
+                events = (Remembered(hold), *events)
             after = snapshot
             for event in events:
                 after = record(after, event, now)

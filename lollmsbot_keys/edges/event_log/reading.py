@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from errno import EINVAL
+from errno import EINVAL, EISDIR
 from pathlib import Path
 
 from lollmsbot_keys.core.entry import Entry
@@ -121,7 +121,7 @@ def _lines(file: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except OSError as error:
-        if error.errno == EINVAL:  # no part of the log has ever been a pipe or a folder
+        if error.errno in {EINVAL, EISDIR}:  # no part of the log has ever been a pipe or a folder
             return
         raise _unreadable(file, error) from None
 

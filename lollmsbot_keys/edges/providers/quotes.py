@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
+from lollmsbot_keys.core.catalogue import LONGEST_NAME
 from lollmsbot_keys.edges.providers.figures import figure
 
 _TOKENS = 1_000_000
@@ -23,7 +24,7 @@ def quotes(entries: Iterable[Mapping[str, object]]) -> dict[str, tuple[str, ...]
     found = {}
     for entry in entries:
         name, asked = entry.get("id"), entry.get("pricing")
-        if isinstance(name, str) and isinstance(asked, dict):
+        if isinstance(name, str) and len(name) <= LONGEST_NAME and isinstance(asked, dict):
             found[name] = _quote(asked)
     return found
 

@@ -48,7 +48,11 @@ class TextFile:
         """Raise `SecretError` unless the file, and the folder where a new one will be put in its place, can be used."""
         real = self._real()
         folder = real.parent
-        if not folder.is_dir():
+        try:
+            found = folder.is_dir()
+        except OSError as error:
+            raise SecretError(f"Cannot look into {folder}: {error.strerror}. Mend that, or correct the path.") from None
+        if not found:
             raise SecretError(f"There is no folder {folder}. Make it, or correct the path: mkdir -p {str(folder)!r}")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise SecretError(f"{folder} is not yours to write in, and {real.name} is replaced whole. Mend that first.")
