@@ -93,7 +93,7 @@ def test_wrong_usage(arguments: str, tmp_path: Path) -> None:
     ],
 )
 def test_the_readmes_line_installs_them(name: str, started: list[str], tmp_path: Path) -> None:
-    block = (ROOT / "README.md").read_text("utf-8").partition("\n## Completion\n")[2]
+    block = (ROOT / "README.md").read_text("utf-8").partition("\n## In a terminal\n")[2]
     (line,) = re.findall(rf"(?m)^echo '.*lbk completion {name}\b.*$", block)
     env = world(tmp_path)
     (tmp_path / "home/.config/fish/completions").mkdir(parents=True)  # fish makes it when it first starts

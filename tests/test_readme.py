@@ -1,4 +1,4 @@
-"""The README's commands: whole on one line, and spelt as the program spells them. `.ci/run` runs the first two."""
+"""What README and docs/ show, spelt as the program spells it. `.ci/run` runs README's first two commands."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from lollmsbot_keys.cli.surface import surface
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+EVERYWHERE = "\n".join(PAGES.values())
+BY_HAND = "\n".join(text for path, text in PAGES.items() if path.name != "reference.md")
 LBK = surface()
 SEPARATORS = frozenset("();<>|&\n")
 
 
-def shell_blocks() -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def shell_blocks(text: str = EVERYWHERE) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def calls_in(script: str) -> Iterator[list[str]]:
@@ -87,7 +90,7 @@ def unknown_in(arguments: Sequence[str]) -> list[str]:
 
 
 def test_the_first_two_blocks_begin_with_a_whole_command() -> None:
-    first_lines = [block.splitlines()[0] for block in shell_blocks()[:2]]
+    first_lines = [block.splitlines()[0] for block in shell_blocks(README)[:2]]
     assert len(first_lines) == 2
     for line in first_lines:
         assert line.startswith("python3 -m venv .venv && .venv/bin/pip install ")
@@ -95,7 +98,7 @@ def test_the_first_two_blocks_begin_with_a_whole_command() -> None:
         assert shlex.split(line)
 
 
-def test_the_readme_names_only_what_exists() -> None:
+def test_commands_are_made_of_what_exists() -> None:
     calls = [call for block in shell_blocks() for call in calls_in(block)]
     assert len(calls) >= 3
     assert {shlex.join(call): found for call in calls if (found := unknown_in(call))} == {}
@@ -124,11 +127,11 @@ def test_the_exit_codes_are_the_real_ones() -> None:
 
 def test_every_environment_variable_is_named() -> None:
     names = [name for thing in variables() for name in thing.name.split(", ")]
-    assert [name for name in names if not re.search(rf"\b{name}\b", README)] == []
+    assert [name for name in names if not re.search(rf"\b{name}\b", BY_HAND)] == []
 
 
 def test_an_option_that_is_spoken_of_exists() -> None:
-    prose = re.sub(r"(?ms)^```.*?^```$", "", README)
+    prose = re.sub(r"(?ms)^```.*?^```$", "", EVERYWHERE)
     spans = [span for span in re.findall(r"`([^`]+)`", prose) if re.match(r"(\S*/)?lbk |-", span)]
     claimed = {flag for span in spans for flag in re.findall(r"(?<![\w-])--?[a-z][\w-]*", span.partition(" -- ")[0])}
     known = {flag for command in LBK.walk() for option in command.options for flag in option.flags}
@@ -136,12 +139,22 @@ def test_an_option_that_is_spoken_of_exists() -> None:
     assert claimed - known == set()
 
 
-def test_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]+)", README)
-    assert "docs/reference.md" in links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.*)$", README)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
+def headings(text: str) -> set[str]:
+    """The headings of a page as links spell them."""
+    return {re.sub(r"[^\w -]", "", name).lower().replace(" ", "-") for name in re.findall(r"(?m)^#+ (.*)$", text)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", PAGES[page])
+    targets = {(page.parent / to).resolve() if to else page: heading for to, heading in links}
+    assert [target for target in targets if not target.exists()] == []
+    assert [to for to, heading in targets.items() if heading and heading not in headings(to.read_text("utf-8"))] == []
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = {(ROOT / link).resolve() for link in re.findall(r"\]\((docs/[^)#]+)", README)}
+    assert linked >= PAGES.keys() - {ROOT / "README.md"}
 
 
 @pytest.mark.parametrize("call", ["rout", "route --quite", "config shwo", "config show --jsn"])
