@@ -66,7 +66,8 @@ class Alarm:
         try:
             return engine.state.update(change)
         except StateError as error:
-            self.problems.append(f"{error} Nothing was sent to alerts.urls.")
+            unsent = " Nothing was sent to alerts.urls." if engine.config.alerts.urls else ""
+            self.problems.append(f"{error}{unsent}")
             return seen._replace(letters=())
 
     def tell(self, seen: Watch, patience: timedelta, *, printed: bool = True) -> None:

@@ -112,6 +112,20 @@ def test_a_line_and_1_on_every_run(home: Home) -> None:
     assert home.raised.since == since
 
 
+@pytest.mark.parametrize("urls", [(), ("json://127.0.0.1:9/",)])
+def test_a_state_that_cannot_be_written_is_said_and_the_alert_all_the_same(home: Home, urls: tuple[str, ...]) -> None:
+    home.spend("40")
+    home.configure(*urls)
+    lock = opened(home.state).lock
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    done = home.alert()
+    assert done.code == 1
+    assert re.fullmatch(LINE, done.out)
+    assert f"Cannot write the state {home.state}" in done.err
+    assert ("Nothing was sent to alerts.urls." in done.err) == bool(urls)
+
+
 def test_the_document(home: Home) -> None:
     home.spend("40")
     done = home.alert("--json")

@@ -213,6 +213,19 @@ def test_a_target_that_cannot_be_written_is_found_before_anybody_is_asked(pool: 
     assert "wrong-place" not in wrong.err
 
 
+def test_files_of_lbk_itself_are_no_place_for_a_secret(pool: RotationLab) -> None:
+    pool.here.ask("-m", ROUTED, "--key", MINTED)
+    state = pool.here.state_file
+    (pool.folder / "link").symlink_to(state)
+    before = state.read_bytes()
+    for target in (f"file:{state}", "file:link", f"dotenv:{state.parent / 'history' / 'x'}#{MINTED}"):
+        done = pool.rotate(MINTED, "--mint", "--to", target)
+        assert done.code == 3
+        assert "lbk keeps itself" in done.err
+    assert state.read_bytes() == before
+    assert pool.made() == []
+
+
 def test_something_where_the_old_secret_would_be_kept(pool: RotationLab) -> None:
     pool.dotenv.write_text(f"{pool.before}{MINTED}_PREVIOUS=precious\n", "utf-8")
     done = pool.rotate(MINTED, "--mint")

@@ -219,7 +219,8 @@ class Rotate:
 
     def _around(self) -> Surroundings:
         engine = self._engine
-        return Surroundings(self._base, engine.environment.variables, engine.secrets.scrubber, self._salt())
+        environ, scrubber = engine.environment.variables, engine.secrets.scrubber
+        return Surroundings(self._base, environ, scrubber, self._salt(), keeps=engine.keeps)
 
     def _targets(self, key: Key, wanted: Wanted, snapshot: Snapshot) -> tuple[list[Target], list[str]]:
         """Where the new secret goes; of a rotation that was begun, by its journal, and what must be named again."""

@@ -15,7 +15,7 @@ of the configuration, as those of sources do.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -55,7 +55,8 @@ class Surroundings(NamedTuple):
 
     `base` is the folder that relative paths start from, `environ` the whole environment (programs run in it),
     `scrubber` takes all secrets out of messages; it learns those that are read here, and what programs are given.
-    `fingerprint_key` is the installation's (`None`: what is read back has no fingerprint), `limit` is for one program.
+    `fingerprint_key` is the installation's (`None`: what is read back has no fingerprint), `limit` is for one program,
+    and `keeps` tells whether a file is lbk's own.
     """
 
     base: Path
@@ -63,6 +64,7 @@ class Surroundings(NamedTuple):
     scrubber: Scrubber
     fingerprint_key: bytes | None = None
     limit: timedelta = PROGRAM_LIMIT
+    keeps: Callable[[Path], bool] = lambda _: False
 
     def __repr__(self) -> str:
         return f"<surroundings of {self.base}>"
@@ -73,7 +75,7 @@ def parse_target(text: str, key: Key, around: Surroundings) -> Target:
 
     Raises:
         UsageError: `text` is no target. It is not quoted, for it may be a secret in the wrong place.
-        SecretError: an environment variable, which nobody can write.
+        SecretError: an environment variable, which nobody can write; or a file of lbk's own.
     """
     scheme, _, rest = text.strip().partition(":")
     if not text.isprintable():
@@ -184,7 +186,10 @@ def _command(rest: str, around: Surroundings) -> Target:
 
 
 def _path(text: str, around: Surroundings) -> Path:
-    return Files(around.base, around.environ).path(text)
+    path = Files(around.base, around.environ).path(text)
+    if around.keeps(path):
+        raise SecretError(f"{path} is a file that lbk keeps itself. Name another one for the secret.")
+    return path
 
 
 def _programs(around: Surroundings) -> Programs:
