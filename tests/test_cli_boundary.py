@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -292,3 +293,33 @@ def test_a_name_that_somebody_typed_is_no_command_anywhere(name: str, tmp_path: 
     assert "error" in shown
     for done in said:
         assert not COMMAND.search(done.out + done.err), done
+
+
+INTERRUPTED_IN_A_CALLBACK = """
+import signal, sys, threading, weakref
+from lollmsbot_keys.cli.boundary import ending, keep_interrupts
+
+keep_interrupts()
+
+class Thing: pass
+
+def work():
+    thing = Thing()
+    watcher = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing  # Python calls the callback, and nobody can catch what that raises
+    threading.Event().wait(60)
+
+sys.exit(ending(work))
+"""
+
+
+def test_ctrl_c_in_a_callback_of_the_interpreter_is_not_lost() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IN_A_CALLBACK],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "lbk: interrupted\n")

@@ -12,8 +12,9 @@ def main() -> None:
         # Modules and what they define are no garbage; looking for some took 7 % of the time to start.
         gc.set_threshold(50_000, 20, 20)
 
-        from lollmsbot_keys.cli.boundary import ending, mend_streams
+        from lollmsbot_keys.cli.boundary import ending, keep_interrupts, mend_streams
 
+        keep_interrupts()
         mend_streams()
         code = ending(lambda: _run(sys.argv[1:]))
         gc.freeze()  # nor are they at the end, where the interpreter looks once more: 10 % of `lbk route -q`

@@ -49,6 +49,25 @@ def ending(work: Callable[[], object], passing: tuple[type[Exception], ...] = ()
     return code if isinstance(code, int) else Exit.DONE
 
 
+def keep_interrupts() -> None:
+    """Let no Ctrl-C be lost.
+
+    One that comes while Python runs a callback of its own (a module's lock is dropped) can be caught by nobody: Python
+    prints it with its traceback, and goes on. So it is sent again a moment later.
+    """
+    sys.unraisablehook = _again_if_interrupted
+
+
+def _again_if_interrupted(raised: sys.UnraisableHookArgs) -> None:
+    import signal
+
+    if raised.exc_type is not KeyboardInterrupt or not hasattr(signal, "setitimer"):
+        sys.__unraisablehook__(raised)
+        return
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+
 def _lost(error: Exception) -> OutputLost | None:
     """Whether `error` came from stdout.
 
