@@ -32,7 +32,7 @@ finally:
 # What a command may load of the standard library: these modules, and what they load themselves. Nothing of others.
 LEAST = "__future__ collections.abc gc enum functools importlib io operator types"
 TO_DECIDE = f"{LEAST} _blake2 contextlib datetime decimal errno json math pathlib re typing"
-TO_OFFER = f"{LEAST} contextlib pathlib re tomllib"
+TO_OFFER = f"{LEAST} contextlib pathlib re tomllib typing"
 FAST = {
     "--version": LEAST,
     "route -q": TO_DECIDE,

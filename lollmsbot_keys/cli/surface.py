@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from inspect import unwrap
 from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
 
@@ -225,7 +226,8 @@ def _default(parameter: Any, context: typer.Context) -> str | None:  # noqa: ANN
 
 def _types(function: Callable[..., object] | None) -> dict[str, type]:
     """What each parameter of a command holds: `str` for `Annotated[str | None, …]` and for `list[str]`."""
-    hints = get_type_hints(function) if function is not None else {}
+    # Typer wraps it, and from Python 3.14 on a wrapper has no annotations of its own that are values.
+    hints = get_type_hints(unwrap(function)) if function is not None else {}
     return {name: _plain(hint) for name, hint in hints.items()}
 
 

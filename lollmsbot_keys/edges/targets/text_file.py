@@ -49,10 +49,12 @@ class TextFile:
         real = self._real()
         folder = real.parent
         try:
-            found = folder.is_dir()
+            found = _status(folder)  # since Python 3.14 is_dir says no where it may not look
+        except NotADirectoryError:
+            found = None
         except OSError as error:
             raise SecretError(f"Cannot look into {folder}: {error.strerror}. Mend that, or correct the path.") from None
-        if not found:
+        if found is None or not stat.S_ISDIR(found.st_mode):
             raise SecretError(f"There is no folder {folder}. Make it, or correct the path: mkdir -p {str(folder)!r}")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise SecretError(f"{folder} is not yours to write in, and {real.name} is replaced whole. Mend that first.")
