@@ -103,6 +103,7 @@ ROUTING = Routing(
     follow_successors=True,
     max_output_tokens=4096,
     unknown_price=Price(Decimal(15), Decimal(75)),
+    template_tokens=256,
 )
 PROVIDERS = {
     Provider.OLLAMA: ProviderSettings(("https://ollama.com/v1", "https://ollama.com/api"), 100, Decimal(50)),

@@ -52,6 +52,7 @@ def test_the_contracts_values() -> None:
     assert config.routing.ollama_usage_threshold_percent == 70
     assert config.routing.default_privacy is Privacy.MEDIUM
     assert config.routing.unknown_price == Price(Decimal(15), Decimal(75))
+    assert config.routing.template_tokens == 1024
     assert config.cooldowns.longest == timedelta(days=8)
     assert config.alerts.at_percent == (Decimal(75), Decimal(100))
     ollama, openrouter, local = (config.providers[provider] for provider in Provider)

@@ -43,6 +43,10 @@ def test_tables_are_merged_and_arrays_replaced(tmp_path: Path) -> None:
         privacy = "critical"
         [pillars.mine.only]
         model = "gpt-oss:120b"
+        [models."glm-5.2"]
+        cached_input_usd_per_mtok = 0.26
+        cache_write_usd_per_mtok = 2
+        template_tokens = 7
         """,
     )
     assert config.timezone == ZoneInfo("Europe/Berlin")
@@ -53,6 +57,10 @@ def test_tables_are_merged_and_arrays_replaced(tmp_path: Path) -> None:
     auditor = config.pillars["guardian"].roles["auditor"]
     assert (auditor.model, auditor.privacy) == ("cogito-2.1:671b", Privacy.CRITICAL)
     assert list(config.pillars)[-1] == "mine"
+    glm, price = config.models["glm-5.2"], config.models["glm-5.2"].price
+    assert price is not None
+    assert (price.input_usd_per_mtok, price.cached_input_usd_per_mtok) == (Decimal("1.40"), Decimal("0.26"))
+    assert (price.cache_write_usd_per_mtok, glm.template_tokens, glm.own_price) == (Decimal(2), 7, False)
 
 
 def test_new_keys_follow_in_file_order_unless_they_name_their_place(tmp_path: Path) -> None:
@@ -159,6 +167,11 @@ ERRORS = [
     ("[models.'']\nrc2 = true", 1, ["a model's name"]),
     ("[models.'m']\ninput_usd_per_mtok = 1", 1, ["models.m", "output_usd_per_mtok is missing"]),
     ("[models.'m']\npriced_on = 2026-01-01", 2, ["the date of a price that is not there"]),
+    ("[models.'m']\ncached_input_usd_per_mtok = 1", 2, ["a part of a price", "input_usd_per_mtok is missing"]),
+    ("[models.'m']\ncache_write_usd_per_mtok = 1", 2, ["a part of a price", "input_usd_per_mtok is missing"]),
+    ("[models.'m']\ncached_usd_per_mtok = 1", 2, ['did you mean "cached_input_usd_per_mtok"?']),
+    ("[models.'m']\ntemplate_tokens = 0", 2, ["models.m.template_tokens", "expected a whole number from 1"]),
+    ("[routing]\ntemplate_tokens = 1.5", 2, ["routing.template_tokens", "expected a whole number from 1"]),
     ("[models.'kimi-k2.5']\npriced_on = '2026-01-01'", 2, ['models."kimi-k2.5".priced_on', "a date without quotes"]),
     ("[models.'kimi-k2.5']\npriced_on = 2026-01-01T00:00:00Z", 2, ["a date without quotes"]),
     ("[models.'kimi-k2.5']\nopenrouter = 'kimi'", 2, ["an OpenRouter id"]),

@@ -62,11 +62,17 @@ class Balance(StrEnum):
 
 
 class Price(NamedTuple):
-    """US dollars for a million tokens, as one seller asked them on `priced_on`."""
+    """US dollars for a million tokens, as one seller asked them on `priced_on`.
+
+    Prompt tokens may have prices of their own where they are read from a cache or written to one. `None`: nobody knows
+    of another than the ordinary one.
+    """
 
     input_usd_per_mtok: Decimal
     output_usd_per_mtok: Decimal
     priced_on: date | None = None
+    cached_input_usd_per_mtok: Decimal | None = None
+    cache_write_usd_per_mtok: Decimal | None = None
 
     @property
     def is_zero(self) -> bool:
@@ -77,7 +83,8 @@ class Price(NamedTuple):
 class Model(NamedTuple):
     """One seller's model: an Ollama name, or an OpenRouter id (which has a slash).
 
-    `own_price`: the price is of the user's own file, not the shipped one.
+    `own_price`: the price is of the user's own file, not the shipped one. `template_tokens` is the most that its chat
+    template adds to a prompt; `None` where nobody knows.
     """
 
     name: str
@@ -86,6 +93,7 @@ class Model(NamedTuple):
     successor: str | None = None
     price: Price | None = None
     own_price: bool = False
+    template_tokens: int | None = None
 
 
 class Key(NamedTuple):
@@ -147,6 +155,7 @@ class Routing(NamedTuple):
     follow_successors: bool
     max_output_tokens: int
     unknown_price: Price
+    template_tokens: int
 
 
 class Cooldowns(NamedTuple):

@@ -132,6 +132,7 @@ def _routing(fields: Fields) -> Routing:
         follow_successors=cast("bool", fields["follow_successors"]),
         max_output_tokens=cast("int", fields["max_output_tokens"]),
         unknown_price=Price(Decimal(price_in), Decimal(price_out)),
+        template_tokens=cast("int", fields["template_tokens"]),
     )
 
 
@@ -170,6 +171,7 @@ def _model(name: str, fields: Fields, *, own_price: bool) -> Model:
         cast("str | None", fields.get("successor")),
         _price(fields),
         own_price,
+        cast("int | None", fields.get("template_tokens")),
     )
 
 
@@ -181,6 +183,8 @@ def _price(fields: Fields) -> Price | None:
         Decimal(cast("int | str", fields[_PRICE[0]])),
         Decimal(cast("int | str", fields[_PRICE[1]])),
         date.fromisoformat(cast("str", priced_on)) if priced_on is not None else None,
+        _amount(fields.get("cached_input_usd_per_mtok")),
+        _amount(fields.get("cache_write_usd_per_mtok")),
     )
 
 

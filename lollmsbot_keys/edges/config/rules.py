@@ -14,6 +14,11 @@ from lollmsbot_keys.edges.config.values import nearest
 Fault = tuple[tuple[str, ...], str]
 Tables = Mapping[str, Table]
 _IDENTIFIER = r"[A-Za-z0-9_.-]+"
+_PARTS = {
+    "priced_on": "the date of a price that is not there",
+    "cached_input_usd_per_mtok": "a part of a price that is not there: input_usd_per_mtok is missing",
+    "cache_write_usd_per_mtok": "a part of a price that is not there: input_usd_per_mtok is missing",
+}
 LOCAL = "local"
 """How a candidate without a key is called, and so no key's name."""
 
@@ -93,8 +98,8 @@ def _prices(models: Tables) -> Iterator[Fault]:
         missing = [half for half in both if half not in model]
         if len(missing) == 1:
             yield ("models", name), f"{missing[0]} is missing: a price has both halves"
-        elif missing and "priced_on" in model:
-            yield ("models", name, "priced_on"), "the date of a price that is not there"
+        elif missing:
+            yield from ((("models", name, part), what) for part, what in _PARTS.items() if part in model)
 
 
 def _successors(models: Tables, mine: object) -> Iterator[Fault]:

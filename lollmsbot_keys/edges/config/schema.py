@@ -54,6 +54,7 @@ class RoutingTable(_Table):
     follow_successors: Flag
     max_output_tokens: Tokens
     unknown_price_usd_per_mtok: TwoPrices
+    template_tokens: Tokens
 
 
 class CooldownsTable(_Table):
@@ -117,7 +118,10 @@ class ModelTable(_Table):
     successor: Name = _ABSENT
     input_usd_per_mtok: Amount = _ABSENT
     output_usd_per_mtok: Amount = _ABSENT
+    cached_input_usd_per_mtok: Amount = _ABSENT
+    cache_write_usd_per_mtok: Amount = _ABSENT
     priced_on: Day = _ABSENT
+    template_tokens: Tokens = _ABSENT
 
 
 class RoleTable(_Table):
