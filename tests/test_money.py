@@ -106,6 +106,7 @@ def finished(failure: Failure | None, used: Usage | None = None, *, interim: boo
 
 
 REFUSED = Failure(OutcomeKind.RATE_LIMITED, Reach.ACCOUNT, NOW + HOUR, "Retry-After", "slow down")
+EMPTY = Failure(OutcomeKind.EMPTY, Reach.KEY_AND_MODEL, stumble=True, billing=Billing.POSSIBLY)
 DROPPED = Failure(OutcomeKind.DROPPED, Reach.KEY_AND_MODEL, stumble=True, billing=Billing.POSSIBLY)
 
 
@@ -120,6 +121,8 @@ DROPPED = Failure(OutcomeKind.DROPPED, Reach.KEY_AND_MODEL, stumble=True, billin
         ("one that used tokens may have one", finished(REFUSED, usage(9, 0)), "0.05", True),
         ("whatever zero is said beside them", finished(REFUSED, usage(9, 0, "0")), "0.05", True),
         ("a refusal that says that nothing was used", finished(REFUSED, usage(0, 0, "0")), "0", False),
+        ("an end of nothing cost what it says it used", finished(EMPTY, usage(1000, 0)), "0.0006", False),
+        ("an end of nothing that says nothing may have cost", finished(EMPTY), "0.05", True),
         ("a cost so far is not all of it", finished(DROPPED, usage(9, 9, "0.002"), interim=True), "0.05", True),
         ("but the least", finished(DROPPED, usage(9, 9, "0.09"), interim=True), "0.09", True),
         ("also of an answer whose end was not heard", finished(None, usage(9, 9), interim=True), "0.05", True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -267,19 +268,65 @@ def test_every_line_ending_and_every_split_gives_the_same_events(ending: bytes) 
 
 def test_an_event_is_out_as_soon_as_its_line_has_an_end() -> None:
     reader = EventReader()
-    fed = [list(reader.feed(chunk)) for chunk in (b'{"a":', b" 1}\r", b'{"b"', b": 2}\n", b'{"c": 3}\r\n')]
-    assert fed == [[], [], [{"a": 1}], [{"b": 2}], [{"c": 3}]]
-
-
-def test_a_last_line_needs_no_end() -> None:
-    assert events(b'{"a": 1}\n{"b": 2}') == [{"a": 1}, {"b": 2}]
-
-
-def test_an_error_event_is_an_error_whatever_it_holds() -> None:
-    assert events(b'event: error\ndata: {"message": "no"}\n\ndata: {"a": 1}\n\n') == [
-        {"error": {"message": "no"}},
-        {"a": 1},
+    fed = [list(reader.feed(chunk)) for chunk in (b'{"a":', b" 1}\r", b'\n{"b"', b": 2}\n", b'{"c": 3}\r\n')]
+    assert fed == [[], [{"a": 1}], [], [{"b": 2}], [{"c": 3}]]
+    fed = [
+        list(reader.feed(chunk)) for chunk in (b'data: {"a": 1}\r', b"\n\r", b'\ndata: {"b": 2}\r\r', b"data: [DONE]\n")
     ]
+    assert fed == [[], [{"a": 1}], [{"b": 2}], [END]]
+
+
+A, B = b'data: {"a": 1}\n\n', b'data: {"b": 2}\n\n'
+EVENT_STREAMS = [
+    # What the HTML standard says of event streams, and what the Web Platform Tests try (eventsource/format-*).
+    (b"data\n\n", []),
+    (b"data:\n\ndata\ndata\n\n" + A, [{"a": 1}]),
+    (A + b"data:   \n\n" + B, [{"a": 1}, {"b": 2}]),
+    (A + b"event: ping\ndata:\n\nid: 5\ndata: \n\n" + B, [{"a": 1}, {"b": 2}]),
+    (A + b"event: ping\n\nevent\nid\nretry\ndata: 7\n\n", "no JSON object"),
+    (A + b"event: ping\ndata: 2026-12-01 12:00:00.1\n\n" + B, [{"a": 1}, {"b": 2}]),
+    (b'event: trace\ndata: ["a",1]\n\n' + A, [{"a": 1}]),
+    (b'data: {"a": 1}\nevent: trace\n\n' + B, [{"b": 2}]),
+    (b'event: trace\ndata: {"error": "of the trace"}\n\n' + A, [{"a": 1}]),
+    (b'event: chunk\ndata: {"choices": []}\n\n', [{"choices": []}]),
+    (b'event: message\ndata: {"a": 1}\n\nevent: \n' + B, [{"a": 1}, {"b": 2}]),
+    (b"event: a\nevent: message\n" + A, [{"a": 1}]),
+    (b"foo: bar\n" + A + b"justsometext\nFoo\n" + B, [{"a": 1}, {"b": 2}]),
+    (b'data: {"a":\n data: 5\nData: 6\nda-ta: 7\ndata\ndata_: 8\ndata:1\ndata:}\n\n', [{"a": 1}]),
+    (b":\n:data: 1\n: " + b"x" * 5000 + b"\ndata:" + b'{"a": 1}\n:\n\n', [{"a": 1}]),
+    (b'data:\t{"a":\r\ndata: \ndata:1}\r\n\r', [{"a": 1}]),
+    (b"\xef\xbb\xbf" + A + b"\xef\xbb\xbf" + B + A, [{"a": 1}, {"a": 1}]),
+    (b'id: 1\x00\nretry: soon\ndata: {"a": "\xff"}\n\n', [{"a": "\ufffd"}]),
+    (b"\n\n\n" + A + b"\n\n", [{"a": 1}]),
+    (b'data: {"a": [\n' + b"data: 0,\n" * 5000 + b"data: 1]}\n\n", [{"a": [0] * 5000 + [1]}]),
+    # What is no error but says so, and errors without an object.
+    (b'event: error\ndata: {"message": "no"}\n\n' + A, [{"error": {"message": "no"}}, {"a": 1}]),
+    (b'event: error\ndata: {"error": "no", "code": 1}\n\n', [{"error": "no", "code": 1}]),
+    (b'data: {"message": "no"}\nevent: error\n\n', [{"error": {"message": "no"}}]),
+    (b"event: error\ndata: overloaded\n\n", [{"error": "overloaded"}]),
+    (b"event: Error\ndata\n\n", [{"error": "no words"}]),
+    # What is not the standard's, and is sent all the same.
+    (b'data: {"a": 1}\ndata: {"b": 2}\ndata: [DONE]\n', [{"a": 1}, {"b": 2}, END]),
+    (b'data: {"a": 1}\r\rdata: [DONE]', [{"a": 1}, END]),
+    (b"event: done\ndata: [DONE]\n\n", [END]),
+    (A + b"data: null\n\n" + B + b'data: ""\n\n', [{"a": 1}, {"b": 2}]),
+    (b' {"a": 1}\n\n{"b": 2}', [{"a": 1}, {"b": 2}]),
+    (b'{"a": 1}\n{"b"', [{"a": 1}]),
+    (A + b'data: {"b"', [{"a": 1}]),
+    (A + b'data: {"b": 2}', [{"a": 1}, {"b": 2}]),
+]
+
+
+@pytest.mark.parametrize(("stream", "meant"), EVENT_STREAMS)
+def test_a_stream_of_events_reads_as_the_standard_says(stream: bytes, meant: list[object] | str) -> None:
+    for ending in (b"\n", b"\r\n", b"\r"):
+        sent = re.sub(rb"\r\n|\n|\r", ending, stream)
+        for chunks in ([sent], [bytes([byte]) for byte in sent[:2000]] + [sent[2000:]]):
+            if isinstance(meant, str):
+                with pytest.raises(Malformed, match=meant):
+                    events(*chunks)
+            else:
+                assert events(*chunks) == meant
 
 
 @pytest.mark.parametrize(
@@ -287,14 +334,16 @@ def test_an_error_event_is_an_error_whatever_it_holds() -> None:
     [
         b"data: nonsense\n\n",
         b"data: [1]\n\n",
+        b"event: message\ndata: nonsense\n\n",
         b"hello\n",
+        b"Too many\nrequests",
         b'data: {"a":\n\n',
         b'{"a": NaN}\n\n',
-        b'data: {"a": 1',
         b"data: " + b"[" * 100_000 + b"\n\n",
         b"x" * (LONGEST_LINE_BYTES + 1),
         (b"data: " + b"x" * 1_000_000 + b"\n") * 5,
-        b"data: [\n" * 100_000,
+        b"data: " + (b"[" * 4000 + b"\ndata: ") * 1100,
+        b"event: trace\n" + b"data: " + (b"[" * 4000 + b"\ndata: ") * 1100,
     ],
 )
 def test_what_makes_no_sense_is_refused(stream: bytes) -> None:

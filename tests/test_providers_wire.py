@@ -191,6 +191,85 @@ def test_a_whole_answer_counts_however_it_is_dressed(
     assert (heard.outcome.kind, heard.text) == ("answered", "hello")
 
 
+BEATS = [
+    b"data:\n\n",
+    b"data:   \n\n",
+    b"data\n\n",
+    b"event: ping\ndata:\n\n",
+    b"id: 5\n\n",
+    b"event: ping\ndata: 2026-12-01 12:00:00.1\n\n",
+    b'event: trace\ndata: ["a",1]\n\n',
+    b"foo: bar\n\nfoo\n",
+    b": OPENROUTER PROCESSING\n\n",
+    b"data: null\n\n",
+]
+FIGURES = {"prompt_tokens": 11, "completion_tokens": 7}
+COSTS = {"choices": [], "usage": {**FIGURES, "cost": 0.001}}
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+def test_signs_of_life_are_no_part_of_an_answer(sandbox: Sandbox, provider: str, ending: bytes) -> None:
+    for beat in BEATS:
+        parts = (beat, delta("Hello "), beat, delta("world"), beat, delta("", "stop"), beat, sse(COSTS), beat, DONE)
+        heard = send(sandbox, provider, raw(provider, *(part.replace(b"\n", ending) for part in parts)))
+        assert (heard.outcome.kind, heard.text) == ("answered", "Hello world"), beat
+        assert heard.outcome.usage == Usage(11, 7, Decimal("0.001"))
+
+
+@pytest.mark.parametrize(
+    ("later", "usage"),
+    [
+        (FIGURES, Usage(11, 7, Decimal("0.001"))),
+        ({**FIGURES, "cost": None}, Usage(11, 7, Decimal("0.001"))),
+        ({**FIGURES, "cost": 0}, Usage(11, 7, Decimal("0.001"))),
+        ({**FIGURES, "cost": 0.002}, Usage(11, 7, Decimal("0.002"))),
+        ({"cost": 0.002}, Usage(11, 7, Decimal("0.002"))),
+        # More tokens than the cost was for: it is not what they cost.
+        ({"prompt_tokens": 11, "completion_tokens": 900}, Usage(11, 900)),
+        (None, Usage(11, 7, Decimal("0.001"))),
+    ],
+)
+def test_a_later_figure_takes_nothing_away(sandbox: Sandbox, later: object, usage: Usage) -> None:
+    frames = delta("hello", "stop"), sse(COSTS), sse({"choices": [], "usage": later}), DONE
+    assert send(sandbox, "openrouter", raw("openrouter", *frames)).outcome.usage == usage
+
+
+def choice(finish: str | None, usage: object = None, **message: object) -> bytes:
+    """A whole answer in one event."""
+    return sse({"choices": [{"message": message, "finish_reason": finish}], "usage": usage})
+
+
+NO_TOKENS = {"prompt_tokens": 11, "completion_tokens": 0}
+LOADED = b'{"message": {"content": ""}, "done": true, "done_reason": "%s", "eval_count": %d}\n'
+
+
+@pytest.mark.parametrize(
+    ("provider", "frame", "kind"),
+    [
+        ("local", LOADED % (b"load", 0), "empty"),
+        ("local", LOADED % (b"unload", 0), "empty"),
+        ("local", LOADED % (b"stop", 0), "empty"),
+        ("local", LOADED % (b"length", 0), "answered"),
+        ("local", LOADED % (b"stop", 3), "answered"),
+        ("ollama", choice("stop", content=""), "empty"),
+        ("ollama", choice("stop", NO_TOKENS, content=None), "empty"),
+        ("ollama", choice("tool_calls", NO_TOKENS), "empty"),
+        ("ollama", choice("stop", FIGURES, content=""), "answered"),
+        ("ollama", choice("stop", reasoning="hm"), "answered"),
+        ("ollama", choice("tool_calls", tool_calls=[{"id": "a"}]), "answered"),
+        ("ollama", choice("length", NO_TOKENS, content=""), "answered"),
+        ("ollama", choice("content_filter", content=""), "answered"),
+    ],
+)
+def test_an_end_of_nothing_is_no_answer(sandbox: Sandbox, provider: str, frame: bytes, kind: str) -> None:
+    document = frame.removeprefix(b"data: ")
+    for reply in (raw(provider, frame), raw(provider, document, kind="application/json")):
+        heard = send(sandbox, provider, reply)
+        assert (heard.outcome.kind, heard.text) == (kind, "")
+        assert heard.billed == (kind == "empty")
+
+
 def test_a_stream_counts_where_a_document_was_asked_for(sandbox: Sandbox) -> None:
     heard = send(sandbox, "ollama", raw("ollama", delta("hel"), delta("lo", "stop"), DONE), stream=False)
     assert (heard.outcome.kind, heard.text) == ("answered", "hello")
@@ -314,13 +393,13 @@ def test_an_error_after_thoughts_may_have_cost(sandbox: Sandbox) -> None:
     assert (heard.outcome.kind, heard.outcome.started, heard.billed) == ("server_error", False, True)
 
 
-FIGURES = {"prompt_tokens": 5, "completion_tokens": 900, "cost": 0.5}
+DEAR = {"prompt_tokens": 5, "completion_tokens": 900, "cost": 0.5}
 SPENT = Usage(5, 900, Decimal("0.5"))
 FAULT = {"code": 502, "message": "x"}
 BROKEN: list[object] = [
-    {"error": FAULT, "usage": FIGURES, "choices": [{"delta": {"content": ""}, "finish_reason": "error"}]},
-    {"usage": FIGURES, "choices": [{"error": FAULT, "message": {"content": ""}, "finish_reason": "error"}]},
-    {"error": FAULT, "usage": FIGURES},
+    {"error": FAULT, "usage": DEAR, "choices": [{"delta": {"content": ""}, "finish_reason": "error"}]},
+    {"usage": DEAR, "choices": [{"error": FAULT, "message": {"content": ""}, "finish_reason": "error"}]},
+    {"error": FAULT, "usage": DEAR},
 ]
 
 
@@ -348,7 +427,7 @@ def test_an_error_beside_words_may_have_cost_and_nobody_sees_them(
 
 
 def test_figures_right_behind_an_error_count_and_words_do_not(sandbox: Sandbox) -> None:
-    error, figures = sse({"error": FAULT}), sse({"choices": [], "usage": FIGURES})
+    error, figures = sse({"error": FAULT}), sse({"choices": [], "usage": DEAR})
     for frames in ((error, figures, DONE), (error + figures,), (error, delta("Hel"), figures, b"data: nonsense\n\n")):
         heard = send(sandbox, "openrouter", raw("openrouter", *frames))
         assert (heard.outcome.kind, heard.outcome.usage, heard.text) == ("server_error", SPENT, "")
@@ -358,10 +437,10 @@ def test_figures_right_behind_an_error_count_and_words_do_not(sandbox: Sandbox) 
     assert time.monotonic() - began < 20, "nobody waits for them"
 
 
-LAST = sse({"choices": [], "usage": FIGURES})
-AMID = sse({"choices": [{"delta": {"content": "Hel"}}], "usage": FIGURES})
+LAST = sse({"choices": [], "usage": DEAR})
+AMID = sse({"choices": [{"delta": {"content": "Hel"}}], "usage": DEAR})
 STOP = sse({"choices": [{"delta": {}, "finish_reason": "stop"}]})
-STOP_WITH_FIGURES = sse({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": FIGURES})
+STOP_WITH_FIGURES = sse({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": DEAR})
 
 
 @pytest.mark.parametrize(
@@ -394,7 +473,8 @@ def test_figures_amid_an_answer_are_those_of_a_moment(
         ((b"data: " + b"x" * 10_000_000 + b"\n\n",), "", "junk"),
         ((delta("Hel"), b"data: " + b"x" * 10_000_000), "", "cut"),
         ((b"data: nonsense\n\n",), "", "junk"),
-        ((DONE,), "", "junk"),
+        ((DONE,), "", "empty"),
+        ((b"Too many requests",), "text/plain", "junk"),
         ((b"",), "", "dropped"),
         ((b" " * 1_000_000,), "", "junk"),
         ((b'{"hello": "world"}',), "application/json", "junk"),

@@ -165,6 +165,7 @@ _POSSIBLE_KINDS = {
     Trouble.TIMEOUT: OutcomeKind.TIMEOUT,
     Trouble.DROPPED: OutcomeKind.DROPPED,
     Trouble.JUNK: OutcomeKind.JUNK,
+    Trouble.EMPTY: OutcomeKind.EMPTY,
 }
 
 
@@ -201,7 +202,7 @@ def _trouble(trouble: Trouble) -> Failure:
             return Failure(OutcomeKind.UNPROVEN, Reach.KEY_AND_MODEL)
         case Trouble.CUT:
             return Failure(OutcomeKind.CUT, Reach.KEY_AND_MODEL, final=True, stumble=True, billing=_POSSIBLY)
-        case Trouble.TIMEOUT | Trouble.DROPPED | Trouble.JUNK:
+        case Trouble.TIMEOUT | Trouble.DROPPED | Trouble.JUNK | Trouble.EMPTY:
             return Failure(_POSSIBLE_KINDS[trouble], Reach.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY)
         case _:
             assert_never(trouble)

@@ -44,7 +44,9 @@ def charge_for(finished: Finished) -> Charge:
     usage = outcome.usage or Usage()
     if outcome.interim:
         return unconfirmed(max(held, usage.cost_usd or NOTHING), candidate.provider)
-    if outcome.failure is None or usage.cost_usd:
+    # An answer of nothing is complete: what it says of tokens is what was used.
+    told = usage.cost_usd or (outcome.kind is OutcomeKind.EMPTY and usage.tokens)
+    if outcome.failure is None or told:
         return charge(candidate.provider, outcome.usage, candidate.price, held)
     match billing := Billing.POSSIBLY if usage.tokens else outcome.failure.billing:
         case Billing.NOTHING:

@@ -33,6 +33,7 @@ class Trouble(StrEnum):
     DROPPED = "dropped"  # sent, then the connection ended before any text
     CUT = "cut"  # some text was passed on, then no end came
     JUNK = "junk"  # a 200 that makes no sense
+    EMPTY = "empty"  # an end in good order, of nothing
 
 
 class Classifier(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Literal, assert_never
 
 from lollmsbot_keys.core.catalogue import Provider
@@ -31,6 +31,7 @@ class OutcomeKind(StrEnum):
     TIMEOUT = "timeout"
     DROPPED = "dropped"
     JUNK = "junk"
+    EMPTY = "empty"
     REDIRECTED = "redirected"
     UNREACHABLE = "unreachable"
     UNPROVEN = "unproven"
@@ -53,6 +54,13 @@ class Usage(NamedTuple):
     @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
+
+    def then(self, later: Usage) -> Usage:
+        """What both say of one answer: the later counts, with the cost of as many tokens."""
+        counts = later if later.tokens else self
+        same = counts.prompt_tokens <= self.prompt_tokens and counts.completion_tokens <= self.completion_tokens
+        kept = same and not later.cost_usd and self.cost_usd is not None
+        return counts._replace(cost_usd=self.cost_usd if kept else later.cost_usd)
 
 
 class Failure(NamedTuple):
@@ -110,6 +118,34 @@ class Attempt(NamedTuple):
     cooldown_until: datetime | None = None
     detail: str = ""
 
+
+class Ending(Enum):
+    """Why an answer ended, as far as that matters to who reads it."""
+
+    WHOLE = auto()
+    CAP = auto()
+    FILTER = auto()
+    OTHER = auto()
+
+    @classmethod
+    def of(cls, finish_reason: str | None) -> Ending:
+        """The ending that a provider's word for it means; those of vendors behind a relay come through as they are."""
+        return _ENDINGS.get((finish_reason or "stop").casefold(), cls.OTHER)
+
+
+_ENDINGS = {
+    **dict.fromkeys(
+        ("stop", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use", "eos", "completed"),
+        Ending.WHOLE,
+    ),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"), Ending.CAP
+    ),
+    **dict.fromkeys(
+        ("content_filter", "refusal", "safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii"),
+        Ending.FILTER,
+    ),
+}
 
 NoAnswerCode = Literal["refused", "failed", "cut"]
 CostSource = Literal["provider", "estimate", "unknown", "local"]

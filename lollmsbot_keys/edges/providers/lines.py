@@ -1,5 +1,6 @@
 """A byte stream as JSON events: server-sent events, one object a line, or one document.
 
+Events are read as the HTML standard says (9.2.6, "Interpreting an event stream"): names it does not know are skipped.
 Knows no provider. Everything is bounded, because the other side may be broken or hostile.
 """
 
@@ -8,13 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Final, NoReturn
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
-_MOST_DATA_LINES = 64
-_LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")
+"""Of a line, and of the data of one event."""
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_DEFAULT_NAMES = frozenset({"", "message"})
+_DONE = "[DONE]"
 _BOM = b"\xef\xbb\xbf"
 
 Event = dict[str, object]
@@ -50,7 +54,7 @@ def frame_of(content_type: str, first: bytes, *, streamed: bool) -> Frame:
     if kind in {"text/event-stream", "application/x-ndjson", "application/jsonl"}:
         return Frame.LINES
     if kind == "application/json":
-        return Frame.LINES if start.startswith((b"data:", b":")) else Frame.DOCUMENT
+        return Frame.DOCUMENT if start.startswith((b"{", b"[")) else Frame.LINES
     return Frame.LINES if streamed or not start.startswith(b"{") else Frame.DOCUMENT
 
 
@@ -72,76 +76,114 @@ def parse_bytes(body: bytes, *, strict: bool = False) -> object:
 
 
 class EventReader:
-    """Turns chunks into events. A line counts when it is whole, so that no split hurts a character or a number."""
+    """Turns chunks into events. A line counts when it is whole, so that no split hurts a character or a number.
+
+    An event is over at its empty line. Senders that leave those out put each event on one line: there the next begins.
+    """
 
     def __init__(self) -> None:
         self._held = bytearray()
+        self._after_return = False
+        self._mark = _BOM
         self._data: list[str] = []
+        self._length = 0
         self._name = ""
+        self._lines = self._strange = 0
 
     def feed(self, chunk: bytes) -> Iterator[Event | End]:
         """The events that are complete after `chunk`.
 
         Raises:
-            Malformed: a line is too long, or holds something other than an object.
+            Malformed: a line or an event is too long, or an event of the usual name holds no object.
         """
-        # A carriage return at the very end may be half of a line end: with the next chunk it is looked at again.
-        ends_here = b"\n" in chunk or b"\r" in chunk or self._held.endswith(b"\r")
-        self._held += chunk
+        if not chunk:
+            return
+        ends_here = b"\n" in chunk or b"\r" in chunk
+        self._held += chunk[1:] if self._after_return and chunk.startswith(b"\n") else chunk
+        self._after_return = chunk.endswith(b"\r")
         if ends_here:
             *lines, rest = _LINE_END.split(self._held) if b"\r" in self._held else self._held.split(b"\n")
             self._held = bytearray(rest)
             for line in lines:
-                event = self._line(line)
-                if event is not None:
-                    yield event
+                yield from self._line(line)
         if len(self._held) > LONGEST_LINE_BYTES:
             raise Malformed("a line without an end")
 
     def close(self) -> Iterator[Event | End]:
-        """What the last line without a line end holds.
+        """What the end of the stream completes. What it breaks off is dropped.
 
         Raises:
-            Malformed: that line, or an event begun before it, is not whole.
+            Malformed: nothing in the whole stream was of one.
         """
-        event = self._line(self._held)
-        self._held = bytearray()
-        if event is not None:
-            yield event
-        if self._data:
-            raise Malformed("half an event")
+        with suppress(Malformed):
+            yield from self._line(self._held)
+            yield from self._dispatch()
+        if 0 < self._lines == self._strange:
+            raise Malformed("a text that is no stream of events")
 
-    def _line(self, raw: bytes | bytearray) -> Event | End | None:
-        line = raw.removeprefix(_BOM).decode("utf-8", "replace").strip()
-        if line.startswith("data:"):
-            return self._value(line[5:].strip())
+    def _line(self, raw: bytes | bytearray) -> Iterator[Event | End]:
+        line, self._mark = raw.removeprefix(self._mark).decode("utf-8", "replace"), b""
+        self._lines += bool(line)
         if not line:
-            if self._data:
-                raise Malformed("an event that is not JSON")
-            self._name = ""
-        elif line.startswith("{"):
-            return self._value(line)
-        elif line.startswith("event:"):
-            self._name = line.removeprefix("event:").strip()
-        elif not line.startswith((":", "id:", "retry:")):
-            raise Malformed("a line that is no event")
-        return None
+            yield from self._dispatch()
+        elif line.lstrip().startswith("{"):
+            yield from self._event("", line)
+        else:
+            name, _, value = line.partition(":")
+            yield from self._field(name, value.removeprefix(" "))
 
-    def _value(self, text: str) -> Event | End | None:
-        if text == "[DONE]":
-            return END
-        # An event may have several data lines. Most senders use one: it is whole as soon as it reads as JSON.
-        self._data.append(text)
-        if len(self._data) > _MOST_DATA_LINES or sum(map(len, self._data)) > LONGEST_LINE_BYTES:
+    def _field(self, name: str, value: str) -> Iterator[Event | End]:
+        match name:
+            case "data":
+                yield from self._add(value)
+            case "event":
+                self._name = value.strip()
+            case "" | "id" | "retry":
+                pass
+            case _:
+                self._strange += 1
+
+    def _add(self, value: str) -> Iterator[Event | End]:
+        """One more line of data. What is blank adds nothing to JSON: it is how a line is kept open."""
+        value = value.strip()
+        if not value:
+            return
+        if len(self._data) == 1 and value.startswith(("{", _DONE)) and _is_object(self._data[0]):
+            yield from self._dispatch()
+        if value == _DONE and not self._data:
+            yield END
+            return
+        self._data.append(value)
+        self._length += len(value) + 1
+        if self._length > LONGEST_LINE_BYTES:
             raise Malformed("an event without an end")
+
+    def _dispatch(self) -> Iterator[Event | End]:
+        name, data = self._name, "\n".join(self._data)
+        self._data, self._length, self._name = [], 0, ""
+        if data or name.casefold() == "error":
+            yield from self._event(name, data)
+
+    @staticmethod
+    def _event(name: str, data: str) -> Iterator[Event]:
+        """The event, if it is one of the conversation: those of other names may hold anything."""
         try:
-            value = parse("\n".join(self._data))
+            value = parse(data)
         except Malformed:
-            return None
-        self._data.clear()
-        if not isinstance(value, dict):
-            raise Malformed("an event that is no object")
-        return {"error": value} if self._name == "error" and "error" not in value else value
+            value = data
+        if name.casefold() == "error":
+            yield value if isinstance(value, dict) and value.get("error") else {"error": value or "no words"}
+        elif isinstance(value, dict) and (name in _DEFAULT_NAMES or "choices" in value):
+            yield value
+        elif value and name in _DEFAULT_NAMES:
+            raise Malformed("an event that is no JSON object")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(parse(text), dict)
+    except Malformed:
+        return False
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from time import monotonic
 from typing import assert_never
 
-from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.report import Ending, Usage
 from lollmsbot_keys.edges.providers.dialects import Dialect, Piece, piece_of
 from lollmsbot_keys.edges.providers.exchange import Response, Stalled, WireError
 from lollmsbot_keys.edges.providers.lines import END, End, Event, EventReader, Frame, Malformed, frame_of, parse_bytes
@@ -61,6 +61,12 @@ class Reading:
         return self.stage is Stage.FINISHED or self.stage is Stage.ENDED
 
     @property
+    def empty(self) -> bool:
+        """Whether it ended in good order and nothing was said, thought or counted, for no reason that explains it."""
+        said = self.begun or (self.usage is not None and self.usage.completion_tokens > 0)
+        return self.whole and not said and Ending.of(self.finish_reason) not in {Ending.CAP, Ending.FILTER}
+
+    @property
     def interim(self) -> bool:
         """Whether `usage` is that of a moment: what was used after it is in no figure that came."""
         if self.usage is None or self.stage is Stage.ENDED:
@@ -71,7 +77,7 @@ class Reading:
         """Add one event of a stream. Of what follows an error only the figures count.
 
         Raises:
-            Malformed: there is more text than any answer has, or an end without an answer.
+            Malformed: there is more text than any answer has.
         """
         if event is END:
             self._end()
@@ -89,12 +95,15 @@ class Reading:
         piece = piece_of(self._dialect, document, local=self._local)
         if piece.error is None and not piece.whole:
             raise Malformed("no answer in it")
-        self._add(piece._replace(begun=piece.begun or piece.error is None))
+        self._add(piece)
+        if self.stage is Stage.OPEN:
+            self.stage = Stage.FINISHED
         self._end()
 
     def _add(self, piece: Piece) -> None:
         if piece.usage is not None:
-            self.usage, self._amid = piece.usage, self.stage is Stage.OPEN and piece.partial and piece.error is None
+            self.usage = piece.usage if self.usage is None else self.usage.then(piece.usage)
+            self._amid = self.stage is Stage.OPEN and piece.partial and piece.error is None
         self.id = self.id or piece.id
         self.begun = self.begun or piece.begun
         self.words += piece.begun or piece.finish is not None
@@ -112,8 +121,6 @@ class Reading:
             self.stage = Stage.FINISHED
 
     def _end(self) -> None:
-        if self.stage is Stage.OPEN and not self.begun:
-            raise Malformed("an end without an answer")
         if self.stage is not Stage.FAILED:
             self.stage = Stage.ENDED
 
@@ -195,7 +202,10 @@ async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Re
         document = parse_bytes(bytes(body))
     except Malformed:
         reader = EventReader()
-        for event in (*reader.feed(bytes(body)), *reader.close()):
+        events = [*reader.feed(bytes(body)), *reader.close()]
+        if not events:
+            raise
+        for event in events:
             if reading.stage is not Stage.ENDED:
                 reading.take(event)
         return

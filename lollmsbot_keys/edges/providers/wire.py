@@ -178,7 +178,9 @@ class Wire:
         return outcome._replace(generation_id=self._id(response, reading))
 
     def _concluded(self, call: Call, response: Response, reading: Reading, trouble: Trouble, detail: str) -> Outcome:
-        if reading.whole:
+        if reading.empty:
+            trouble, detail = Trouble.EMPTY, f"an end ({reading.finish_reason or 'unnamed'}) without a word or a token"
+        elif reading.whole:
             finish = reading.finish_reason
             return Outcome(
                 OutcomeKind.ANSWERED,
