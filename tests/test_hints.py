@@ -15,6 +15,12 @@ LONGEST = timedelta(days=8)
 MIDNIGHT_MS = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 
 
+def told(headers: dict[str, str], body: object = None, *, limited: bool = True) -> tuple[float, str] | None:
+    """How many seconds to wait, and by whose word."""
+    hint = retry_hint(headers, body, NOW, LONGEST, limited=limited)
+    return None if hint is None else ((hint.until - NOW).total_seconds(), hint.source)
+
+
 def waits(value: str, header: str = "Retry-After") -> timedelta | None:
     hint = retry_hint({header: value}, None, NOW, LONGEST)
     return None if hint is None else hint.until - NOW
@@ -44,6 +50,18 @@ def waits(value: str, header: str = "Retry-After") -> timedelta | None:
         ("2026-11-23T07:00:00Z", 3600),
         ("2026-11-23T09:00:00+02:00", 3600),
         ("2026-11-23 07:00:00", 3600),
+        ("2026-11-24", 64_800),
+        ("PT37S", 37),
+        ("PT1H30M", 5400),
+        ("00:05:00", 300),
+        ("2w", 691_200),  # the longest that is believed
+        ("20, 20", 20),  # one line each from the server and from what stands before it
+        ("120, 60", 120),
+        ("60,120", 120),
+        ("0, 20", 20),
+        ("20, soon", 20),
+        ("Mon, 23 Nov 2026 06:00:30 GMT, Mon, 23 Nov 2026 06:00:50 GMT", 50),
+        ("Mon, 23 Nov 2026 06:00:30 GMT, 40", 40),
     ],
 )
 def test_each_form_of_a_header_reads(value: str, seconds: float) -> None:
@@ -70,6 +88,10 @@ def test_each_form_of_a_header_reads(value: str, seconds: float) -> None:
         "9999-12-31T23:59:59-23:59x",
         "17s or so",
         "٣",
+        ", ,",
+        "soon, later",
+        "-20, -20",
+        "PT",
     ],
 )
 def test_what_is_no_time_to_come_is_absent(value: str) -> None:
@@ -80,6 +102,96 @@ def test_an_unusable_header_leaves_the_word_to_the_next() -> None:
     hint = retry_hint({"retry-after": "soon", "x-ratelimit-reset": str(MIDNIGHT_MS)}, None, NOW, LONGEST)
     assert hint is not None
     assert (hint.source, hint.until) == ("X-RateLimit-Reset", datetime(2026, 11, 24, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds", "source"),
+    [
+        ({"Retry-After": "0"}, {"retry_after": 30}, 30, "retry_after in the body"),
+        ({"Retry-After": "0"}, {"error": "Please try again in 20s"}, 20, "the message"),
+        ({"Retry-After": "0", "X-RateLimit-Reset": str(MIDNIGHT_MS)}, None, 64_800, "X-RateLimit-Reset"),
+        ({"Retry-After-Ms": "0", "Retry-After": "0"}, {"retry_after": 0}, 1, "Retry-After-Ms"),
+        ({"Retry-After": "20", "X-RateLimit-Reset": str(MIDNIGHT_MS)}, None, 20, "Retry-After"),
+        ({"Retry-After": "20"}, {"retry_after": 600}, 20, "Retry-After"),
+        ({"X-RateLimit-Reset": f"{MIDNIGHT_MS}, {MIDNIGHT_MS}"}, None, 64_800, "X-RateLimit-Reset"),
+        ({"Retry-After": "nan"}, {"retry_after": -1, "message": "wait 5 minutes"}, 300, "the message"),
+        ({"X-Ms-Retry-After-Ms": "2500"}, None, 2.5, "X-Ms-Retry-After-Ms"),
+    ],
+)
+def test_of_several_words_the_most_direct_wins_and_a_zero_says_nothing_beside_a_figure(
+    headers: dict[str, str], body: object, seconds: float, source: str
+) -> None:
+    assert told(headers, body) == (seconds, source)
+
+
+DEFAULT = '"default";q=100;w=60'
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        # draft-ietf-httpapi-ratelimit-headers from 08 on: a list of limits, each with what is left and for how long
+        ({"RateLimit": '"default";r=0;t=30'}, 30),
+        ({"RateLimit": '"100-in-15min"; r=0; t=900', "RateLimit-Policy": '"100-in-15min"; q=100; w=900'}, 900),
+        ({"RateLimit": "default;r=0;t=30"}, 30),
+        ({"RateLimit": '"burst";r=0;t=30, "daily";r=500;t=40000'}, 30),
+        ({"RateLimit": '"burst";r=0;t=30, "daily";r=0;t=40000'}, 40_000),
+        ({"RateLimit": '"a, b; \\"c\\"";r=0;t=7'}, 7),
+        ({"RateLimit": '"default";r=0', "RateLimit-Policy": DEFAULT}, 60),
+        ({"RateLimit": '"default";r=1;t=30'}, 30),  # of a 429 all the same
+        # until 07: one dictionary, and before that a header for each figure
+        ({"RateLimit": "limit=100, remaining=0, reset=50"}, 50),
+        ({"RateLimit": "limit=9, remaining=4, reset=900, limit=100, remaining=0, reset=50"}, 50),
+        ({"RateLimit": "limit=100, remaining=0", "RateLimit-Policy": "10;w=1, 100;w=60"}, 60),
+        ({"RateLimit-Reset": "50", "RateLimit-Remaining": "0", "RateLimit-Limit": "100, 100;w=60"}, 50),
+        ({"RateLimit-Reset": "120, 60"}, 120),
+        ({"RateLimit-Reset": "120, 60", "RateLimit-Remaining": "5, 0"}, 60),
+        ({"RateLimit-Reset": "60;w=3600"}, 60),
+        # what others made of it
+        ({"X-RateLimit-Reset-Requests": "9s", "X-RateLimit-Reset-Tokens": "6m0s"}, 360),
+        (
+            {
+                "X-RateLimit-Remaining-Requests": "0.4",
+                "X-RateLimit-Reset-Requests": "9s",
+                "X-RateLimit-Remaining-Tokens": "800",
+                "X-RateLimit-Reset-Tokens": "6m0s",
+            },
+            9,
+        ),
+        (
+            {
+                "anthropic-ratelimit-tokens-reset": "2026-11-23T06:01:00Z",
+                "anthropic-ratelimit-tokens-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2026-11-23T07:00:00Z",
+                "anthropic-ratelimit-requests-remaining": "49",
+            },
+            60,
+        ),
+        ({"X-RateLimit-Reset-After": "1.5"}, 1.5),
+        ({"X-Rate-Limit-Reset": "1795478400"}, 64_800),
+        # nothing but the rule
+        ({"RateLimit-Policy": DEFAULT}, 60),
+        ({"RateLimit-Policy": '"burst";q=10;w=1, "daily";q=1000;w=3600'}, 3600),
+        ({"RateLimit-Limit": "100, 100;w=60"}, 60),
+        ({"RateLimit": "@@@ ;;; =,", "RateLimit-Policy": ";;w=, =,"}, None),
+        ({"RateLimit": '"default";r=0;t=-5'}, None),
+    ],
+)
+def test_limits_in_headers_are_read_in_all_their_forms(headers: dict[str, str], seconds: float | None) -> None:
+    found = told(headers)
+    assert (None if found is None else found[0]) == seconds
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"RateLimit": '"default";r=9;t=900', "RateLimit-Policy": DEFAULT},
+        {"X-RateLimit-Remaining": "45", "X-RateLimit-Reset": str(MIDNIGHT_MS)},
+    ],
+)
+def test_a_limit_that_is_not_passed_is_no_reason_to_wait_for_something_else(headers: dict[str, str]) -> None:
+    assert told(headers, limited=False) is None
+    assert told(headers) is not None
 
 
 def test_milliseconds_are_milliseconds() -> None:
@@ -99,6 +211,14 @@ def test_milliseconds_are_milliseconds() -> None:
         ({"error": {"retry_after_ms": 2500}}, "retry_after_ms", 2.5),
         ({"retry_after": "17s"}, "retry_after", 17),
         ({"error": {"details": [{"retryDelay": "17s"}]}}, "retryDelay", 17),
+        ({"error": {"details": [{"retryDelay": {"seconds": 17, "nanos": 0}}]}}, "retryDelay", 17),
+        ({"error": {"details": [{"metadata": {"quotaResetDelay": "2h14m"}}]}}, "quotaResetDelay", 8040),
+        ([{"error": {"details": [{"retryDelay": "17s"}]}}], "retryDelay", 17),
+        ({"error": {"metadata": {"raw": [{"error": {"details": [{"retryDelay": "37s"}]}}]}}}, "retryDelay", 37),
+        ({"error": {"metadata": {"raw": {"error": {"retryAfter": 5}}}}}, "retryAfter", 5),
+        ({"error": {"resets_in_seconds": 77}}, "resets_in_seconds", 77),
+        ({"error": {"metadata": {"headers": {"RateLimit": '"x";r=0;t=9'}}}}, "RateLimit", 9),
+        ({"retry_after": [20, 30]}, "retry_after", 30),
     ],
 )
 def test_each_place_in_a_body_is_found(body: object, source: str, seconds: float) -> None:
@@ -115,6 +235,27 @@ def test_each_place_in_a_body_is_found(body: object, source: str, seconds: float
         ("Please try again in 20s", 20),
         ("resets in 1 hour and 5 minutes", 3900),
         ("Please retry in 6m0s.", 360),
+        ("Please try again in about 5 minutes.", 300),
+        ("Please try again in approximately 2 hours and 5 min", 7500),
+        ("Try again in ~30s", 30),
+        ("try again in 5-10 minutes", 600),
+        ("wait 30 seconds before retrying", 30),
+        ("resets in less than a minute", 60),
+        ("available again in an hour", 3600),
+        ("Rate limit resets in: 5m", 300),
+        ("The limit is lifted in 1 week", 604_800),
+        ("resets in 02:14:33", 8073),
+        ("retry after 30", 30),
+        ("retry-after: 30, said the server", 30),
+        ('it said {"retryDelay": "37s", "x', 37),
+        ('it said {\\"retryDelay\\": \\"37s\\", \\"x', 37),
+        ("Your weekly limit resets 2026-11-29T00:00:00Z", 496_800),
+        ("Limit resets: 2026-11-24 00:00 UTC", 64_800),
+        ("resets on 2026-11-24.", 64_800),
+        ("please wait until 2026-11-24T01:00:00+01:00", 64_800),
+        ("will be reset at Tue, 24 Nov 2026 00:00:00 GMT.", 64_800),
+        ("resets at 1795478400", 64_800),
+        ("Please try again in\n\t20s", 20),
     ],
 )
 @pytest.mark.parametrize("shape", ["object", "string", "raw", "plain"])
@@ -138,6 +279,10 @@ def test_prose_is_read(text: str, seconds: float, shape: str) -> None:
         "Server overloaded, please retry shortly (ref: 1h)",
         "The last request took 3 minutes",
         "Your limit was reset at 2026-11-20 07:00:00.",
+        "try again in a few minutes",
+        "retry after 30 requests",
+        "resets in 1 month",
+        "wait " + " " * 1_900 + "x",
     ],
 )
 def test_prose_without_a_time_to_come_says_nothing(text: str) -> None:
@@ -175,10 +320,22 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-NAMES = st.sampled_from(["Retry-After", "retry-after-ms", "X-RateLimit-Reset", "RateLimit-Reset"])
+NAMES = st.sampled_from(
+    [
+        "Retry-After",
+        "retry-after-ms",
+        "X-RateLimit-Reset",
+        "X-RateLimit-Remaining",
+        "RateLimit-Reset",
+        "RateLimit-Remaining",
+        "RateLimit",
+        "RateLimit-Policy",
+    ]
+)
+VALUES = st.text(max_size=40) | st.text('"d;rtwq=,0 5:-eT\\', max_size=40)
 
 
-@given(st.dictionaries(NAMES, st.text(max_size=40)), JSON, st.timedeltas(timedelta(seconds=1), timedelta(days=30)))
+@given(st.dictionaries(NAMES, VALUES), JSON, st.timedeltas(timedelta(seconds=1), timedelta(days=30)))
 def test_nothing_raises_and_no_hint_leaves_its_bounds(
     headers: dict[str, str], body: object, longest: timedelta
 ) -> None:
@@ -209,5 +366,7 @@ def test_one_moment_means_the_same_in_every_form(moment: datetime) -> None:
 
 
 def test_a_very_long_message_takes_no_long_time() -> None:
+    for text in ("reset in " * 300, "retry" * 500, 'wait "' * 400, "~ 1 - " * 400, "resets " + "1:" * 900):
+        assert retry_hint({}, {"error": text}, NOW, LONGEST) is None
     text = "reset in " + "1h" * 500_000
     assert retry_hint({"Retry-After": "1h" * 500_000}, json.loads(json.dumps({"error": text})), NOW, LONGEST) is None

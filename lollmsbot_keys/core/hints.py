@@ -1,6 +1,7 @@
-"""When a provider says to come back: every form in which that has been seen, read with suspicion.
+"""When a provider says to come back: every place where that has been seen, read with suspicion.
 
-Numbers are tried first and never handed on to a date parser, because `2026` is a number of seconds and not a year.
+Which word wins: headers before the body, a wait (`Retry-After`) before the reset of a limit, a field before prose. Of
+one field's several values, and of several limits that are used up, the longest. A zero says nothing beside a figure.
 Whatever cannot be a time to come (NaN, a negative figure, a moment that is over) counts as not said at all.
 """
 
@@ -10,30 +11,16 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.times import delay_or_moment, each, milliseconds, moment, number, spoken
 
 _LEAST = timedelta(seconds=1)
-_EPOCH_FROM = 1e9
-"""From here on a figure is a moment, not a delay: thirty years of waiting is nobody's hint."""
-_EPOCH_MS_FROM = 1e11
 _RAW_CHARACTERS = 100
-_PROSE_CHARACTERS = 2_000
+_DEEPEST = 3
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
-_NUMBER_CHARACTERS = 40
-_PART = r"\d{1,12}(?:\.\d{1,9})?\s?(?:milliseconds?|ms|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
-_DURATION = re.compile(rf"{_PART}(?:,?\s?(?:and\s)?{_PART}){{0,4}}", re.ASCII | re.IGNORECASE)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s?(ms|milli|d|h|m|s)", re.ASCII | re.IGNORECASE)
-_SECONDS = {"ms": 0.001, "milli": 0.001, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
-_MOMENT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|\s?UTC|[+-]\d\d:?\d\d)?"
-_ISO = re.compile(_MOMENT, re.ASCII)
-_HTTP_DATE = re.compile(r"[A-Z][a-z]{2,8},? .{0,8}\d.{0,30}:.{0,20}", re.ASCII)
-_TRIGGER = r"\b(?:resets?|retry|try again|available|wait)\b[^.\n\d]{0,24}?\b"
-_PROSE_DELAY = re.compile(rf"{_TRIGGER}(?:in|after|for)\s+({_DURATION.pattern})(?![\w])", re.ASCII | re.IGNORECASE)
-_PROSE_MOMENT = re.compile(rf"{_TRIGGER}(?:at|on|after)\s+({_MOMENT})", re.ASCII | re.IGNORECASE)
+_Read = Callable[[object, datetime], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,168 +36,217 @@ class Hint:
     clamped: bool = False
 
 
-class _Form(NamedTuple):
-    """How the values of one field read, in seconds from now, and what the field is called."""
+class _Claim(NamedTuple):
+    """What one field says: so many seconds from now, its own value, and what it is called."""
 
-    read: Callable[[object, datetime], float | None]
+    seconds: float
+    value: object
     name: str
 
 
-def retry_hint(headers: Mapping[str, str], body: object, now: datetime, longest: timedelta) -> Hint | None:
+class _Quota(NamedTuple):
+    """One limit in the headers: how much of it is left (`None`: not told), and when it is whole again."""
+
+    left: float | None
+    reset: _Claim
+
+
+def retry_hint(
+    headers: Mapping[str, str], body: object, now: datetime, longest: timedelta, *, limited: bool = True
+) -> Hint | None:
     """The first believable hint in `headers` or in the parsed JSON `body`; `None` where there is none.
 
-    Header names may be in any case. `now` is aware; no hint reaches past `now + longest`.
+    Header names may be in any case. `now` is aware; no hint reaches past `now + longest`. `limited`: a limit was passed
+    (429), so that one is believed which has something left, where no other is named.
     """
-    for value, form in _claims(headers, body):
-        seconds = form.read(value, now)
-        if seconds is None or not math.isfinite(seconds) or seconds < 0:
+    at_once = None
+    for claim in _claims(headers, body, now, limited=limited):
+        if claim.seconds > 0:
+            return _hint(claim, now, longest)
+        at_once = at_once or claim
+    return None if at_once is None else _hint(at_once, now, longest)
+
+
+def _hint(claim: _Claim, now: datetime, longest: timedelta) -> Hint:
+    clamped = claim.seconds > longest.total_seconds()
+    delay = longest if clamped else max(timedelta(seconds=claim.seconds), _LEAST)
+    return Hint(now + min(delay, longest), claim.name, str(claim.value)[:_RAW_CHARACTERS], clamped)
+
+
+def _claims(headers: Mapping[str, str], body: object, now: datetime, *, limited: bool) -> Iterator[_Claim]:
+    """What every field says that may hold a hint, the most direct first."""
+    yield from _in_headers(headers, "", now, limited=limited)
+    documents = list(_documents(body, _DEEPEST))
+    for document in documents:
+        yield from _in_document(document, now, limited=limited)
+    for text in (*(text for document in documents for text in _texts(document)), body):
+        if (time := spoken(text)) is not None:
+            yield from _read(delay_or_moment, time, "the message", now)
+    if limited:
+        yield from _windows(headers, now)
+
+
+def _read(read: _Read, value: object, name: str, now: datetime) -> Iterator[_Claim]:
+    """The longest that `value`, which may be a list, says."""
+    whole = _usable(read(value, now))
+    found = [whole] if whole is not None else [s for part in each(value) if (s := _usable(read(part, now))) is not None]
+    if found:
+        yield _Claim(max(found), value, name)
+
+
+def _usable(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and math.isfinite(seconds) and seconds >= 0 else None
+
+
+# --- headers ---
+
+
+def _in_headers(headers: Mapping[str, object], where: str, now: datetime, *, limited: bool) -> Iterator[_Claim]:
+    known = {name.casefold().replace("rate-limit", "ratelimit"): value for name, value in headers.items()}
+    waits = (name for name in known if "retry-after" in name)
+    for name in sorted(waits, key=_directness):
+        read = milliseconds if name.endswith("-ms") else delay_or_moment
+        yield from _read(read, known[name], _title(name) + where, now)
+    quotas = [quota for name in known for quota in _quotas(known, name, where, now)]
+    empty = [quota.reset for quota in quotas if quota.left is not None and quota.left < 1]
+    untold = [quota.reset for quota in quotas if quota.left is None]
+    believed = empty or untold or ([quota.reset for quota in quotas] if limited else [])
+    if believed:
+        yield max(believed, key=lambda claim: claim.seconds)
+
+
+def _directness(name: str) -> int:
+    """The standard's own name, and its finer one before that, come before anybody else's."""
+    return ("retry-after-ms", "retry-after", name).index(name)
+
+
+def _quotas(known: Mapping[str, object], name: str, where: str, now: datetime) -> Iterator[_Quota]:
+    """The limits that the header `name` tells of; those of `X-RateLimit-Reset-…` beside their `…-Remaining-…`."""
+    title, value = _title(name) + where, known[name]
+    if name == "ratelimit":
+        yield from _structured(str(value), str(known.get("ratelimit-policy", "")), title, now)
+    elif "ratelimit" in name and "reset" in name:
+        resets = each(value) if _usable(delay_or_moment(value, now)) is None else [value]
+        left = [number(one) for one in each(known.get(name.removesuffix("-after").replace("reset", "remaining")))]
+        for place, reset in enumerate(resets):
+            for claim in _read(delay_or_moment, _bare(reset), title, now):
+                least = min((one for one in left if one is not None), default=None)
+                yield _Quota(left[place] if len(left) == len(resets) else least, claim)
+
+
+def _windows(headers: Mapping[str, str], now: datetime) -> Iterator[_Claim]:
+    """The longest window of a policy: where nothing else is told, after it every limit is whole again."""
+    for name, value in headers.items():
+        if name.casefold() in {"ratelimit-policy", "ratelimit-limit"}:
+            windows = [fields["w"] for _, fields in _items(value) if "w" in fields]
+            yield from _read(delay_or_moment, windows, _title(name.casefold()), now)
+
+
+def _bare(value: object) -> object:
+    """`value` without the parameters that the older drafts allow: `60;w=3600`."""
+    return value.partition(";")[0] if isinstance(value, str) else value
+
+
+_ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,;"]+)((?:\s*;[^,;]*)*)')
+
+
+def _structured(value: str, policy: str, title: str, now: datetime) -> Iterator[_Quota]:
+    """The limits of `RateLimit`, in both shapes of its drafts; where one has no reset, the window of its policy.
+
+    `"default";r=0;t=30` (draft-ietf-httpapi-ratelimit-headers, from 08 on), `limit=9, remaining=0, reset=30` (to 07).
+    """
+    windows = {name: fields.get("w") for name, fields in _items(policy)}
+    for name, fields in _items(value):
+        window = windows.get(name) or windows.get(fields.get("limit", ""))
+        reset = fields.get("t") or fields.get("reset") or window
+        for claim in _read(delay_or_moment, reset, title, now):
+            yield _Quota(number(fields.get("r", fields.get("remaining"))), claim)
+
+
+def _items(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each member of a structured list with its parameters; a dictionary of bare figures is one without a name."""
+    bare: dict[str, str] = {}
+    for item, parameters in _ITEM.findall(text[:2_000]):
+        name, sign, value = item.strip().partition("=")
+        if sign and not item.startswith('"'):
+            if name in bare:
+                yield "", bare
+                bare = {}
+            bare[name.strip()] = value.strip()
             continue
-        clamped = seconds > longest.total_seconds()
-        delay = longest if clamped else max(timedelta(seconds=seconds), _LEAST)
-        return Hint(now + min(delay, longest), form.name, str(value)[:_RAW_CHARACTERS], clamped)
-    return None
+        pairs = (part.partition("=") for part in parameters.split(";"))
+        yield name.strip('" '), {key.strip(): figure.strip() for key, _, figure in pairs}
+    if bare:
+        yield "", bare
 
 
-def _claims(headers: Mapping[str, str], body: object) -> Iterator[tuple[object, _Form]]:
-    """Every field that may hold a hint, the most direct first."""
-    yield from _in_headers(headers, "")
-    error = _table(_table(body).get("error"))
+def _title(name: str) -> str:
+    return "-".join(word.capitalize() for word in name.split("-")).replace("Ratelimit", "RateLimit")
+
+
+# --- bodies ---
+
+
+def _documents(body: object, levels: int) -> Iterator[Mapping[str, object]]:
+    """The tables that are an error: the body, those of a list, and what an upstream said, where that was passed on."""
+    if isinstance(body, list):
+        for one in body[:10] if levels else ():
+            yield from _documents(one, levels - 1)
+    elif isinstance(body, dict):
+        yield body
+        raw = _table(_table(body.get("error")).get("metadata")).get("raw")
+        if levels and isinstance(raw, list | dict):
+            yield from _documents(raw, levels - 1)
+
+
+def _in_document(document: Mapping[str, object], now: datetime, *, limited: bool) -> Iterator[_Claim]:
+    error = _table(document.get("error"))
     metadata = _table(error.get("metadata"))
-    yield from _in_headers(_table(metadata.get("headers")), " in the body")
-    for place in (metadata, _table(error.get("availability")), error, _table(body), *_details(error)):
-        for field, read in _FIELDS:
-            if field in place:
-                yield place[field], _Form(read, f"{field} in the body")
-    for text in (
-        metadata.get("raw"),
-        error.get("message"),
-        _table(body).get("error"),
-        _table(body).get("message"),
-        body,
-    ):
-        if (time := _spoken(text)) is not None:
-            yield time, _Form(_delay_or_moment, "the message")
-
-
-def _in_headers(headers: Mapping[str, object], where: str) -> Iterator[tuple[object, _Form]]:
-    known = {name.casefold(): value for name, value in headers.items()}
-    for name, read in _HEADERS:
-        if name.casefold() in known:
-            yield known[name.casefold()], _Form(read, f"{name}{where}")
+    yield from _in_headers(_table(metadata.get("headers")), " in the body", now, limited=limited)
+    for place in (metadata, _table(error.get("availability")), error, document, *_details(error)):
+        named = {re.sub("[-_ ]", "", name.casefold()): (name, value) for name, value in place.items()}
+        for field, read in _FIELDS.items():
+            if field in named:
+                name, value = named[field]
+                yield from _read(read, value, f"{name} in the body", now)
 
 
 def _details(error: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """Google's upstream errors keep their `retryDelay` in a list of details."""
+    """Google's errors keep their `retryDelay` in a list of details."""
     details = error.get("details")
-    if isinstance(details, list):
-        yield from (_table(detail) for detail in details[:10])
+    for detail in details[:10] if isinstance(details, list) else ():
+        yield _table(detail)
+        yield _table(_table(detail).get("metadata"))
+
+
+def _texts(document: Mapping[str, object]) -> Iterator[object]:
+    error = document.get("error")
+    yield _table(_table(error).get("metadata")).get("raw")
+    yield _table(error).get("message")
+    yield error
+    yield document.get("message")
+    yield document.get("detail")
 
 
 def _table(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: object) -> float | None:
-    """`value` as a figure; NaN where it is one that cannot be used; `None` where it is no figure at all."""
-    if isinstance(value, bool):
-        return math.nan
-    if isinstance(value, str):
-        text = value.strip()
-        if len(text) > _NUMBER_CHARACTERS or not _NUMBER.fullmatch(text):
-            return None
-        return float(text)
-    if isinstance(value, int | float | Decimal):
-        try:
-            return float(value)
-        except (OverflowError, ValueError):
-            return math.nan
-    return None
-
-
-def _delay_or_moment(value: object, now: datetime) -> float | None:
-    """Seconds from `now`: a delay (`17`, `17s`, `1h30m`), or a moment (an epoch, an HTTP date, an ISO time)."""
-    number = _number(value)
-    if number is not None:
-        return number if number < _EPOCH_FROM else _until_epoch(number, now)
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    if _DURATION.fullmatch(text):
-        return _duration(text)
-    return _until(_iso(text) or _http_date(text), now)
-
-
-def _milliseconds(value: object, now: datetime) -> float | None:
-    number = _number(value)
-    if number is None:
-        return _delay_or_moment(value, now)
-    return number / 1_000 if number < _EPOCH_MS_FROM else _until_epoch(number, now)
-
-
-def _moment(value: object, now: datetime) -> float | None:
-    """Seconds from `now` to a moment; a figure too small to be an epoch says nothing here."""
-    number = _number(value)
-    if number is not None:
-        return _until_epoch(number, now) if number >= _EPOCH_FROM else None
-    return _until(_iso(value.strip()), now) if isinstance(value, str) else None
-
-
-def _spoken(text: object) -> str | None:
-    """The time in `reset after 140h 21m` or `will reset at 2026-09-09 03:30:06` (no zone: taken for UTC)."""
-    if not isinstance(text, str):
-        return None
-    shortened = text[:_PROSE_CHARACTERS]
-    found = _PROSE_MOMENT.search(shortened) or _PROSE_DELAY.search(shortened)
-    return found.group(1) if found else None
-
-
-def _duration(text: str) -> float:
-    return sum(float(figure) * _SECONDS[unit.casefold()] for figure, unit in _DURATION_PART.findall(text))
-
-
-def _until_epoch(number: float, now: datetime) -> float:
-    return (number / 1_000 if number >= _EPOCH_MS_FROM else number) - now.timestamp()
-
-
-def _until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else (moment - now).total_seconds()
-
-
-def _iso(text: str) -> datetime | None:
-    if not _ISO.fullmatch(text):
-        return None
-    return _aware(lambda: datetime.fromisoformat(text.replace("UTC", "").strip()))
-
-
-def _http_date(text: str) -> datetime | None:
-    if not _HTTP_DATE.fullmatch(text):
-        return None
-    from email.utils import parsedate_to_datetime
-
-    return _aware(lambda: parsedate_to_datetime(text))
-
-
-def _aware(parse: Callable[[], datetime]) -> datetime | None:
-    try:
-        moment = parse()
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-
-
-_HEADERS: tuple[tuple[str, Callable[[object, datetime], float | None]], ...] = (
-    ("Retry-After-Ms", _milliseconds),
-    ("Retry-After", _delay_or_moment),
-    ("X-RateLimit-Reset", _delay_or_moment),
-    ("RateLimit-Reset", _delay_or_moment),
-    ("X-RateLimit-Reset-Requests", _delay_or_moment),
-    ("X-RateLimit-Reset-Tokens", _delay_or_moment),
-)
-_FIELDS: tuple[tuple[str, Callable[[object, datetime], float | None]], ...] = (
-    ("retry_after_ms", _milliseconds),
-    ("retry_after_seconds", _delay_or_moment),
-    ("retry_after", _delay_or_moment),
-    ("retryDelay", _delay_or_moment),
-    ("resets_at", _moment),
-    ("reset_at", _moment),
-)
+_FIELDS: Mapping[str, _Read] = {
+    "retryafterms": milliseconds,
+    "retrydelayms": milliseconds,
+    "retryafterseconds": delay_or_moment,
+    "retryafter": delay_or_moment,
+    "retrydelay": delay_or_moment,
+    "retryin": delay_or_moment,
+    "resetsinseconds": delay_or_moment,
+    "resetinseconds": delay_or_moment,
+    "resetsin": delay_or_moment,
+    "resetin": delay_or_moment,
+    "resetafter": delay_or_moment,
+    "quotaresetdelay": delay_or_moment,
+    "resetsat": moment,
+    "resetat": moment,
+    "quotaresettimestamp": moment,
+}
+"""Fields of an error, without the signs between their words: `retry_after` and `retryAfter` are one."""

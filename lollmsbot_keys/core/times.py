@@ -1,0 +1,163 @@
+"""Times as providers write them: figures, durations, moments, and a few words of English.
+
+Numbers are tried first and never handed on to a date parser, because `2026` is a number of seconds and not a year.
+Every reader gives seconds from now; `None` where it finds no time, NaN or a negative figure where it finds no use.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+_EPOCH_FROM = 1e9
+"""From here on a figure is a moment, not a delay: thirty years of waiting is nobody's hint."""
+_EPOCH_MS_FROM = 1e11
+_PROSE_CHARACTERS = 2_000
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
+_NUMBER_CHARACTERS = 40
+_UNIT = r"(?:milliseconds?|millis|ms|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
+_PART = rf"\d{{1,12}}(?:\.\d{{1,9}})?\s?{_UNIT}"
+_DURATION = re.compile(rf"{_PART}(?:,?\s?(?:and\s)?{_PART}){{0,4}}", re.ASCII | re.IGNORECASE)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s?(ms|milli|w|d|h|m|s)", re.ASCII | re.IGNORECASE)
+_SECONDS = {"ms": 0.001, "milli": 0.001, "w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_CLOCK = re.compile(r"(\d{1,3}):(\d\d):(\d\d)", re.ASCII)
+_ISO_DURATION = re.compile(r"P(?:\d{1,4}D)?T?(?:\d{1,6}H)?(?:\d{1,6}M)?(?:\d{1,9}(?:\.\d{1,9})?S)?", re.ASCII)
+
+_DAY = r"\d{4}-\d\d-\d\d"
+_MOMENT = rf"{_DAY}[T ]\d\d:\d\d(?::\d\d(?:\.\d{{1,9}})?)?(?:Z|\s?UTC|\s?GMT|[+-]\d\d:?\d\d)?"
+_ISO = re.compile(rf"{_MOMENT}|{_DAY}", re.ASCII)
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2,8},? .{0,8}\d.{0,30}:[^,]{0,20}", re.ASCII)
+_DATE_WITH_COMMA = re.compile(
+    r"[A-Z][a-z]{2,8}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d(?::\d\d)?(?: GMT| UTC| [+-]\d{4})?", re.ASCII
+)
+
+_VERB = r"\b(?:resets?|reset time|retry|try again|come back|available|wait|lifted|renews?|refills?|refresh(?:es)?)\b"
+_ABOUT = (
+    r"(?:(?:about|approximately|approx\.?|around|roughly|almost|nearly|less than|under|at least|at most|up to|another|"
+    r"the next|\d{1,4} ?(?:-|–|to)) ?|~ ?)?"
+)
+_DELAY = rf"{_ABOUT}({_DURATION.pattern}(?!\w)|{_CLOCK.pattern}(?!\w)|(?:an?|one) (?:week|day|hour|minute|second)\b)"
+_WHEN = rf"({_MOMENT}|{_DATE_WITH_COMMA.pattern}|{_DAY}|\d{{10}}(?:\d{{3}})?(?!\w))"
+_GAP, _SIGN = r"[^.\d]{0,24}?\b", r" ?[:=]? ?[\"'(]? ?"
+_FIELD = r"retry[-_ ]?(?:delay|after)(?:[-_ ]?seconds)?\\?[\"']? ?[:=]? ?\\?[\"']?"
+_PROSE = tuple(
+    re.compile(pattern, re.ASCII | re.IGNORECASE)
+    for pattern in (
+        rf"{_VERB}(?:{_GAP}(?:at|on|after|until)|){_SIGN}{_WHEN}",
+        rf"{_VERB}(?:{_GAP}(?:in|after|for|within)|){_SIGN}{_DELAY}",
+        # A field amid the words, or without a unit: `retry-after: 30`, `\"retryDelay\": \"37s\"`.
+        rf"{_FIELD}({_DURATION.pattern}|\d{{1,9}}(?:\.\d{{1,9}})?)(?= ?(?:$|[\\\"'.,;)}}\]]))",
+    )
+)
+
+
+def delay_or_moment(value: object, now: datetime) -> float | None:
+    """Seconds from `now`: a delay (`17`, `17s`, `1h30m`), or a moment (an epoch, an HTTP date, an ISO time)."""
+    figure = number(value)
+    if figure is not None:
+        return figure if figure < _EPOCH_FROM else _until_epoch(figure, now)
+    if isinstance(value, dict):  # protobuf's Duration, written out
+        return number(value.get("seconds"))
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    delay = _duration(text)
+    return delay if delay is not None else _until(_iso(text) or _http_date(text), now)
+
+
+def milliseconds(value: object, now: datetime) -> float | None:
+    """Seconds from `now`, where a bare figure is one of milliseconds."""
+    figure = number(value)
+    if figure is None:
+        return delay_or_moment(value, now)
+    return figure / 1_000 if figure < _EPOCH_MS_FROM else _until_epoch(figure, now)
+
+
+def moment(value: object, now: datetime) -> float | None:
+    """Seconds from `now` to a moment; a figure too small to be an epoch says nothing here."""
+    figure = number(value)
+    if figure is not None:
+        return _until_epoch(figure, now) if figure >= _EPOCH_FROM else None
+    return _until(_iso(value.strip()), now) if isinstance(value, str) else None
+
+
+def each(value: object) -> list[object]:
+    """The parts of a list (`120, 60`, or one date twice); a value that is none, alone. A date keeps its comma."""
+    if isinstance(value, list):
+        return value[:10]
+    if not isinstance(value, str) or "," not in value:
+        return [value]
+    return [*_DATE_WITH_COMMA.findall(value), *filter(None, map(str.strip, _DATE_WITH_COMMA.sub("", value).split(",")))]
+
+
+def spoken(text: object) -> str | None:
+    """The time in `reset after 140h 21m` or `will reset at 2026-09-09 03:30:06` (no zone: taken for UTC)."""
+    if not isinstance(text, str):
+        return None
+    line = " ".join(text[:_PROSE_CHARACTERS].split())
+    found = next(filter(None, (pattern.search(line) for pattern in _PROSE)), None)
+    return found.group(1) if found else None
+
+
+def number(value: object) -> float | None:
+    """`value` as a figure; NaN where it is one that cannot be used; `None` where it is no figure at all."""
+    if isinstance(value, bool):
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > _NUMBER_CHARACTERS or not _NUMBER.fullmatch(text):
+            return None
+        return float(text)
+    if isinstance(value, int | float | Decimal):
+        try:
+            return float(value)
+        except (OverflowError, ValueError):
+            return math.nan
+    return None
+
+
+def _duration(text: str) -> float | None:
+    """A length of time in seconds: `1h30m`, `an hour`, `02:14:33`, `PT37S`."""
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = map(int, clock.groups())
+        return hours * 3_600.0 + minutes * 60 + seconds
+    plain = re.sub(r"^(?:an?|one)\s+", "1 ", text, flags=re.IGNORECASE)
+    if len(text) > 2 and _ISO_DURATION.fullmatch(text):
+        plain = text.replace("P", "").replace("T", "")
+    if not _DURATION.fullmatch(plain):
+        return None
+    return sum(float(figure) * _SECONDS[unit.casefold()] for figure, unit in _DURATION_PART.findall(plain))
+
+
+def _until_epoch(figure: float, now: datetime) -> float:
+    return (figure / 1_000 if figure >= _EPOCH_MS_FROM else figure) - now.timestamp()
+
+
+def _until(then: datetime | None, now: datetime) -> float | None:
+    return None if then is None else (then - now).total_seconds()
+
+
+def _iso(text: str) -> datetime | None:
+    if not _ISO.fullmatch(text):
+        return None
+    return _aware(lambda: datetime.fromisoformat(re.sub("UTC|GMT", "", text).strip()))
+
+
+def _http_date(text: str) -> datetime | None:
+    if not _HTTP_DATE.fullmatch(text):
+        return None
+    from email.utils import parsedate_to_datetime
+
+    return _aware(lambda: parsedate_to_datetime(text))
+
+
+def _aware(parse: Callable[[], datetime]) -> datetime | None:
+    try:
+        found = parse()
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
