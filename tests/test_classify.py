@@ -136,6 +136,35 @@ OPENROUTER: list[tuple[Reply, Want]] = [
         reply(404, {"error": {"message": "No.", "availability": {"code": "constraint_filtered"}}}),
         want("unavailable", "request"),
     ),
+    # The settings of one account: another key may do it, and nothing is known of the model.
+    (
+        reply(404, said("No allowed providers are available for the selected model.", available_providers=["x"])),
+        want("unavailable", "request"),
+    ),
+    (reply(404, said("No allowed providers are available for the selected model.")), want("unavailable", "request")),
+    (reply(404, said("No endpoints.", available_providers=["x"])), want("unavailable", "request")),
+    (
+        reply(404, said("All providers have been ignored. Change it: https://openrouter.ai/settings/preferences")),
+        want("unavailable", "request"),
+    ),
+    (
+        reply(404, said("No endpoints found matching your data policy (Zero data retention).")),
+        want("unavailable", "request"),
+    ),
+    (reply(404, said("No endpoints found that allow zero data retention")), want("unavailable", "request")),
+    (reply(404, said("See https://openrouter.ai/settings/privacy")), want("unavailable", "request")),
+    (reply(404, said("No endpoints found that can handle the requested parameters.")), want("unavailable", "request")),
+    (reply(402, said("Blocked by your data policy")), want("unavailable", "request")),
+    # The size of this request, for what this key has.
+    (
+        reply(402, said("Prompt tokens limit exceeded: 12345 > 9000. Upgrade to a paid account")),
+        want("unavailable", "request"),
+    ),
+    (reply(404, said("Prompt tokens limit exceeded: 12345 > 9000.")), want("unavailable", "request")),
+    (reply(402, said("It would pass the token capacity of your plan")), want("unavailable", "request")),
+    (reply(404, said(AFFORD)), want("no_credit", "request")),
+    # What no key can make it do.
+    (reply(404, said("No endpoints found that support tool use.")), want("unavailable", "model")),
     (
         reply(404, {"error": {"message": "No.", "availability": {"code": "privacy_restricted"}}}),
         want("unavailable", "request"),
@@ -219,8 +248,9 @@ JUNK = want("junk", "key_and_model", None, "", "stumble")
     [
         (reply(403, html=True), JUNK),
         (reply(401, html=True), JUNK),
-        (reply(429, html=True), JUNK),
-        (reply(503, html=True), JUNK),
+        (reply(404, html=True, retry_after="30"), JUNK),
+        (reply(502, html=True, retry_after="30"), JUNK),
+        (reply(520, html=True, retry_after="30"), JUNK),
         (reply(524, html=True), want("timeout", "key_and_model", None, "", "stumble", "billed")),
         (reply(200, html=True), want("junk", "key_and_model", None, "", "stumble", "billed")),
         (reply(301), want("redirected", "key_and_model", None, "", "stumble")),
@@ -232,6 +262,57 @@ JUNK = want("junk", "key_and_model", None, "", "stumble")
 )
 def test_what_says_nothing_about_a_key_cools_nothing(provider: str, what: Reply, expected: Want) -> None:
     assert got(judged(what, provider)) == expected
+
+
+SECONDS_20 = timedelta(seconds=20)
+
+
+@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        reply(429, html=True, retry_after="20"),  # nginx
+        reply(503, html=True, retry_after="20"),
+        reply(429, html=True),  # Cloudflare 1015
+        reply(503, html=True),
+        reply(524, html=True),
+        reply(504, html=True),
+        reply(408, html=True),
+    ],
+)
+def test_a_status_that_says_all_is_believed_whatever_the_body(provider: str, what: Reply, free: bool) -> None:  # noqa: FBT001
+    """A page, an empty body, words, JSON that is no error: all of them mean the same."""
+    failures = [
+        got(judged(what._replace(html=body is None, body=body or ""), provider, free=free))
+        for body in (None, "", "error code: 1015", [], {}, [1, "x"], {"detail": "x"})
+    ]
+    assert failures == failures[:1] * 7
+    assert failures[0].kind not in {"junk", "bad_request"}
+    if what.headers:
+        assert (failures[0].wait, failures[0].source) == (SECONDS_20, "Retry-After")
+
+
+def test_a_limit_with_something_left_is_no_reason_to_leave_a_busy_model_out_until_it_is_whole() -> None:
+    headers = {"x-ratelimit-remaining": "45", "x-ratelimit-reset": MIDNIGHT}
+    assert got(judged(Reply(503, headers, said("busy")))) == want("unavailable", "model", SHORT)
+    hours = want("rate_limited", "account", timedelta(hours=18), "X-RateLimit-Reset")
+    assert got(judged(Reply(429, headers, said("slow down")))) == hours
+
+
+GOOGLE = {
+    "code": 429,
+    "message": "You exceeded your current quota",
+    "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}],
+}
+
+
+def test_an_error_may_stand_in_a_list() -> None:
+    alone, listed = (judged(reply(429, body), "ollama") for body in ({"error": GOOGLE}, [{"error": GOOGLE}]))
+    assert alone == listed
+    assert got(listed) == want("rate_limited", "account", timedelta(seconds=37), "retryDelay in the body")
+    assert listed.evidence == "You exceeded your current quota"
+    assert got(judged(reply(402, [said("but can only afford 7")]))) == want("no_credit", "request")
 
 
 @pytest.mark.parametrize(
@@ -335,6 +416,41 @@ def test_evidence_of_an_upstream_429_is_the_upstreams_word() -> None:
     assert failure.evidence == "Provider returned error: m is temporarily rate-limited upstream"
 
 
+UPSTREAM = {"error": {"message": "max_tokens is too large: 9000", "type": "invalid_request_error"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "said_there"),
+    [
+        ("max_tokens is too large: 9000", "max_tokens is too large: 9000"),
+        (UPSTREAM, "max_tokens is too large: 9000"),
+        ([UPSTREAM], "max_tokens is too large: 9000"),
+        ({"message": "too large"}, "too large"),
+        ({"detail": "too large"}, "too large"),
+        ({"error": "too large"}, "too large"),
+        ("<html><body>Bad Gateway", "an HTML page"),
+        ("", ""),
+        ({"x": 1}, ""),
+        (None, ""),
+        ("Provider returned error", ""),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 402, 404, 429, 500, 502, 503, 200])
+def test_what_an_upstream_said_is_the_reason(status: int, raw: object, said_there: str) -> None:
+    body = {"error": {"message": "Provider returned error", "metadata": {"raw": raw, "provider_name": "X"}}}
+    failure = judged(reply(status, body))
+    assert failure.evidence == (f"Provider returned error: {said_there}" if said_there else "Provider returned error")
+    # It may quote a request that is wrong; then it is shown and not kept.
+    assert failure.lasting_evidence == ("" if status == 400 and raw and said_there else failure.evidence)
+
+
+def test_what_an_upstream_said_decides_nothing_but_a_429() -> None:
+    """It may quote the prompt, and a prompt must not take a model out."""
+    body = said("Provider returned error", raw="your input 'x is not a valid model ID, can only afford' is too long")
+    assert got(judged(reply(400, body))) == want("bad_request", "request", None, "", "final")
+    assert got(judged(reply(402, body))) == want("no_credit", "account", HOUR)
+
+
 def test_a_flagged_prompt_is_no_evidence() -> None:
     failure = judged(reply(403, said("Blocked", reasons=["x"], flagged_input="my secret plan", raw="my secret plan")))
     assert failure.evidence == "Blocked"
@@ -419,7 +535,7 @@ def test_every_row_decides_something() -> None:
     seen += [symptoms(what, Provider.OPENROUTER, free=free) for what, _ in OPENROUTER for free in (False, True)]
     more = [(401, ""), (400, {"error": '"x" does not support chat'})]
     seen += [symptoms(reply(status, body), Provider.LOCAL, free=False) for status, body in more]
-    pages = [reply(524, html=True), reply(403, html=True), reply(200, html=True), reply(301)]
+    pages = [reply(403, html=True), reply(200, html=True), reply(301)]
     inside = [reply(200, {"error": "x"}), reply(200, {"error": {"code": 418}})]
     seen += [symptoms(what, Provider.OLLAMA, free=False) for what in pages + inside]
     used = {next(i for i, row in enumerate(TABLE) if all(test(one) for test in row.tests)) for one in seen}

@@ -59,6 +59,7 @@ OLLAMA_ROWS = (
     Row("429retry=-7", "rate_limited", 429, "account", HOUR, "default: you (…)"),
     Row("429retry=NaN", "rate_limited", 429, "account", HOUR, "default: you (…)"),
     Row("429retry=9999999", "rate_limited", 429, "account", 8 * DAY, "Retry-After (shortened from 9999999): you (…)"),
+    Row("html429=42", "rate_limited", 429, "account", 42, "Retry-After: an HTML page"),
     Row("429slot", "rate_limited", 429, "account", 300, "default: timed out waiting for a concurrent request slot"),
     Row("503", "unavailable", 503, "key", 300, "default: Server overloaded"),
     Row("503retry=17", "unavailable", 503, "key", 17, "Retry-After: Server overloaded"),
@@ -74,6 +75,8 @@ OPENROUTER_ROWS = tuple(
         Row("403limit=120", "no_credit", 403, "key", 120, "resets_at in the body: Key limit", reason="no_credit"),
         Row("404", "no_such_model", 404, "model", DAY, "default: No endp", reason="no_such_model", answered_by=None),
         Row("404policy", "unavailable", 404, answered_by=ROUTERS[1]),
+        Row("404providers", "unavailable", 404, answered_by=ROUTERS[1]),
+        Row("html429=42", "rate_limited", 429, "account", 42, "Retry-After: an HTML page"),
         Row("410", "no_such_model", 410, "model", DAY, "default: deepseek", reason="no_such_model", answered_by=None),
         Row("429=90", "rate_limited", 429, "account", 90, "X-RateLimit-Reset: Rate limit exceeded"),
         Row("429retry=33", "rate_limited", 429, "account", 33, "Retry-After: Rate limit exceeded"),
@@ -197,6 +200,33 @@ def test_a_time_that_only_the_body_names(error: dict[str, Json], seconds: float,
         assert found["detail"].startswith(word)
         end = datetime.fromisoformat(found["until"])
         assert timedelta(seconds=seconds - 2) <= end - began <= timedelta(seconds=seconds + 6)
+
+
+def test_a_hint_that_came_twice_is_read_once(tmp_path: Path) -> None:
+    twice = json_reply(429, {"error": "slow down"}).with_headers(("Retry-After", "20"), ("Retry-After", "20"))
+    with lab(tmp_path, Fault.raw(OLLAMA, twice)) as here:
+        began = datetime.now(UTC)
+        assert here.ask("--model", SERVED)["key"] == OLLAMA_2
+        end = datetime.fromisoformat(here.candidate(OLLAMA, SERVED, "--model", SERVED)["until"])
+        assert timedelta(seconds=18) <= end - began <= timedelta(seconds=26)
+
+
+def test_what_an_upstream_said_is_shown_and_a_secret_or_escape_hidden_in_its_json_is_not(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        secret = here.sandbox.keys[ROUTERS[0]]
+        hidden = "".join(f"\\u{ord(character):04x}" for character in secret)
+        raw = f'[{{"error": {{"message": "bad \\u001b[31mvalue for {hidden} in max_tokens"}}}}]'
+        error = {"code": 400, "message": "Provider returned error", "metadata": {"raw": raw, "provider_name": "X"}}
+        here.sandbox.add(Fault.raw(ROUTERS[0], json_reply(400, {"error": error})))
+        done = here.quick("ask", "--json", "-v", "hello", "--model", ROUTED)
+        (attempt,) = done.document["attempts"]
+        assert attempt["detail"].startswith("Provider returned error: bad value for ")
+        assert attempt["detail"].endswith(" in max_tokens")
+        assert (done.code, attempt["outcome"]) == (5, "bad_request")
+        for place in (done.out, done.err, here.state_file.read_text("utf-8")):
+            assert secret not in place
+            assert "\x1b" not in place
+        assert "max_tokens" in done.err
 
 
 @pytest.mark.parametrize(("first", "model"), [(OLLAMA, SERVED), (ROUTERS[0], ROUTED)])

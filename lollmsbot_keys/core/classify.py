@@ -23,7 +23,7 @@ from lollmsbot_keys.core.symptoms import Symptoms, evidence, symptoms
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-_OK = 200
+_OK, _TOO_MANY = 200, 429
 
 
 class _Wait(Enum):
@@ -72,12 +72,15 @@ def _either(*tests: _Test) -> _Test:
 
 
 _OLLAMA, _OPENROUTER, _LOCAL = _by(Provider.OLLAMA), _by(Provider.OPENROUTER), _by(Provider.LOCAL)
-_PAGE: _Test = lambda seen: seen.html  # noqa: E731 - reads as a column of the table
+_PLAIN = frozenset({408, 429, 503, 504, 524})
+"""Statuses that say all there is to say, whoever sends them and whatever the body is."""
+_PAGE: _Test = lambda seen: seen.html and seen.status not in _PLAIN  # noqa: E731 - reads as a column of the table
 _JSON: _Test = lambda seen: seen.json  # noqa: E731
 _FREE: _Test = lambda seen: seen.free  # noqa: E731
 _UPSTREAM: _Test = lambda seen: seen.upstream  # noqa: E731
 _FLAGGED: _Test = lambda seen: seen.flagged  # noqa: E731
 _INSIDE: _Test = lambda seen: seen.inside  # noqa: E731
+_ELSEWHERE: _Test = lambda seen: seen.elsewhere  # noqa: E731
 _REDIRECT: _Test = lambda seen: 300 <= seen.status < 400  # noqa: E731
 
 _SLOW = _status(408, 504, 524)
@@ -100,10 +103,16 @@ _SHARED = _either(
     _code("upstream_provider_shared_pool", "openrouter_shared_capacity", "capacity_exhausted"),
     _says("provider returned error", "rate-limited upstream"),
 )
+# What one account has set, or what this request is: another key may be free to do it.
 _TERMS = _either(
+    _ELSEWHERE,
     _code("privacy_restricted", "constraint_filtered", "wrong_endpoint"),
-    _says("data policy", "guardrail restriction", "max price", "max_price", "requested parameters"),
+    _says("no allowed providers", "all providers have been ignored", "data policy", "zero data retention"),
+    _says("guardrail restriction", "settings/privacy", "settings/preferences"),
+    _says("max price", "max_price", "requested parameters"),
+    _says("prompt tokens limit exceeded", "token capacity"),
 )
+_CANNOT = _says("no endpoints found that support")
 _NO_MODEL = _either(_code("model_not_found"), _says("not a valid model id"))
 _SLOTS = _says("concurrent request", "too many concurrent", "concurrency")
 
@@ -113,24 +122,25 @@ _POSSIBLY = Billing.POSSIBLY
 TABLE: tuple[_Row, ...] = (
     # A page instead of JSON comes from something in between. It says nothing about a key. Nor does a redirect.
     _Row((_REDIRECT,), _K.REDIRECTED, _R.KEY_AND_MODEL, stumble=True),
-    _Row((_PAGE, _SLOW), _K.TIMEOUT, _R.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY),
     _Row((_PAGE, _INSIDE), _K.JUNK, _R.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY),
     _Row((_PAGE,), _K.JUNK, _R.KEY_AND_MODEL, stumble=True),
     # 401. A local daemon refuses cloud models so, until its user signs in: no key of ours.
     _Row((_LOCAL, _status(401)), _K.FORBIDDEN, _R.KEY_AND_MODEL),
     _Row((_status(401),), _K.UNAUTHORIZED, _R.KEY),
+    # Content policy, under any status; the settings of one account and the size of one request: the next key.
+    _Row((_status(400, 403), _MODERATION), _K.MODERATED, _R.REQUEST, final=True),
+    _Row((_status(402, 404), _TOO_DEAR), _K.NO_CREDIT, _R.REQUEST),
+    _Row((_status(400, 402, 404), _TERMS), _K.UNAVAILABLE, _R.REQUEST),
     # 402: who has no money left?
     _Row((_OPENROUTER, _status(402), _IN_FLIGHT), _K.RATE_LIMITED, _R.ACCOUNT, _W.HINT_OR_UNAVAILABLE),
-    _Row((_OPENROUTER, _status(402), _TOO_DEAR), _K.NO_CREDIT, _R.REQUEST),
     _Row((_OPENROUTER, _status(402), _KEY_BUDGET), _K.NO_CREDIT, _R.KEY, _W.HINT_OR_HOUR),
     _Row((_OPENROUTER, _status(402)), _K.NO_CREDIT, _R.ACCOUNT, _W.HOUR),
     _Row((_status(402),), _K.NO_CREDIT, _R.KEY_AND_MODEL, _W.HOUR),
-    # 403, and content policy under any status.
-    _Row((_status(400, 403), _MODERATION), _K.MODERATED, _R.REQUEST, final=True),
+    # 403.
     _Row((_OPENROUTER, _status(403), _KEY_BUDGET), _K.NO_CREDIT, _R.KEY, _W.HINT_OR_HOUR),
     _Row((_status(403),), _K.FORBIDDEN, _R.KEY_AND_MODEL, _W.HOUR),
-    # No such model; or only none on this request's terms.
-    _Row((_OPENROUTER, _status(400, 404), _TERMS), _K.UNAVAILABLE, _R.REQUEST),
+    # No such model; or none that can do this.
+    _Row((_OPENROUTER, _status(404), _CANNOT), _K.UNAVAILABLE, _R.MODEL),
     _Row((_status(400), _NO_MODEL), _K.NO_SUCH_MODEL, _R.MODEL, _W.DAY),
     _Row((_status(410),), _K.NO_SUCH_MODEL, _R.MODEL, _W.DAY),
     _Row((_GONE, _JSON), _K.NO_SUCH_MODEL, _R.MODEL, _W.DAY),
@@ -210,10 +220,11 @@ def _trouble(trouble: Trouble) -> Failure:
 
 def _judge(reply: Reply, seen: Symptoms, cooldowns: Cooldowns, now: datetime, detail: str) -> Failure:
     row = next(row for row in TABLE if all(test(seen) for test in row.tests))
-    until, source = _until(row.wait, reply, cooldowns, now)
+    until, source = _until(row.wait, reply, seen, cooldowns, now)
     ours = _ours(row.kind, reply.status, seen)
     words = evidence(ours or seen.message or detail)
-    fleeting = not ours and not seen.json
+    # What an upstream says of a request that is wrong may quote it.
+    fleeting = not ours and (not seen.json or (seen.relayed and row.final))
     return Failure(row.kind, row.reach, until, source, words, row.final, row.stumble, row.billing, fleeting)
 
 
@@ -226,7 +237,9 @@ def _ours(kind: OutcomeKind, status: int, seen: Symptoms) -> str:
     return "an HTML page came instead of an answer" if seen.html else ""
 
 
-def _until(wait: _Wait, reply: Reply, cooldowns: Cooldowns, now: datetime) -> tuple[datetime | None, str]:
+def _until(
+    wait: _Wait, reply: Reply, seen: Symptoms, cooldowns: Cooldowns, now: datetime
+) -> tuple[datetime | None, str]:
     default: timedelta
     match wait:
         case _Wait.NOTHING:
@@ -243,7 +256,7 @@ def _until(wait: _Wait, reply: Reply, cooldowns: Cooldowns, now: datetime) -> tu
             default = HOUR
         case _:
             assert_never(wait)
-    hint = retry_hint(reply.headers, reply.body, now, cooldowns.longest)
+    hint = retry_hint(reply.headers, reply.body, now, cooldowns.longest, limited=seen.status == _TOO_MANY)
     return (now + default, "default") if hint is None else (hint.until, _word(hint))
 
 

@@ -15,10 +15,15 @@ from lollmsbot_keys.core.reply import Reply
 
 EVIDENCE_CHARACTERS = 200
 _READ_CHARACTERS = 4_000
+_TOO_MANY = 429
 
 
 class Symptoms(NamedTuple):
-    """What a row may test. `status` is the error's own where it came inside a 200 (0: it has none)."""
+    """What a row may test. `status` is the error's own where it came inside a 200 (0: it has none).
+
+    `elsewhere`: providers are named that the account's settings leave out. `relayed`: an upstream's words are in
+    `message`.
+    """
 
     provider: Provider
     free: bool
@@ -28,6 +33,8 @@ class Symptoms(NamedTuple):
     json: bool
     upstream: bool
     flagged: bool
+    elsewhere: bool
+    relayed: bool
     codes: frozenset[str]
     text: str
     message: str
@@ -82,7 +89,7 @@ _CODES = ("error_type", "limit_source", "reason", "code")
 
 def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
     """Take `reply` apart; `free` says whether the model was one that the provider gives away."""
-    body = _table(reply.body)
+    body = _document(reply.body)
     error = body.get("error")
     fields = _table(error)
     metadata, availability = _table(fields.get("metadata")), _table(fields.get("availability"))
@@ -93,32 +100,50 @@ def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
         if isinstance(value := place.get(name), str)
     )
     inside = 200 <= reply.status < 300
-    message = _message(reply.body, error, fields)
-    raw = metadata.get("raw")
-    if reply.status == 429 and isinstance(raw, str):
-        # Only here: elsewhere an upstream's own words may quote the prompt, which is kept nowhere.
-        message = f"{message}: {raw}" if message else raw
+    status = _inner_status(fields, codes) if inside else reply.status
+    flagged = any(metadata.get(name) for name in ("reasons", "patterns", "flagged_input"))
+    message = _message(body or reply.body)
+    relayed = "" if flagged else _relayed(metadata.get("raw"), message)
+    told = f"{message}: {relayed}" if message and relayed else message or relayed
     return Symptoms(
         provider=provider,
         free=free,
-        status=_inner_status(fields, codes) if inside else reply.status,
+        status=status,
         inside=inside,
         html=reply.html,
         json=not isinstance(reply.body, str),
         upstream=bool(metadata.get("provider_name") or (inside and body.get("provider"))),
-        flagged=any(metadata.get(name) for name in ("reasons", "patterns", "flagged_input")),
+        flagged=flagged,
+        elsewhere=bool(metadata.get("available_providers")),
+        relayed=bool(relayed),
         codes=codes,
-        text=message[:_READ_CHARACTERS].casefold(),
-        message=message,
+        # Elsewhere an upstream's words may quote the prompt: it must not be the prompt that decides.
+        text=(told if status == _TOO_MANY else message)[:_READ_CHARACTERS].casefold(),
+        message=told,
     )
 
 
-def _message(body: object, error: object, fields: Mapping[str, object]) -> str:
+def _document(body: object) -> Mapping[str, object]:
+    """The table that tells of the error; some send it alone in a list."""
+    return next((_table(one) for one in body if isinstance(one, dict)), {}) if isinstance(body, list) else _table(body)
+
+
+def _message(body: object) -> str:
     """The provider's own sentence, wherever it keeps it."""
-    for candidate in (error, fields.get("message"), _table(body).get("message"), _table(body).get("detail"), body):
+    table = _table(body)
+    error = table.get("error")
+    for candidate in (error, _table(error).get("message"), table.get("message"), table.get("detail"), body):
         if isinstance(candidate, str) and candidate.strip():
             return candidate
     return ""
+
+
+def _relayed(raw: object, message: str) -> str:
+    """What an upstream said beyond `message`, as its own sentence where it can be found."""
+    said = _message(_document(raw) or raw)
+    if said.lstrip().startswith("<"):
+        return "an HTML page"
+    return "" if said in message else said
 
 
 def _inner_status(error: Mapping[str, object], codes: frozenset[str]) -> int:

@@ -120,6 +120,14 @@ def _with_header(row: Row, header: str) -> Row:
     return with_header
 
 
+def _limited_page(_situation: Situation, fault: Fault) -> Reply:
+    """Cloudflare's 1015; `Retry-After` comes from the server behind it."""
+    page = (
+        b"<!DOCTYPE html>\n<html><head><title>Error 1015</title></head><body>You are being rate limited</body></html>"
+    )
+    return bytes_reply(429, page, "text/html; charset=UTF-8", (_RETRY_AFTER, fault.value or ""))
+
+
 _OLLAMA: Mapping[str, Row] = {
     "400": _ollama(400, "invalid request: the sandbox was asked to refuse it"),
     "401": _refused,
@@ -133,6 +141,7 @@ _OLLAMA: Mapping[str, Row] = {
     "429retry": _with_header(_ollama(429, _QUOTA), _RETRY_AFTER),
     "429reset": _with_header(_ollama(429, _QUOTA), "X-RateLimit-Reset"),
     "429slot": _ollama(429, "timed out waiting for a concurrent request slot"),
+    "html429": _limited_page,
     "500": _ollama(500, "Internal Server Error {ref}"),
     "502": _ollama(502, "the cloud model cannot be reached {ref}"),
     "503": _ollama(503, "Server overloaded, please retry shortly {ref}"),
@@ -246,6 +255,11 @@ def data_policy_404() -> Reply:
     return openrouter_failure(404, _DATA_POLICY)
 
 
+def _no_allowed_providers(_situation: Situation, _fault: Fault) -> Reply:
+    metadata: Json = {"available_providers": ["sandbox"], "requested_providers": ["elsewhere"]}
+    return openrouter_failure(404, "No allowed providers are available for the selected model.", metadata=metadata)
+
+
 _unavailable = _openrouter(503, "Service temporarily unavailable")
 
 _OPENROUTER: Mapping[str, Row] = {
@@ -262,6 +276,7 @@ _OPENROUTER: Mapping[str, Row] = {
     "403limit": _budget_spent,
     "moderation": _moderated,
     "404": _openrouter(404, "No endpoints found for {model}."),
+    "404providers": _no_allowed_providers,
     "404policy": lambda _situation, _fault: data_policy_404(),
     "408": _openrouter(408, "Operation timed out. Please try again later."),
     "410": _openrouter(410, "{model} has been retired"),
@@ -271,6 +286,7 @@ _OPENROUTER: Mapping[str, Row] = {
     "429upstream": _upstream,
     "429capacity": _no_capacity,
     "429free": lambda situation, _fault: free_daily_429(situation.now_s, 50),
+    "html429": _limited_page,
     "500": _openrouter(500, "Internal Server Error"),
     "502": _openrouter(502, "Provider returned error"),
     "503": _unavailable,

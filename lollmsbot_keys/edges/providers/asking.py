@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -13,7 +14,7 @@ from lollmsbot_keys.core.trust import trusted
 from lollmsbot_keys.edges.providers.dialects import APP_NAME
 from lollmsbot_keys.edges.providers.exchange import Exchange, Response
 from lollmsbot_keys.edges.providers.http import Http
-from lollmsbot_keys.edges.providers.lines import Frame, Malformed, frame_of, parse_bytes
+from lollmsbot_keys.edges.providers.lines import Frame, Malformed, frame_of, parse, parse_bytes
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
 from lollmsbot_keys.errors import SecretError
@@ -21,7 +22,8 @@ from lollmsbot_keys.errors import SecretError
 ERROR_BYTES = 1024 * 1024
 LIST_BYTES = 32 * 1024 * 1024
 _KEPT_TEXT_CHARACTERS = 4_000
-_HINT_WORDS = ("retry", "ratelimit")
+_JSON = re.compile(r"\s*[\[{]")
+_HINT_WORDS = ("retry", "ratelimit", "rate-limit")
 
 
 class Got(NamedTuple):
@@ -107,14 +109,19 @@ class Asker:
     async def read(self, response: Response, most_bytes: int = ERROR_BYTES, *, strict: bool = False) -> Got:
         """The reply as it may be kept."""
         raw = await response.read(most_bytes)
-        html = frame_of(response.headers.get("content-type", ""), raw[:1024], streamed=False) is Frame.PAGE
+        html = False
         body: object
         try:
-            body = self.scrubber.tree(parse_bytes(raw, strict=strict))
+            body = self.opened(parse_bytes(raw, strict=strict))
         except Malformed:
+            html = frame_of(response.headers.get("content-type", ""), raw[:1024], streamed=False) is Frame.PAGE
             # Scrubbed before it is shortened: half a secret would not be recognised.
             body = "" if html else self.scrubber.text(raw.decode("utf-8", "replace"))[:_KEPT_TEXT_CHARACTERS]
         return Got(response.status, self.hints(response.headers), body, html)
+
+    def opened(self, body: object) -> object:
+        """`body`, redacted; JSON that it quotes from an upstream is opened before that, for escapes hide secrets."""
+        return self.scrubber.tree(_opened(body))
 
     def hints(self, headers: Mapping[str, str]) -> dict[str, str]:
         """The headers that may say when to come back, redacted."""
@@ -123,6 +130,21 @@ class Asker:
             for name, value in headers.items()
             if any(word in name for word in _HINT_WORDS)
         }
+
+
+def _opened(body: object) -> object:
+    """`body` with `error.metadata.raw` as JSON, where it is a text that holds some. Errors may stand in a list."""
+    if isinstance(body, list):
+        return [_opened(one) if isinstance(one, dict) else one for one in body]
+    match body:
+        case {"error": {"metadata": {"raw": str(raw), **metadata}, **error}, **rest} if _JSON.match(raw):
+            try:
+                inner = _opened(parse(raw))
+            except Malformed:
+                return body
+            return {**rest, "error": {**error, "metadata": {**metadata, "raw": inner}}}
+        case _:
+            return body
 
 
 @lru_cache(maxsize=256)

@@ -191,7 +191,7 @@ class Wire:
                 started=reading.started,
             )
         if reading.stage is Stage.FAILED:
-            body = self._scrubber.tree(reading.error)
+            body = self._asker.opened(reading.error)
             reply = Reply(response.status, self._asker.hints(response.headers), body)
             failure = self._classify(reply, call.provider, free=call.free)
         else:
