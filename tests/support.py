@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+
+import pytest
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge
@@ -95,6 +98,19 @@ def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]
     """The process's end and its output."""
     out, err = process.communicate(timeout=PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for `condition`; a condition that reads a file that is not there yet is not met yet."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.005)
+    pytest.fail(f"waited in vain for {what}")
 
 
 def _with_package(env: Mapping[str, str]) -> dict[str, str]:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.edges.state.lock import locked
+from lollmsbot_keys.edges.state.lock import is_moving, locked
 from lollmsbot_keys.errors import StateError
-from tests.support import PATIENCE_S, finished, start, together
+from tests.support import PATIENCE_S, finished, start, together, until
 
 HOLD = """
 import sys
 from pathlib import Path
-from lollmsbot_keys.edges.state.lock import locked
+from lollmsbot_keys.edges.state.lock import is_moving, locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -48,12 +48,73 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_patience_runs_out_with_the_name_of_the_file(path: Path) -> None:
-    with holder(path):
+    with holder(path) as process:
         began = time.monotonic()
-        with pytest.raises(StateError, match="Another process has held") as stuck, locked(path, MOMENT):
+        with pytest.raises(StateError) as stuck, locked(path, MOMENT):
             pytest.fail("two hold it")
         assert time.monotonic() - began >= MOMENT.total_seconds()
-    assert str(path) in str(stuck.value)
+        assert f"Process {process.pid} has held {path} for 0 s" in str(stuck.value)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\n", b"1 2 3\n", b"\xff 0 0 0\n", b"1 elsewhere/pid:[1] 7 9\n"])
+def test_nobody_is_blamed_who_may_be_another(path: Path, mark: bytes) -> None:
+    """An older lbk leaves no mark, and the number of one in another container is somebody else's here."""
+    with holder(path):
+        path.write_bytes(mark)
+        with pytest.raises(StateError, match="Another process has held") as stuck, locked(path, MOMENT):
+            pytest.fail("two hold it")
+    assert "kill" not in str(stuck.value)
+
+
+@pytest.mark.parametrize(
+    ("marks", "moving"),
+    [
+        ("a" * 9, False),
+        ("a" * 8 + "b" * 8, True),
+        ("ab" * 40, True),
+        ("ab" * 40 + "c" * 9, False),
+        ("aabbccddeeffgghhiijjkkllmmnnoopp", True),
+        ("a" + "b" * 9, False),
+    ],
+)
+def test_only_a_holder_that_stays_is_stuck(marks: str, *, moving: bool) -> None:
+    """The first mark is seen at once, each other after one more wait in vain; when there is none left, it is free."""
+    left = [mark.encode() for mark in marks]
+    assert is_moving(lambda: not left, lambda: left.pop(0)) is moving
+
+
+def test_a_queue_that_moves_is_waited_for_however_long_it_is(path: Path) -> None:
+    """One lets go, the next is in: for three times as long as anybody would wait for one of them."""
+    patience, hurry = timedelta(seconds=0.6), threading.Event()
+    held, entered = threading.Semaphore(0), threading.Event()
+
+    def turn() -> None:
+        with locked(path, LONG):
+            held.release()
+            hurry.wait(0.1)
+
+    def wait() -> None:
+        with locked(path, patience):
+            entered.set()
+
+    with locked(path):
+        queue = [threading.Thread(target=turn) for _ in range(18)]
+        for thread in queue:
+            thread.start()
+        until(lambda: waiting() == len(queue), "a queue")
+        last = threading.Thread(target=wait)
+        last.start()
+        until(lambda: waiting() == len(queue) + 1, "the last")
+    last.join(PATIENCE_S)
+    hurry.set()
+    for thread in queue:
+        thread.join(PATIENCE_S)
+    assert entered.is_set()
+
+
+def waiting() -> int:
+    """The threads of this process that wait for a lock."""
+    return sum(thread.name == "lbk-lock" for thread in threading.enumerate())
 
 
 def test_a_holder_that_is_killed_frees_it(path: Path) -> None:
@@ -145,7 +206,7 @@ def test_sixteen_processes_take_turns_and_none_is_left_out(path: Path) -> None:
 import sys, time
 from datetime import timedelta
 from pathlib import Path
-from lollmsbot_keys.edges.state.lock import locked
+from lollmsbot_keys.edges.state.lock import is_moving, locked
 lock, counter = map(Path, sys.argv[1:])
 sys.stdin.read()
 turns, end = 0, time.monotonic() + 3

@@ -12,29 +12,34 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Noticed, record
-from lollmsbot_keys.core.state import Cell, Snapshot
+from lollmsbot_keys.core.state import Cell, Hold, Snapshot
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.edges.state.lock import locked
-from lollmsbot_keys.edges.state.processes import is_alive, is_dead, this_process
+from lollmsbot_keys.edges.state.processes import Census, Life, is_alive, is_dead, this_process
 from lollmsbot_keys.sandbox import Sandbox
 from tests.support import (
     PATIENCE_S,
     calls,
+    claimed,
     command,
     finished,
+    hold,
     opened,
     run_lbk,
     start,
     start_lbk,
     together,
+    until,
     utc_now,
 )
 
@@ -69,19 +74,6 @@ def by_key(snapshot: Snapshot) -> dict[str, Cell]:
 def counted(snapshot: Snapshot) -> int:
     """Calls in the hourly windows of all keys."""
     return sum(sum(window.values()) for window in snapshot.hours.values())
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for `condition`; a condition that reads a file that is not there yet is not met yet."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except FileNotFoundError:
-            pass
-        time.sleep(0.005)
-    pytest.fail(f"waited in vain for {what}")
 
 
 # Started together
@@ -215,6 +207,64 @@ def test_a_dead_process_is_told_from_a_living_one_and_from_its_successor() -> No
     assert is_dead(me._replace(boot="earlier/" + me.boot.partition("/")[2])), "the machine was started anew"
     elsewhere = me._replace(boot=me.boot.partition("/")[0] + "/pid:[1]", started="1")
     assert (is_alive(elsewhere), is_dead(elsewhere)) == (False, False), "another container: nobody knows"
+
+
+def test_an_owner_is_looked_at_once_a_second_and_a_dead_one_once() -> None:
+    looks, now = list[str](), 100.0
+    one, two, dead = (Owner(number, "boot", "7") for number in (1, 2, 3))
+
+    def look(owner: Owner) -> Life:
+        looks.append(str(owner.pid))
+        return Life.DEAD if owner == dead else Life.ALIVE
+
+    census = Census(look, lambda: now)
+    for now, owners, looked in (
+        (100.0, {one}, "1"),
+        (100.5, {one}, ""),
+        (100.9, {one, dead}, "3"),
+        (101.0, {one, dead}, "1"),
+        (101.9, {one, two, dead}, "2"),
+        (102.0, {one, two, dead}, "12"),
+        (109.0, {two}, "2"),
+        (109.5, {dead}, "3"),
+    ):
+        looks.clear()
+        census.look(owners)
+        assert "".join(sorted(looks)) == looked, now
+        assert census.among(owners, Life.DEAD) == owners & {dead}
+        assert census.among(owners, Life.ALIVE) == owners - {dead}
+        census.meet(owners)
+        assert "".join(sorted(looks)) == looked, "whoever is known is not looked at again"
+    assert census.among({one}, Life.ALIVE) == {one}, "who was not looked at is taken to live"
+
+
+def holding(held: Hold, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
+    return claimed(snapshot, held, now), None
+
+
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="processes are looked up in /proc")
+def test_under_the_lock_nobody_looks_at_processes(tmp_path: Path) -> None:
+    """Sixty-four dead owners are found before the lock is had: their holds lapse in that very update."""
+    state, now = opened(tmp_path / "state.json"), utc_now()
+    for number in range(1, 65):
+        held = hold(now, owner=this_process()._replace(started=str(number)))
+        state.update(partial(holding, held))
+    script = """
+import sys
+from pathlib import Path
+from tests.support import opened
+from tests.test_processes import noticing
+opens = []
+sys.addaudithook(lambda event, args: opens.append(str(args[0])) if event == "open" else None)
+opened(Path(sys.argv[1])).update(noticing)
+locked = opens.index(sys.argv[1] + ".lock")
+print(*(sum("/proc/" in name and name.endswith("/stat") for name in part) for part in (opens[:locked], opens[locked:])))
+"""
+    done = finished(start([sys.executable, "-c", script, str(state.path)], os.environ))
+    looks, under_the_lock = map(int, done.stdout.split())
+    assert looks == 64, done.stderr
+    assert under_the_lock == 0
+    assert all(held.lapsed for held in decode(state.path.read_bytes()).holds.values())
 
 
 @pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="names of processes are read from /proc")

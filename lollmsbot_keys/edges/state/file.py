@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.state import ClosedDay, Day, Snapshot
 from lollmsbot_keys.edges.plain_file import read_plain
 from lollmsbot_keys.edges.state.codec import NewerState, NotAState, decode, encode
+from lollmsbot_keys.edges.state.processes import Census, Life
 from lollmsbot_keys.errors import StateError
 
 T = TypeVar("T")
@@ -28,8 +29,6 @@ Change = Callable[[Snapshot, datetime], tuple[Snapshot, T]]
 
 USUAL_NAME = "state.json"
 """Of a state of this name the folders beside it are called what they are; those of others are named after them."""
-_YOUNG = timedelta(seconds=5)
-"""Under the lock every moment counts for all who wait, and a hold of a process that just died is held all the same."""
 
 
 class Keeper(Protocol):
@@ -63,6 +62,7 @@ class StateFile:
         self._prepared = False
         self._warned: set[str] = set()
         self._known: tuple[bytes, Snapshot] | None = None
+        self._census = Census()
 
     @property
     def copy(self) -> Path:
@@ -103,6 +103,7 @@ class StateFile:
         """
         with _explained(self.path, "read"):
             snapshot = self._decoded_or_copy(self._bytes(self.path), restore=False)
+        self._census.look(_owners(snapshot))
         return self._kept(snapshot, now or self._clock())
 
     def update(self, change: Change[T]) -> T:
@@ -119,13 +120,14 @@ class StateFile:
 
         with _explained(self.path, "write"):
             self._prepare()
+            self._look_ahead()
             with locked(self.lock):
                 return self._apply(changes)
 
     def _apply(self, changes: Sequence[Change[T]]) -> list[T]:
         now = self._clock()
         before = self._decoded_or_copy(self._bytes(self.path), restore=True)
-        snapshot = kept = self._kept(before, now, young=_YOUNG)
+        snapshot = kept = self._kept(before, now)
         answers = []
         for change in changes:
             snapshot, answer = change(snapshot, now)
@@ -164,21 +166,24 @@ class StateFile:
             self._warned.add(message)
             self._warn(message)
 
-    def _kept(self, snapshot: Snapshot, now: datetime, *, young: timedelta = timedelta()) -> Snapshot:
-        """The snapshot after upkeep. Owners of holds younger than `young` are taken to live: asking costs time."""
+    def _look_ahead(self) -> None:
+        """Look whose holds are whose before the lock is had: under it every moment counts for all who wait."""
+        if not self._census.is_due:
+            return
+        with suppress(NewerState, NotAState, FileNotFoundError):
+            self._census.look(_owners(self._decoded(read_plain(self.path))))
+
+    def _kept(self, snapshot: Snapshot, now: datetime) -> Snapshot:
+        """The snapshot after upkeep. Owners that nobody has looked at are taken to live until their holds expire."""
         today = self._keeper.forgotten(snapshot, now)
         if today is not None:
             snapshot = self._recalled(snapshot, today)
-        old = now - young
-        owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed and hold.claimed <= old}
-        owners |= {waiter.owner for waiter in snapshot.waiters.values()}
-        owners |= {raised.lease.owner for raised in snapshot.alerts.values() if raised.lease is not None}
+        owners = _owners(snapshot)
         if not owners:
             return self._keeper.before(snapshot, now, frozenset(), frozenset())
-        from lollmsbot_keys.edges.state.processes import is_alive, is_dead
-
-        dead = frozenset(filter(is_dead, owners))
-        return self._keeper.before(snapshot, now, dead, frozenset(filter(is_alive, owners - dead)))
+        self._census.meet(hold.owner for hold in snapshot.holds.values() if not hold.lapsed and hold.expires <= now)
+        dead, alive = (self._census.among(owners, life) for life in (Life.DEAD, Life.ALIVE))
+        return self._keeper.before(snapshot, now, dead, alive)
 
     def _recalled(self, snapshot: Snapshot, today: date) -> Snapshot:
         """With what was spent `today` and in its month: a clock that was ahead has left it to the history alone."""
@@ -256,6 +261,13 @@ class StateFile:
             state = "is missing" if missing else "is damaged"
             self._warn(f"{self.path} {state}: going on from the last good copy, {self.copy.name}")
         return snapshot
+
+
+def _owners(snapshot: Snapshot) -> set[Owner]:
+    """Who has something in hand: a call on its way, a place in the queue, an alert to deliver."""
+    owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed}
+    owners |= {waiter.owner for waiter in snapshot.waiters.values()}
+    return owners | {raised.lease.owner for raised in snapshot.alerts.values() if raised.lease is not None}
 
 
 @contextmanager
