@@ -11,12 +11,13 @@ from typing import TypeVar
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Privacy, Provider, strictest
+from lollmsbot_keys.core.catalogue import Key, Privacy, Provider, strictest
 from lollmsbot_keys.core.request import Candidate, Facts, Plan, Reach, Reason, Request, Rule, Tried
 from lollmsbot_keys.core.state import Cooldown, Day, Scope, Snapshot
 from tests.strategies import HOUR, NOW, World, by_scope, exhausted_worlds, key_scope, reaches, worlds
 
-PASSING = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL, Reason.HOURLY_LIMIT, Reason.OVER_BUDGET}
+PASSING = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL, Reason.HOURLY_LIMIT}
+PASSING |= {Reason.OVER_BUDGET, Reason.HELD}
 
 
 # --- an oracle of its own: slow, plain, and written from the contract, not from the code ---
@@ -63,20 +64,28 @@ def _faults_of_key(candidate: Candidate, name: str, world: World) -> Iterator[Re
     calls = sum(count for minute, count in window.items() if minute * 60 + 60 > hour_ago)
     if rules.max_calls_per_hour is not None and calls >= rules.max_calls_per_hour:
         yield Reason.HOURLY_LIMIT
-    spent = _spent_today(world)
+    yield from _faults_of_budgets(candidate, key, world)
+    if any("stranger" in endpoint for endpoint in candidate.endpoints) and not rules.trusted_hosts:
+        yield Reason.UNTRUSTED_HOST
+
+
+def _faults_of_budgets(candidate: Candidate, key: Key, world: World) -> Iterator[Reason]:
+    committed = list(_committed(candidate, key, world))
+    spent = list(_committed(candidate, key, world._replace(snapshot=world.snapshot._replace(holds={}))))
+    for (budget, with_holds), (_, without) in zip(committed, spent, strict=True):
+        if budget is not None and candidate.bound_usd > 0 and with_holds + candidate.bound_usd > budget:
+            yield Reason.OVER_BUDGET if without + candidate.bound_usd > budget else Reason.HELD
+
+
+def _committed(candidate: Candidate, key: Key, world: World) -> Iterator[tuple[Decimal | None, Decimal]]:
+    rules, spent = world.config.providers[key.provider], _spent_today(world)
     of_provider = sum((a for (provider, _), a in spent.items() if provider is key.provider), Decimal(0))
     in_month = _spent_this_month(world)
     of_provider_in_month = sum((a for (provider, _), a in in_month.items() if provider is key.provider), Decimal(0))
-    for budget, so_far in (
-        (rules.daily_budget_usd, of_provider),
-        (key.daily_budget_usd, _of_key(spent, candidate)),
-        (rules.monthly_budget_usd, of_provider_in_month),
-        (key.monthly_budget_usd, _of_key(in_month, candidate)),
-    ):
-        if budget is not None and candidate.bound_usd > 0 and so_far + candidate.bound_usd > budget:
-            yield Reason.OVER_BUDGET
-    if any("stranger" in endpoint for endpoint in candidate.endpoints) and not rules.trusted_hosts:
-        yield Reason.UNTRUSTED_HOST
+    yield rules.daily_budget_usd, of_provider
+    yield key.daily_budget_usd, _of_key(spent, candidate)
+    yield rules.monthly_budget_usd, of_provider_in_month
+    yield key.monthly_budget_usd, _of_key(in_month, candidate)
 
 
 def _of_key(spent: Mapping[tuple[Provider, str], Decimal], candidate: Candidate) -> Decimal:

@@ -75,7 +75,7 @@ def ask(
         typer.Option(
             "--wait",
             metavar="DURATION",
-            help="If all keys are out: wait so long for one to come free.",
+            help="If all keys are out: wait so long for one to come free. 0s: not even for money that is held.",
             rich_help_panel=CALL,
         ),
     ] = None,
@@ -113,7 +113,7 @@ def ask(
         max_output_tokens=max_tokens,
         temperature=temperature,
         timeout=duration("--timeout", timeout),
-        wait=duration("--wait", wait) if wait is not None else None,
+        wait=duration("--wait", wait, zero=True) if wait is not None else None,
         failover=not no_failover,
         stream=not no_stream,
     )

@@ -49,8 +49,8 @@ JsonOption = Annotated[
 ]
 
 
-def duration(option: str, text: str) -> timedelta:
-    """What `option` says as a duration.
+def duration(option: str, text: str, *, zero: bool = False) -> timedelta:
+    """What `option` says as a duration. `zero`: it may have no length.
 
     Raises:
         UsageError: it says none, or one of no length.
@@ -61,6 +61,6 @@ def duration(option: str, text: str) -> timedelta:
         length = durations.parse(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r}: {error}.") from None
-    if not length:
+    if not (length or zero):
         raise UsageError(f"{option} must be longer than nothing.")
     return length

@@ -1,13 +1,14 @@
 """The budgets of one moment: how much of each is spent or held, and which of them a call could pass.
 
 A budget is a provider's or a key's, for a day or for a calendar month of the configured zone. All are hard stops: what
-is recorded, what is held, and the most that the new call can cost never exceed one together.
+is recorded, what is held, and the most that the new call can cost never exceed one together. Held is not spent: most of
+it comes back when its call ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
@@ -19,15 +20,28 @@ from lollmsbot_keys.core.request import Reason, SetAside
 from lollmsbot_keys.core.state import Snapshot, Spender
 
 _WHEN = {Window.DAY: "today", Window.MONTH: "this month"}
+_USUAL = timedelta(seconds=10)
+"""How long a call takes, where none of its key was seen to end."""
+_SOON = timedelta(seconds=1)
 
 
 class Limit(NamedTuple):
-    """One configured budget, the table that says so, and what is committed against it."""
+    """One configured budget, the table that says so, and what is committed against it, of which some is only held.
+
+    `key` is whose it is; `None`: the provider's.
+    """
 
     table: str
     window: Window
     budget_usd: Decimal
     committed_usd: Decimal
+    held_usd: Decimal = money.NOTHING
+    key: str | None = None
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """What no end of a call gives back."""
+        return self.committed_usd - self.held_usd
 
     @property
     def setting(self) -> str:
@@ -45,9 +59,10 @@ class Budgets:
     """All budgets at `now`. Sums are worked out when a budget first needs them: most people set few."""
 
     def __init__(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
-        self._config, self._snapshot = config, snapshot
+        self._config, self._snapshot, self._now = config, snapshot, now
         self._day = money.budget_day(now, config.timezone)
         self._committed: dict[Window, Mapping[Spender, Decimal]] = {}
+        self._held: dict[Window, Mapping[Spender, Decimal]] = {}
         self._limits: dict[Provider, tuple[Limit, ...]] = {}
 
     def committed(self, window: Window) -> Mapping[Spender, Decimal]:
@@ -55,12 +70,14 @@ class Budgets:
         if window not in self._committed:
             match window:
                 case Window.DAY:
-                    totals = money.committed(self._snapshot, self._day)
+                    held, totals = money.held(self._snapshot, self._day), money.committed(self._snapshot, self._day)
                 case Window.MONTH:
-                    totals = money.committed_in_month(self._snapshot, money.month_of(self._day))
+                    month = money.month_of(self._day)
+                    held = money.held_in_month(self._snapshot, month)
+                    totals = money.committed_in_month(self._snapshot, month)
                 case _:
                     assert_never(window)
-            self._committed[window] = totals
+            self._held[window], self._committed[window] = held, totals
         return self._committed[window]
 
     def limits(self, key: Key) -> tuple[Limit, ...]:
@@ -74,27 +91,32 @@ class Budgets:
         if key.daily_budget_usd is None and key.monthly_budget_usd is None:
             return known
         me = Spender(key.provider, key.name)
-        return (*known, *self._set_by(key, f"keys.{key.name}", lambda totals: totals.get(me, money.NOTHING)))
+        its_own = self._set_by(key, f"keys.{key.name}", lambda totals: totals.get(me, money.NOTHING))
+        return (*known, *(limit._replace(key=key.name) for limit in its_own))
 
     def _set_by(
         self, owner: ProviderSettings | Key, table: str, mine: Callable[[Mapping[Spender, Decimal]], Decimal]
     ) -> Iterator[Limit]:
-        if owner.daily_budget_usd is not None:
-            spent = mine(self.committed(Window.DAY))
-            yield Limit(table, Window.DAY, owner.daily_budget_usd, spent)
-        if owner.monthly_budget_usd is not None:
-            spent = mine(self.committed(Window.MONTH))
-            yield Limit(table, Window.MONTH, owner.monthly_budget_usd, spent)
+        budgets = ((Window.DAY, owner.daily_budget_usd), (Window.MONTH, owner.monthly_budget_usd))
+        for window, budget in budgets:
+            if budget is not None:
+                committed = mine(self.committed(window))
+                yield Limit(table, window, budget, committed, mine(self._held[window]))
 
     def passed_by(self, key: Key, bound: Decimal) -> Iterator[SetAside]:
-        """Every budget that a call of at most `bound` could pass."""
+        """Every budget that a call of at most `bound` could pass: for what is spent, or only for what is held."""
         for limit in self.limits(key):
-            if limit.committed_usd + bound > limit.budget_usd:
+            if limit.committed_usd + bound <= limit.budget_usd:
+                continue
+            held = f" and {limit.held_usd:.4f} held" if limit.held_usd else ""
+            detail = (
+                f"{limit.spent_usd:.4f} spent{held} {_WHEN[limit.window]}, this call could cost {bound:.4f}, "
+                f"{limit.setting} is {limit.budget_usd}"
+            )
+            if limit.spent_usd + bound <= limit.budget_usd:
+                yield SetAside(Reason.HELD, self._next_end(key, limit), detail)
+            else:
                 until = self.end(limit.window) if bound <= limit.budget_usd else None
-                detail = (
-                    f"{limit.committed_usd:.4f} spent or held {_WHEN[limit.window]}, this call could cost {bound:.4f}, "
-                    f"{limit.setting} is {limit.budget_usd}"
-                )
                 yield SetAside(Reason.OVER_BUDGET, until, detail)
 
     def used_up(self, key: Key) -> SetAside | None:
@@ -102,8 +124,38 @@ class Budgets:
         gone = [limit for limit in self.limits(key) if limit.committed_usd >= limit.budget_usd]
         if not gone:
             return None
-        last = max(gone, key=lambda limit: self.end(limit.window))
+        spent = [limit for limit in gone if limit.spent_usd >= limit.budget_usd]
+        if not spent:
+            until, setting = max((self._next_end(key, limit), limit.setting) for limit in gone)
+            return SetAside(Reason.HELD, until, f"what is left of {setting} is held by calls on their way")
+        last = max(spent, key=lambda limit: self.end(limit.window))
         return SetAside(Reason.OVER_BUDGET, self.end(last.window), f"nothing is left of {last.setting}")
+
+    def _next_end(self, key: Key, limit: Limit) -> datetime:
+        """When the first call that holds some of `limit` is likely to end: its key's calls take so long as a rule."""
+        ends = [
+            min(hold.claimed, self._now) + self._usual(Spender(hold.provider, hold.key))
+            for hold in self._snapshot.holds.values()
+            if not hold.lapsed
+            and hold.amount_usd
+            and hold.provider is key.provider
+            and limit.key in {None, hold.key}
+            and self._counts(hold.day, limit.window)
+        ]
+        return max(min(ends, default=self._now), self._now + _SOON)
+
+    def _counts(self, day: date, window: Window) -> bool:
+        match window:
+            case Window.DAY:
+                return day == self._day
+            case Window.MONTH:
+                return money.month_of(day) == money.month_of(self._day)
+            case _:
+                assert_never(window)
+
+    def _usual(self, spender: Spender) -> timedelta:
+        seen = self._snapshot.totals.get(spender)
+        return timedelta(milliseconds=seen.latency_ms // seen.calls) if seen is not None and seen.calls else _USUAL
 
     def end(self, window: Window) -> datetime:
         """When the day or month ends, in UTC."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
@@ -42,11 +42,13 @@ class Nothing(NamedTuple):
     """Nothing may take the request now.
 
     `plan` is the whole one, with what was tried already. `queued`: something may take it, but others have waited
-    longer for that.
+    longer for that. `ahead` counts those, `on_their_way` are the calls that hold money.
     """
 
     plan: Plan
     queued: bool = False
+    ahead: int = 0
+    on_their_way: frozenset[str] = frozenset()
 
 
 Claiming = Claim | Locked | Nothing
@@ -79,7 +81,9 @@ def claim(
     choice = _first_not_queued_for(plan, wanted_before(snapshot, claimant.ticket, now))
     if choice is None:
         whole = route(request, config, snapshot, facts, now) if tried and plan.untrusted is None else plan
-        return snapshot, Nothing(whole, queued=plan.choice is not None)
+        on_their_way = frozenset(id_ for id_, hold in snapshot.holds.items() if not hold.lapsed)
+        before = sum(1 for _ in ahead(snapshot, claimant.ticket))
+        return snapshot, Nothing(whole, plan.choice is not None, before, on_their_way)
     if choice.key is not None and choice.key not in claimant.opened:
         return snapshot, Locked(choice.key)
     hold = _hold(choice, plan, claimant, config, now)
@@ -117,13 +121,16 @@ def _free_at_medium(choice: Candidate) -> str:
 
 
 def wanted_before(snapshot: Snapshot, ticket: str | None, now: datetime) -> frozenset[str]:
-    """The keys ("" is local) that those ahead in the queue can use now. Who does not wait stands in no queue."""
+    """The keys ("" is local) that those ahead in the queue can use now."""
+    return frozenset(key for waiter in ahead(snapshot, ticket) for key, since in waiter.keys.items() if since <= now)
+
+
+def ahead(snapshot: Snapshot, ticket: str | None) -> Iterator[Waiter]:
+    """Those ahead in the queue. Who does not wait stands in no queue."""
     mine = snapshot.waiters.get(ticket) if ticket is not None else None
-    if mine is None or ticket is None:
-        return frozenset()
-    place = _place(ticket, mine)
-    ahead = [waiter for id_, waiter in snapshot.waiters.items() if id_ != ticket and _place(id_, waiter) < place]
-    return frozenset(key for waiter in ahead for key, since in waiter.keys.items() if since <= now)
+    if mine is not None and ticket is not None:
+        place = _place(ticket, mine)
+        yield from (waiter for id_, waiter in snapshot.waiters.items() if id_ != ticket and _place(id_, waiter) < place)
 
 
 def _place(ticket: str, waiter: Waiter) -> tuple[bool, datetime, str]:
@@ -145,5 +152,14 @@ def passing(plan: Plan) -> list[tuple[datetime, str]]:
     return sorted(
         (candidate.set_aside.until, candidate.key or "")
         for candidate in plan.candidates
-        if candidate.set_aside is not None and candidate.set_aside.until is not None
+        if candidate.set_aside is not None and candidate.set_aside.until is not None and not _is_held(candidate)
     )
+
+
+def held(plan: Plan) -> list[str]:
+    """The keys that come back as soon as calls on their way need less than they hold."""
+    return [candidate.key or "" for candidate in plan.candidates if _is_held(candidate)]
+
+
+def _is_held(candidate: Candidate) -> bool:
+    return candidate.set_aside is not None and candidate.set_aside.reason is Reason.HELD

@@ -17,6 +17,7 @@ WHOLE_KEY = (
     Reason.COOLING_DOWN,
     Reason.HOURLY_LIMIT,
     Reason.OVER_BUDGET,
+    Reason.HELD,
     Reason.NO_CREDIT,
     Reason.DISABLED,
     Reason.NO_SECRET,

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     COOLING_DOWN = "cooling_down"
     HOURLY_LIMIT = "hourly_limit"
     OVER_BUDGET = "over_budget"
+    HELD = "held"
     NO_CREDIT = "no_credit"
     PRIVACY = "privacy"
     UNPROVEN = "unproven"

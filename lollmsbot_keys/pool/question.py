@@ -24,7 +24,8 @@ class Options(TypedDict, total=False):
     """How a prompt is to be asked; everything may be left out.
 
     `timeout` is the longest silence of one attempt (to the first byte, then between chunks), `wait` how long to wait
-    for a key to come free when all are exhausted. `privacy` can only make a role's own level stricter.
+    for a key to come free when all are exhausted. Without it money that calls on their way hold is waited for a moment;
+    with none of it (`timedelta()`), nothing is. `privacy` can only make a role's own level stricter.
     """
 
     pillar: str | None

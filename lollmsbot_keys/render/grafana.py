@@ -31,7 +31,7 @@ SCHEMA = 39
 _HERE = 'instance=~"$instance", provider=~"$provider"'
 _KEYS = f'{_HERE}, key=~"$key"'
 _RATE = "$__rate_interval"
-_STATE_COLOURS = ("green", "yellow", "orange", "dark-orange", "purple", "red", "dark-red", "text")
+_STATE_COLOURS = ("green", "yellow", "orange", "dark-orange", "light-yellow", "purple", "red", "dark-red", "text")
 _STATES = {
     str(number): (state.replace("_", " "), colour)
     for number, (state, colour) in enumerate(zip(KEY_STATES, _STATE_COLOURS, strict=True))

@@ -20,7 +20,7 @@ STALE_AFTER_S = 900
 
 _SAME = "instance, job"
 _BUDGET = f"{_SAME}, provider, window"
-_COME_BACK = "ready|cooling_down|hourly_limit|over_budget"
+_COME_BACK = "ready|cooling_down|hourly_limit|over_budget|held"
 """States that end by themselves; a key in another one is lost to the pool until somebody does something."""
 
 
@@ -178,7 +178,7 @@ def _pool() -> Iterator[_Alert]:
     )
     yield _Alert(
         name="LbkNoKeyReady",
-        condition=f'sum by ({_SAME}, provider) (lbk_key_state{{state="ready"}}) == 0\n'
+        condition=f'sum by ({_SAME}, provider) (lbk_key_state{{state=~"ready|held"}}) == 0\n'
         f'and sum by ({_SAME}, provider) (lbk_key_state{{state!~"off|no_secret"}}) > 0',
         forgiven="5m",
         severity="critical",

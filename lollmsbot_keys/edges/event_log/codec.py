@@ -34,6 +34,7 @@ OWN_WORDS = frozenset(
         Reason.NO_SECRET,
         Reason.HOURLY_LIMIT,
         Reason.OVER_BUDGET,
+        Reason.HELD,
         Reason.PRIVACY,
         Reason.UNPROVEN,
         Reason.PROVIDER_OFF,
