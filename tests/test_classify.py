@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -499,6 +500,52 @@ def test_a_quotation_is_seen_wherever_it_stands(before: str, after: str, prompt:
 )
 def test_a_quotation_has_sixteen_bytes_or_is_all_of_it(text: str, prompt: str, does: bool) -> None:  # noqa: FBT001
     assert quotes(text, [prompt]) is does
+
+
+def _even(text: str) -> bytes:
+    return " ".join(text.casefold().split()).encode("utf-8", "replace")
+
+
+def slowly_quotes(text: str, source: str) -> bool:
+    """What `quotes` is to answer, window by window."""
+    found = _even(text)
+    forms = (source, json.dumps(source)[1:-1]) if b"\\" in found else (source,)
+    for even in map(_even, forms):
+        if len(even) >= 16:
+            if any(found[at : at + 16] in even for at in range(len(found) - 15)):
+                return True
+        elif even and re.search(rb"(?<!\w)" + re.escape(even) + rb"(?!\w)", found):
+            return True
+    return False
+
+
+LETTERS = st.text('aB \n\t\xa0\u2003ßẞÄéİЖ’你😀"\\-\ud800', max_size=60)
+
+
+@given(LETTERS, LETTERS, st.integers(0, 60), st.integers(0, 60), st.booleans())
+def test_the_quick_search_finds_what_the_slow_one_does(
+    text: str,
+    source: str,
+    begin: int,
+    end: int,
+    escaped: bool,  # noqa: FBT001
+) -> None:
+    said = json.dumps(source[begin:end])[1:-1] if escaped else source[begin:end]
+    for evidence in (text, f"{text}{said}", said):
+        assert quotes(evidence, [source]) is slowly_quotes(evidence, source)
+
+
+@pytest.mark.parametrize(
+    "filling", ["The sea is wide. ", "Das Meer, ’s ist groß. ", "大海很宽  ", "-", "\n\n  ", "tell me "]
+)
+@pytest.mark.parametrize("shift", [0, 1, 7, 8, 15, 16, 17])
+def test_a_quotation_is_seen_at_every_place_of_a_long_prompt(filling: str, shift: int) -> None:
+    """Long ones are looked through in slices of 262144 characters."""
+    secret, edge = "Zoë owes me 4711 €", 1 << 18
+    before = (filling * (edge // len(filling) + 1))[: edge - shift]
+    assert quotes("bad input near: zoë OWES me 4711 €", [f"{before}{secret}{filling}"])
+    assert not quotes("bad input near (zoë OWES me 47)", [f"{before}{secret}{filling}"])
+    assert not quotes("bad input near: ", [before])
 
 
 JSON = st.recursive(

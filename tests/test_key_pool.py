@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import SupportsIndex
 
 import pytest
 
@@ -124,6 +125,42 @@ async def until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert loop.time() < end, f"waited in vain for {what}"
         await asyncio.sleep(0.005)
+
+
+# Words of the prompt in what a provider says
+
+
+class Watched(str):
+    """A prompt that knows which threads took pieces out of it."""
+
+    __slots__ = ("threads",)
+
+    def __init__(self, _text: str) -> None:
+        self.threads = set[int]()
+
+    def __getitem__(self, place: SupportsIndex | slice) -> str:
+        self.threads.add(threading.get_ident())
+        return super().__getitem__(place)
+
+
+@pytest.mark.parametrize(("size", "beside"), [(1_000, False), (200_000, True)])
+def test_a_long_prompt_is_looked_through_beside_the_event_loop(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    size: int,
+    beside: bool,  # noqa: FBT001
+) -> None:
+    world, prompt = World(sandbox, tmp_path), Watched("word " * (size // 5))
+    sandbox.add("ollama=503", "openrouter=503")
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            with pytest.raises(AllFailed):
+                await pool.ask(prompt)
+
+    asyncio.run(run())
+    assert prompt.threads
+    assert (threading.get_ident() not in prompt.threads) is beside
 
 
 # Two hundred at once

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -14,7 +13,7 @@ from lollmsbot_keys.core.record import Answered, Cooled, Event, Settled, Stumble
 from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Candidate, Reach, Reason
 from lollmsbot_keys.core.state import Cooldown, Hold, Scope, Snapshot
-from lollmsbot_keys.core.symptoms import quotes
+from lollmsbot_keys.core.symptoms import Words
 
 
 class Finished(NamedTuple):
@@ -27,10 +26,12 @@ class Finished(NamedTuple):
     failover: bool
 
 
-def discreet(outcome: Outcome, words: Iterable[str]) -> Outcome:
-    """`outcome`, with its evidence kept nowhere if that repeats `words`: those of the prompt, and of the answer."""
+def discreet(outcome: Outcome, prompt: Words, answer: str) -> Outcome:
+    """`outcome`, with its evidence kept nowhere if that repeats words of the prompt or of the answer."""
     failure = outcome.failure
-    if failure is None or failure.fleeting or not quotes(failure.evidence, words):
+    if failure is None or failure.fleeting:
+        return outcome
+    if not prompt.are_quoted(failure.evidence) and not Words((answer,)).are_quoted(failure.evidence):
         return outcome
     return outcome._replace(failure=failure._replace(fleeting=True))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
@@ -174,22 +174,134 @@ def evidence(text: str) -> str:
 
 
 _QUOTED_BYTES = 16
+_BLOCK = 8
+"""Bytes. Any sixteen of a source hold, whole, one of the blocks of eight that it is cut into."""
+_SLICE = 1 << 18
+"""Characters that are looked through at once: between two slices other threads have their turn."""
+_ASCII = bytes(range(128))
+_FOLDED = bytes.maketrans(bytes(range(65, 91)) + b"\t\n\v\f\r\x1c\x1d\x1e\x1f", bytes(range(97, 123)) + b" " * 9)
+_WIDE_BLANKS = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_FEW = 12
+"""Letters of a text that are quicker changed one by one than by looking at all of the text."""
+
+
+class Words:
+    """Texts that evidence may repeat, however long. They are made even once, for all the evidence there may be."""
+
+    __slots__ = ("_as_it_is", "_in_json", "_texts")
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = tuple(texts)
+        self._as_it_is: list[list[bytes]] | None = None
+        self._in_json: list[list[bytes]] | None = None
+
+    def __repr__(self) -> str:
+        return "<words>"
+
+    @property
+    def size(self) -> int:
+        """Characters."""
+        return sum(map(len, self._texts))
+
+    def are_quoted(self, text: str) -> bool:
+        """Whether `text` repeats sixteen bytes of one, or all of a shorter one, as it is or as JSON has it.
+
+        Upper and lower case, and white space of any kind, count as the same. JSON's form has a backslash wherever it
+        is another one, so it is looked for where `text` has one.
+        """
+        found = _even(text).strip()
+        quotation = _Quotation(found)
+        if self._as_it_is is None:
+            self._as_it_is = [list(_slices(source, str)) for source in self._texts]
+        if any(map(quotation.repeats, self._as_it_is)):
+            return True
+        if b"\\" not in found:
+            return False
+        if self._in_json is None:
+            self._in_json = [list(_slices(source, _in_json)) for source in self._texts]
+        return any(map(quotation.repeats, self._in_json))
 
 
 def quotes(text: str, sources: Iterable[str]) -> bool:
-    """Whether `text` repeats sixteen bytes of one of `sources`, or all of a shorter one, as it is or as JSON has it.
+    """Whether `text` repeats one of `sources`: see `Words.are_quoted`."""
+    return Words(sources).are_quoted(text)
 
-    Upper and lower case, and white space of any kind, count as the same.
-    """
-    found = _even(text)
-    return any(_repeats(found, _even(form)) for source in sources for form in (source, json.dumps(source)[1:-1]))
+
+def _slices(source: str, form: Callable[[str], str]) -> Iterator[bytes]:
+    """`source` made even, in slices; each begins with the end of the last, so that no window falls between two."""
+    before = b""
+    for at in range(0, len(source), _SLICE):
+        here = _even(form(source[at : at + _SLICE]))
+        if at == 0 or before.endswith(b" "):
+            here = here.lstrip()
+        piece = before + here
+        yield piece.rstrip() if at + _SLICE >= len(source) else piece
+        before = piece[1 - _QUOTED_BYTES :]
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def _even(text: str) -> bytes:
-    return " ".join(text.casefold().split()).encode("utf-8", "replace")
+    """`text` in lower case, each run of white space one blank."""
+    even = _folded(text).translate(_FOLDED)
+    while b"  " in even:
+        even = even.replace(b"  ", b" ")
+    return even
 
 
-def _repeats(found: bytes, source: bytes) -> bool:
-    if len(source) < _QUOTED_BYTES:
-        return re.search(rb"(?<!\w)" + re.escape(source) + rb"(?!\w)", found) is not None if source else False
-    return any(found[at : at + _QUOTED_BYTES] in source for at in range(len(found) - _QUOTED_BYTES + 1))
+def _folded(text: str) -> bytes:
+    """`text` with what is not ASCII in lower case, its white space as blanks."""
+    data = text.encode("utf-8", "replace")
+    if text.isascii():
+        return data
+    foreign = data.translate(None, _ASCII)
+    if len(foreign) * 3 < len(data):
+        changed = {char: plain for char in set(foreign.decode()) if (plain := _plain(char)) != char}
+        if len(changed) <= _FEW:
+            for char, plain in changed.items():
+                data = data.replace(char.encode(), plain.encode())
+            return data
+    folded = text.casefold()
+    for blank in _WIDE_BLANKS:
+        folded = folded.replace(blank, " ")
+    return folded.encode("utf-8", "replace")
+
+
+def _plain(char: str) -> str:
+    return " " if char.isspace() else char.casefold()
+
+
+class _Quotation:
+    """A short text that may repeat pieces of very long ones."""
+
+    __slots__ = ("_blocks", "_found", "_windows")
+
+    def __init__(self, found: bytes) -> None:
+        self._found = found
+        self._windows = frozenset(found[at : at + _QUOTED_BYTES] for at in range(len(found) - _QUOTED_BYTES + 1))
+        blocks = b"".join(found[at : at + _BLOCK] for at in range(len(found) - _BLOCK + 1))
+        self._blocks = frozenset(memoryview(blocks).cast("Q"))
+
+    def repeats(self, slices: Sequence[bytes]) -> bool:
+        """Whether it has a piece of them, or all where that is short."""
+        if max(map(len, slices), default=0) < _QUOTED_BYTES:
+            return bool(slices) and self._has_word(slices[-1])
+        return any(map(self._shares, slices))
+
+    def _has_word(self, word: bytes) -> bool:
+        return bool(word) and re.search(rb"(?<!\w)" + re.escape(word) + rb"(?!\w)", self._found) is not None
+
+    def _shares(self, piece: bytes) -> bool:
+        """Whether `piece` has one of the windows: looked for only around blocks that both have."""
+        if not self._windows:
+            return False
+        blocks = memoryview(piece)[: len(piece) // _BLOCK * _BLOCK].cast("Q")
+        if self._blocks.isdisjoint(blocks):
+            return False
+        shared = [at * _BLOCK for at, block in enumerate(blocks) if block in self._blocks]
+        around = {piece[max(0, at - _BLOCK) : at + _QUOTED_BYTES] for at in shared}
+        return any(text[at : at + _QUOTED_BYTES] in self._windows for text in around for at in range(_BLOCK + 1))

@@ -36,6 +36,7 @@ from lollmsbot_keys.core.report import (
 )
 from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
 from lollmsbot_keys.core.state import Snapshot, same_secret
+from lollmsbot_keys.core.symptoms import Words
 from lollmsbot_keys.core.trust import is_on_loopback
 from lollmsbot_keys.core.wish import LOCAL_NAME
 from lollmsbot_keys.core.wording import what_next, why_not
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 _LOCAL_PATIENCE = timedelta(seconds=2)
 """A daemon on this machine answers at once, or is in no state to help."""
+_QUICKLY_READ = 100_000
+"""Characters. More are looked through beside the event loop: what else is under way must not wait for it."""
 _INTERRUPTED = Failure(OutcomeKind.INTERRUPTED, Reach.REQUEST, final=True, billing=Billing.POSSIBLY)
 
 
@@ -80,6 +83,7 @@ class Failover:
         self._question, self._listener, self._journal = question, listener, journal
         self.settling = Settling(self._engine, self._queue, listener, journal)
         self._tried: list[Tried] = []
+        self._prompt = Words(message.content for message in question.messages)
         self._text: list[str] = []
         self._asked_local = False
         self._queueing = Queueing(self._engine, self._queue, self._owner, question, listener)
@@ -238,9 +242,18 @@ class Failover:
 
     async def _settle(self, claimed: Claim, outcome: Outcome, seconds: float) -> Charge:
         latency, failover = timedelta(seconds=seconds), bool(self._tried)
-        words = (*(message.content for message in self._question.messages), "".join(self._text))
-        finished = Finished(claimed.candidate, claimed.hold, discreet(outcome, words), latency, failover=failover)
+        finished = Finished(
+            claimed.candidate, claimed.hold, await self._without_quotations(outcome), latency, failover=failover
+        )
         return await self.settling.settle(claimed, finished)
+
+    async def _without_quotations(self, outcome: Outcome) -> Outcome:
+        if outcome.failure is None:
+            return outcome
+        answer = "".join(self._text)
+        if self._prompt.size + len(answer) <= _QUICKLY_READ:
+            return discreet(outcome, self._prompt, answer)
+        return await asyncio.to_thread(discreet, outcome, self._prompt, answer)
 
     async def _confirm(self, candidate: Candidate) -> None:
         if candidate.key is None:
