@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core import judge
+from lollmsbot_keys.core.accounts import account_of, known_as
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
 from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Request, SetAside
 from lollmsbot_keys.core.route import route
@@ -136,7 +136,7 @@ class Engine:
 
     def account(self, key: Key, snapshot: Snapshot) -> str:
         """Who is billed for `key`, as far as is known."""
-        return judge.account_of(key, self.secrets.present().get(key.name, ""), snapshot)
+        return account_of(key, self.secrets.present().get(key.name, ""), snapshot)
 
     def keep_list(
         self, provider: Provider, names: Iterable[str], prices: Mapping[str, Sequence[str] | None] = EMPTY
@@ -199,7 +199,8 @@ class Engine:
         chosen = [k for k in self.config.keys if keys is None or k.name in keys or k.provider in whole]
 
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Reset]:
-            reset = resettable(snapshot, {key.name: self.account(key, snapshot) for key in chosen}, whole)
+            accounts, facts = {key.name: self.account(key, snapshot) for key in chosen}, self.facts()
+            reset = resettable(snapshot, accounts, whole, lambda scope: known_as(scope, self.config, snapshot, facts))
             return record(snapshot, reset, now), reset
 
         return change

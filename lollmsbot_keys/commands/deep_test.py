@@ -57,7 +57,7 @@ def _failed(engine: Engine, found: KeyFinding, report: NoAnswer, model: str) -> 
     status = f" ({last.status})" if last.status else ""
     words = f"{model}: {last.outcome}{status}" + (f": {last.detail}" if last.detail else "")
     now, key = engine.clock(), engine.config.key(found.key)
-    out = judge.standing(key, engine.state.read(now), engine.facts(), now) if key is not None else None
+    out = judge.standing(key, engine.config, engine.state.read(now), engine.facts(), now) if key is not None else None
     proof = deepened(found.proof, last.outcome, words, out.reason if out else None, last.cooldown_until)
     return found._replace(proof=proof, deep=words)
 

@@ -235,7 +235,7 @@ class KeyRound:
         told = []
         for found in findings:
             key = engine.config.key(found.key)
-            aside = judge.standing(key, snapshot, facts, now) if key is not None else None
+            aside = judge.standing(key, engine.config, snapshot, facts, now) if key is not None else None
             told.append(found._replace(set_aside=aside))
         return told
 

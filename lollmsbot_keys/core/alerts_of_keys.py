@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from lollmsbot_keys.core import judge, money
+from lollmsbot_keys.core.accounts import fingerprint_of
 from lollmsbot_keys.core.alert import POOL, Alert, AlertKind
 from lollmsbot_keys.core.catalogue import Config, Key
 from lollmsbot_keys.core.request import Facts
@@ -18,21 +19,17 @@ GONE_FOR = timedelta(days=1)
 def usable(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> frozenset[str]:
     """The keys that have worked, and still can be used: not disabled, and not left out for a day or longer."""
     return frozenset(
-        key.name for key in config.keys if key.name in snapshot.successes and not _lost(key, snapshot, facts, now)
+        key.name
+        for key in config.keys
+        if key.name in snapshot.successes and not _lost(key, config, snapshot, facts, now)
     )
-
-
-def fingerprint_of(key: Key, snapshot: Snapshot, facts: Facts) -> str:
-    """The secret that `key` has now, as far as anybody knows: cron may not see it, but somebody who called did."""
-    sighting = snapshot.sightings.get(key.name)
-    return facts.secrets.get(key.name) or (sighting.fingerprint if sighting is not None else "")
 
 
 def disabled(config: Config, snapshot: Snapshot, facts: Facts) -> Iterator[Alert]:
     """Keys whose secret was refused, and is the one that they still have."""
     for key in config.keys:
         mark = snapshot.disabled.get(key.name)
-        if mark is None or not key.enabled or not mark.covers(fingerprint_of(key, snapshot, facts)):
+        if mark is None or not key.enabled or not mark.covers(fingerprint_of(key.name, snapshot, facts)):
             continue
         yield Alert(
             AlertKind.KEY_DISABLED,
@@ -47,19 +44,16 @@ def disabled(config: Config, snapshot: Snapshot, facts: Facts) -> Iterator[Alert
         )
 
 
-def _lost(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> str:
+def _lost(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> str:
     """Why the pool can do nothing with `key` for a day or longer; "" where it can."""
-    fingerprint = fingerprint_of(key, snapshot, facts)
+    fingerprint = fingerprint_of(key.name, snapshot, facts)
     mark = snapshot.disabled.get(key.name)
     if not key.enabled or (mark is not None and mark.covers(fingerprint)):
         return "disabled"
-    account = judge.account_of(key, fingerprint, snapshot)
     out = [
         cooldown.until
-        for cooldown in snapshot.cooldowns.values()
-        if cooldown.until > now
-        and cooldown.until - cooldown.since >= GONE_FOR
-        and judge.covers_key(cooldown.scope, key, fingerprint, account)
+        for cooldown in judge.cooldowns_of(key, fingerprint, config, snapshot, facts, now)
+        if cooldown.until - cooldown.since >= GONE_FOR
     ]
     return f"left out until {max(out):%Y-%m-%d %H:%M} UTC" if out else ""
 
@@ -75,7 +69,7 @@ def shrunk(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> I
         return
     worked = [key for key in config.keys if key.enabled and key.name in snapshot.usable[before_today]]
     left = usable(config, snapshot, facts, now)
-    lost = {key.name: why for key in worked if (why := _lost(key, snapshot, facts, now))}
+    lost = {key.name: why for key in worked if (why := _lost(key, config, snapshot, facts, now))}
     if len(worked) < 2 or not lost or len(left) > 1:
         return
     last = next((key for key in config.keys if key.name in left), None)

@@ -11,24 +11,16 @@ from decimal import Decimal
 from functools import cache
 
 from lollmsbot_keys.core import money
+from lollmsbot_keys.core.accounts import account_of, known_as
 from lollmsbot_keys.core.budgets import Budgets
 from lollmsbot_keys.core.catalogue import Config, Key, Price, Privacy, Provider, is_cloud_name, match_name
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.prices import pricing
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Reason, SetAside
-from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot, same_account, same_secret
+from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot
 from lollmsbot_keys.core.trust import address, is_loopback, trusted
 from lollmsbot_keys.core.windows import calls_within_an_hour, free_again
 from lollmsbot_keys.core.wish import Wish
-
-
-def account_of(key: Key, fingerprint: str, snapshot: Snapshot) -> str:
-    """Who is billed for `key`: the configured label, else what a key check found, else the key and its secret."""
-    if key.account is not None:
-        return key.account
-    learnt = snapshot.accounts.get(key.name)
-    name = learnt.of(fingerprint) if learnt is not None else None
-    return name or f"{key.name}#{fingerprint}"
 
 
 class Gone:
@@ -62,33 +54,41 @@ def out_for_good(key: Key, snapshot: Snapshot, facts: Facts) -> SetAside | None:
     return None
 
 
-def standing(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
+def standing(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
     """Why the whole key is out, whatever the model; `None` if it is ready. Limits and budgets are not looked at."""
     lasting = out_for_good(key, snapshot, facts)
     if lasting is not None:
         return lasting
-    fingerprint = facts.secrets[key.name]
-    account = account_of(key, fingerprint, snapshot)
-    covering = [
-        cooldown
-        for cooldown in snapshot.cooldowns.values()
-        if cooldown.until > now and covers_key(cooldown.scope, key, fingerprint, account)
-    ]
+    covering = cooldowns_of(key, facts.secrets[key.name], config, snapshot, facts, now)
     longest = max(covering, key=lambda cooldown: (cooldown.until, cooldown.reason, _words(cooldown)), default=None)
     return None if longest is None else SetAside(longest.reason, longest.until, _words(longest))
 
 
-def covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
-    """Whether all of `key`, not only some model of it, lies within `scope`."""
+def cooldowns_of(
+    key: Key, fingerprint: str, config: Config, snapshot: Snapshot, facts: Facts, now: datetime
+) -> list[Cooldown]:
+    """What leaves all of `key` out, not only some model of it."""
+    account = account_of(key, fingerprint, snapshot)
+    return [
+        cooldown
+        for cooldown in snapshot.cooldowns.values()
+        if cooldown.until > now
+        and any(
+            _covers_key(scope, key, fingerprint, account) for scope in known_as(cooldown.scope, config, snapshot, facts)
+        )
+    ]
+
+
+def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
     if scope.provider is not key.provider:
         return False
     match scope.reach:
         case Reach.PROVIDER:
             return True
         case Reach.ACCOUNT:
-            return same_account(scope.account, account)
+            return scope.is_billed_to(account) or scope.is_of(key.name, fingerprint)
         case Reach.KEY:
-            return scope.key == key.name and same_secret(scope.fingerprint, fingerprint)
+            return scope.is_of(key.name, fingerprint)
         case _:
             return False
 
@@ -141,7 +141,12 @@ class Bench:
 
     def __init__(self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
         self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
-        self.cooldowns = [cooldown for cooldown in snapshot.cooldowns.values() if cooldown.until > now]
+        self.cooldowns = [
+            cooldown._replace(scope=scope)
+            for cooldown in snapshot.cooldowns.values()
+            if cooldown.until > now
+            for scope in known_as(cooldown.scope, config, snapshot, facts)
+        ]
         self._budgets = Budgets(config, snapshot, now)
         self.gone = Gone(snapshot, facts, now)
         self._terms: dict[tuple[Provider, str], Terms] = {}

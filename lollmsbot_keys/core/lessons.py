@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 
+from lollmsbot_keys.core.accounts import account_of
 from lollmsbot_keys.core.catalogue import Key
 from lollmsbot_keys.core.finding import KeyFinding, Limit, Proof, Verdict
-from lollmsbot_keys.core.judge import account_of
 from lollmsbot_keys.core.record import Cooled, KeyProved, KeyRefused, record
 from lollmsbot_keys.core.request import Reach
 from lollmsbot_keys.core.state import Cooldown, Disabled, Scope, Snapshot
@@ -35,7 +35,7 @@ def _cooldown(snapshot: Snapshot, key: Key, fingerprint: str, limit: Limit, now:
         scope = Scope(Reach.KEY, key.provider, key.name, fingerprint)
     else:
         reach = limit.reach if limit.reach is Reach.FREE_MODELS else Reach.ACCOUNT
-        scope = Scope(reach, key.provider, account=account_of(key, fingerprint, snapshot))
+        scope = Scope(reach, key.provider, key.name, fingerprint, account_of(key, fingerprint, snapshot))
     return Cooldown(scope, limit.reason, now, limit.until, SOURCE, limit.evidence)
 
 

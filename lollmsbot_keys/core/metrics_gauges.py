@@ -180,7 +180,7 @@ def _key_states(config: Config, snapshot: Snapshot, facts: Facts, now: datetime,
     # Whoever watches need not have the secrets: that a key was used with one is known from the state.
     seen = {name: sighting.fingerprint for name, sighting in snapshot.sightings.items()}
     facts = facts._replace(secrets={**seen, **facts.secrets})
-    marks = [(_labels(key), key, judge.standing(key, snapshot, facts, now)) for key in config.keys]
+    marks = [(_labels(key), key, judge.standing(key, config, snapshot, facts, now)) for key in config.keys]
     states = []
     for names, key, mark in marks:
         out = mark or judge.hourly_limit(key, config, snapshot, now) or budgets.used_up(key)

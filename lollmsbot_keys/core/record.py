@@ -6,7 +6,7 @@ that the hold was claimed in, whenever it comes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -18,7 +18,7 @@ from lollmsbot_keys.core.charging import Charge, unconfirmed
 from lollmsbot_keys.core.marks import without
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Cooldown, Disabled, Hold, Scope, Snapshot, Waiter, same_account
+from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Cooldown, Disabled, Hold, Scope, Snapshot, Waiter
 from lollmsbot_keys.core.steps import Replacement
 from lollmsbot_keys.core.windows import counted
 
@@ -323,11 +323,16 @@ def _reset(snapshot: Snapshot, event: Reset, now: datetime) -> Snapshot:
     )
 
 
-def resettable(snapshot: Snapshot, accounts: Mapping[str, str], providers: AbstractSet[Provider]) -> Reset:
+def resettable(
+    snapshot: Snapshot,
+    accounts: Mapping[str, str],
+    providers: AbstractSet[Provider],
+    known_as: Callable[[Scope], Iterable[Scope]] = lambda scope: (scope,),
+) -> Reset:
     """Everything that keeps some keys out. `accounts` maps their names to their accounts.
 
-    A key's reset clears what is said of it and of its account; what is said of a model or of a whole provider is
-    cleared with `providers`.
+    A key's reset clears what is said of it and of its account, by each name that `known_as` gives that; what is said of
+    a model or of a whole provider is cleared with `providers`.
     """
     billed = frozenset(accounts.values())
     scopes = frozenset(
@@ -335,6 +340,6 @@ def resettable(snapshot: Snapshot, accounts: Mapping[str, str], providers: Abstr
         for scope in snapshot.cooldowns
         if scope.provider in providers
         or scope.key in accounts
-        or any(same_account(scope.account, account) for account in billed)
+        or any(known.is_billed_to(account) for known in known_as(scope) for account in billed)
     )
     return Reset(scopes, frozenset(accounts))

@@ -24,7 +24,8 @@ LATENCY_BOUNDS_MS = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
 class Scope(NamedTuple):
     """What exactly is left out. Fields that `reach` does not need are empty.
 
-    A key is its name and the fingerprint of its secret, so that nothing said of an old secret holds for a new one.
+    A key is its name and the fingerprint of its secret, so that nothing said of an old secret holds for a new one. Of
+    an account it is the key that met the limit: it stays out, whatever becomes known of whose it is.
     """
 
     reach: Reach
@@ -48,7 +49,7 @@ class Scope(NamedTuple):
             case Reach.KEY_AND_MODEL:
                 return Scope(reach, candidate.provider, key, fingerprint, model=candidate.model)
             case Reach.ACCOUNT | Reach.FREE_MODELS:
-                return Scope(reach, candidate.provider, account=candidate.account)
+                return Scope(reach, candidate.provider, key, fingerprint, candidate.account)
 
     def covers(self, candidate: Candidate) -> bool:
         """Whether `candidate` lies within this scope."""
@@ -56,11 +57,19 @@ class Scope(NamedTuple):
             return False
         if self.model and self.model != candidate.model:
             return False
-        if self.key and (self.key != candidate.key or not same_secret(self.fingerprint, candidate.fingerprint)):
-            return False
-        if self.account and not same_account(self.account, candidate.account):
-            return False
+        if self.key or self.account:
+            its_own = self.is_of(candidate.key or "", candidate.fingerprint)
+            if not its_own and not self.is_billed_to(candidate.account):
+                return False
         return self.reach is not Reach.FREE_MODELS or candidate.free
+
+    def is_of(self, key: str, fingerprint: str) -> bool:
+        """Whether this was said of, or met through, `key` with the secret of that fingerprint."""
+        return bool(self.key) and self.key == key and same_secret(self.fingerprint, fingerprint)
+
+    def is_billed_to(self, account: str) -> bool:
+        """Whether this was said of `account`."""
+        return same_account(self.account, account)
 
 
 def same_secret(one: str, other: str) -> bool:

@@ -88,7 +88,7 @@ def _open_days(snapshot: Snapshot, month: str) -> Iterator[spending.Part]:
 def _key(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime, uses: _Uses) -> KeyDay:
     me = Spender(key.provider, key.name)
     day, month = uses.of(lambda spender: spender == me, key.daily_budget_usd, key.monthly_budget_usd)
-    out = judge.standing(key, snapshot, facts, now) or judge.hourly_limit(key, config, snapshot, now)
+    out = judge.standing(key, config, snapshot, facts, now) or judge.hourly_limit(key, config, snapshot, now)
     return KeyDay(key.name, key.provider, Cell(), out or Budgets(config, snapshot, now).used_up(key), day, month)
 
 

@@ -26,7 +26,8 @@ def cleared_lines(cooldowns: Iterable[Cooldown], disabled: Mapping[str, Disabled
 
 
 def _name(scope: Scope) -> str:
-    parts = [scope.key or (f"account of {scope.account.partition('#')[0]}" if scope.account else scope.provider.value)]
+    account = f"account of {scope.account.partition('#')[0]}"
+    parts = [account if scope.account else scope.key or scope.provider.value]
     if scope.model:
         parts.append(clean_line(scope.model))
     return " × ".join(parts)
