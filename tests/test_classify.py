@@ -359,7 +359,7 @@ def test_an_error_chunk_that_names_the_upstream_is_about_the_model() -> None:
         (Trouble.DROPPED, want("dropped", "key_and_model", None, "", "stumble", "billed")),
         (Trouble.JUNK, want("junk", "key_and_model", None, "", "stumble", "billed")),
         (Trouble.EMPTY, want("empty", "key_and_model", None, "", "stumble", "billed")),
-        (Trouble.CUT, want("cut", "key_and_model", None, "", "stumble", "billed", "final")),
+        (Trouble.CUT, want("cut", "key_and_model", None, "", "stumble", "billed")),
     ],
 )
 def test_trouble_without_a_reply(trouble: Trouble, expected: Want) -> None:

@@ -67,7 +67,7 @@ def test_the_document(tmp_path: Path) -> None:
 
 def test_the_table(tmp_path: Path) -> None:
     with lab(tmp_path, f"{OLLAMA}=cut:1") as here:
-        here.ask("-m", SERVED)
+        here.ask("-m", SERVED, "--no-failover")
         here.ask("-m", "nemotron-3-super", "--max-tokens", "10")
         done = here.run("costs")
         assert (done.code, done.err) == (0, "")

@@ -302,14 +302,30 @@ def test_a_fault_of_the_request_itself_is_final(
 @pytest.mark.parametrize(("first", "model"), [(OLLAMA, SERVED), (ROUTERS[0], ROUTED)])
 def test_after_the_first_text_nothing_is_sent_again(first: str, model: str, kind: str, tmp_path: Path) -> None:
     with lab(tmp_path, f"{first}={kind}:1") as here:
-        done = here.run("ask", "--json", "hello", "--model", model, "--timeout", "1s")
-        assert (done.code, done.document["error"]["code"]) == (5, "cut")
-        assert done.document["text"].startswith("Sandbox")
+        done = here.run("ask", "hello", "--model", model, "--timeout", "1s")
+        assert (done.code, done.out.startswith("Sandbox"), done.out.endswith("\n")) == (5, True, True)
+        assert done.err.startswith("lbk: The answer was cut: ")
         assert here.chats() == [first]
-        (attempt,) = done.document["attempts"]
-        assert (attempt["outcome"], attempt["cooldown_until"]) == ("cut", None)
         assert here.cell()[1].unconfirmed_usd > 0
         assert here.candidate(first, model, "--model", model)["eligible"]
+
+
+@pytest.mark.parametrize("kind", ["errormid", "unfinished", "cut", "stall=9"])
+@pytest.mark.parametrize(("first", "model"), [(OLLAMA, SERVED), (ROUTERS[0], ROUTED)])
+def test_what_nobody_saw_is_asked_for_again_elsewhere(first: str, model: str, kind: str, tmp_path: Path) -> None:
+    with lab(tmp_path, f"{first}={kind}:1") as here:
+        asked = here.ask("--model", model, "--timeout", "1s")
+        assert [attempt["outcome"] for attempt in asked["attempts"]] == ["cut", "answered"]
+        assert asked["attempts"][0]["cooldown_until"] is None
+        assert asked["text"].startswith("Sandbox")
+        assert asked["text"].endswith("hello")
+        assert len(set(here.chats())) == len(here.chats()) == 2
+        assert here.cell()[1].unconfirmed_usd > 0
+        here.sandbox.add(f"{first}={kind}:1")
+        done = here.quick("ask", "--json", "hello", "--model", model, "--key", first, "--timeout", "1s")
+        assert (done.code, done.document["error"]["code"]) == (5, "cut")
+        assert done.document["text"].startswith("Sandbox")
+        assert [attempt["outcome"] for attempt in done.document["attempts"]] == ["cut"]
 
 
 def test_a_retired_model_goes_to_its_successor_on_the_same_key_and_is_remembered(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def call(
     )
 
 
-def sent(dialect: Dialect, what: Call) -> dict[str, object]:
-    body = json.loads(chat_body(dialect, what))
+def sent(dialect: Dialect, what: Call, endpoint: str = "https://openrouter.ai/api/v1") -> dict[str, object]:
+    body = json.loads(chat_body(dialect, endpoint, what))
     assert isinstance(body, dict)
     return body
 
@@ -102,14 +102,32 @@ def test_free_and_low_calls_make_no_promise_of_privacy() -> None:
 
 
 def test_what_ollama_is_sent() -> None:
-    streamed = sent(Dialect.OPENAI, call("ollama", model="gpt-oss:120b-cloud"))
+    streamed = sent(Dialect.OPENAI, call("ollama", model="gpt-oss:120b-cloud"), "https://ollama.com/v1")
     assert (streamed["model"], streamed["max_tokens"]) == ("gpt-oss:120b", 99)
-    assert streamed["stream_options"] == {"include_usage": True}
     assert "provider" not in streamed
-    assert "stream_options" not in sent(Dialect.OPENAI, call("ollama", stream=False))
     native = sent(Dialect.NATIVE, call("ollama", model="glm-5.2:cloud", temperature=0, stream=False))
     assert (native["model"], native["stream"]) == ("glm-5.2", False)
     assert native["options"] == {"num_predict": 99, "temperature": 0}
+
+
+@pytest.mark.parametrize(
+    ("provider", "endpoint", "stream", "asked"),
+    [
+        ("ollama", "https://ollama.com/v1", True, True),
+        ("ollama", "https://ollama.com/v1", False, False),
+        ("ollama", "https://ollama.com/api", True, False),
+        ("local", "http://127.0.0.1:8080/v1", True, True),  # llama.cpp's server
+        ("openrouter", "http://127.0.0.1:4000/v1", True, True),  # a LiteLLM proxy
+        ("openrouter", "http://127.0.0.1:4000/v1", False, False),
+        ("openrouter", "https://relay.example/openrouter.ai/api/v1", True, True),
+        ("openrouter", "https://openrouter.ai/api/v1", True, False),
+        ("openrouter", "https://eu.openrouter.ai/api/v1", True, False),
+    ],
+)
+def test_whoever_needs_it_is_asked_for_the_usage(provider: str, endpoint: str, *, stream: bool, asked: bool) -> None:
+    dialect = dialect_of(Provider(provider), endpoint)
+    options = sent(dialect, call(provider, stream=stream), endpoint).get("stream_options")
+    assert options == ({"include_usage": True} if asked else None)
 
 
 def test_a_local_daemon_knows_its_models_by_their_whole_names() -> None:

@@ -366,8 +366,6 @@ def test_no_redirect_is_followed(sandbox: Sandbox) -> None:
 def test_after_the_first_text_it_is_a_cut(sandbox: Sandbox, provider: str, fault: str) -> None:
     heard = send(sandbox, provider, f"{KEYS[provider]}={fault}", timeout=timedelta(seconds=0.5))
     assert (heard.outcome.kind, heard.outcome.started, heard.billed) == ("cut", True, True)
-    assert heard.outcome.failure is not None
-    assert heard.outcome.failure.final
     assert heard.text.startswith("Sandbox")
 
 

@@ -74,7 +74,7 @@ def test_somebody_else_is_found(tmp_path: Path, key: str, per: str) -> None:
 
 def test_a_lost_figure_takes_the_place_of_the_hold(tmp_path: Path) -> None:
     with lab(tmp_path, f"{FIRST}=cut:1", f"{FIRST}@check=404:2") as here:
-        here.ask("-m", ROUTED)
+        here.ask("-m", ROUTED, "--no-failover")
         held = of_key(here, FIRST)
         assert held.unconfirmed_usd == held.cost_usd > 0
         done = here.run("costs", "--reconcile", "--json")
@@ -96,7 +96,7 @@ def test_a_lost_figure_takes_the_place_of_the_hold(tmp_path: Path) -> None:
 def test_a_figure_that_nobody_tells_is_left_for_the_next_run_and_explains_what_it_holds(tmp_path: Path) -> None:
     gone = json_reply(404, {"error": {"code": 404, "message": "Generation not found"}})
     with lab(tmp_path, f"{FIRST}=cut:1") as here:
-        here.ask("-m", ROUTED)
+        here.ask("-m", ROUTED, "--no-failover")
         here.sandbox.add(Fault.raw(FIRST, gone, where=Where.CHECK, times=4))
         done = here.run("costs", "--reconcile", "--json", "--tolerance", "0")
         assert done.code == 0
@@ -114,7 +114,7 @@ def test_a_figure_that_nobody_tells_is_left_for_the_next_run_and_explains_what_i
 )
 def test_a_figure_that_cannot_be_believed_changes_nothing(tmp_path: Path, data: Json) -> None:
     with lab(tmp_path, f"{FIRST}=cut:1") as here:
-        here.ask("-m", ROUTED)
+        here.ask("-m", ROUTED, "--no-failover")
         held = of_key(here, FIRST)
         (mine,) = here.state.lost
         told = {"id": mine, "total_cost": 0.0001, **data} if data else data
@@ -126,7 +126,7 @@ def test_a_figure_that_cannot_be_believed_changes_nothing(tmp_path: Path, data: 
 
 def test_only_openrouters_names_of_calls_are_kept(tmp_path: Path) -> None:
     with lab(tmp_path, f"{OLLAMA}=cut:1") as here:
-        here.ask("-m", SERVED)
+        here.ask("-m", SERVED, "--no-failover")
         assert of_key(here, OLLAMA).unconfirmed_usd > 0
         assert here.state.lost == {}
 
@@ -209,7 +209,7 @@ def test_one_that_is_refused_does_not_hide_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["echo", "html200", "junk", "error200", "redirect", "cut"])
 def test_whatever_comes_back_no_secret_is_shown_or_kept(tmp_path: Path, kind: str) -> None:
     with lab(tmp_path, f"{FIRST}=cut:1", f"ollama@check={kind}", f"openrouter@check={kind}") as here:
-        here.ask("-m", ROUTED)
+        here.ask("-m", ROUTED, "--no-failover")
         done = here.run("costs", "--reconcile")
         assert (done.code, "Traceback" in done.err) == (5, False)
         kept = b"".join(file.read_bytes() for file in here.state_file.parent.rglob("*") if file.is_file())

@@ -24,6 +24,7 @@ class Speaker(Listener):
 
     def __init__(self, looks: Looks, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
         self._aloud, self._stream, self._verbose = aloud, stream, verbose
+        self.live = aloud and stream
         self._guard = WorkflowCommandGuard() if workflow else None
         self._last = "\n"
         self._status = StatusLine(looks)

@@ -174,6 +174,7 @@ TABLE: tuple[_Row, ...] = (
 _POSSIBLE_KINDS = {
     Trouble.TIMEOUT: OutcomeKind.TIMEOUT,
     Trouble.DROPPED: OutcomeKind.DROPPED,
+    Trouble.CUT: OutcomeKind.CUT,
     Trouble.JUNK: OutcomeKind.JUNK,
     Trouble.EMPTY: OutcomeKind.EMPTY,
 }
@@ -210,9 +211,7 @@ def _trouble(trouble: Trouble) -> Failure:
             return Failure(OutcomeKind.UNREACHABLE, Reach.PROVIDER)
         case Trouble.UNPROVEN:
             return Failure(OutcomeKind.UNPROVEN, Reach.KEY_AND_MODEL)
-        case Trouble.CUT:
-            return Failure(OutcomeKind.CUT, Reach.KEY_AND_MODEL, final=True, stumble=True, billing=_POSSIBLY)
-        case Trouble.TIMEOUT | Trouble.DROPPED | Trouble.JUNK | Trouble.EMPTY:
+        case Trouble.TIMEOUT | Trouble.DROPPED | Trouble.CUT | Trouble.JUNK | Trouble.EMPTY:
             return Failure(_POSSIBLE_KINDS[trouble], Reach.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY)
         case _:
             assert_never(trouble)

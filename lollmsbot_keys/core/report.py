@@ -92,8 +92,8 @@ class Failure(NamedTuple):
 class Outcome(NamedTuple):
     """What one HTTP attempt gave. A failure is a value, never an exception.
 
-    `started` is true from the first piece of text on: nothing may be sent again after it. `failure` is `None` exactly
-    when `kind` is `answered`. `interim`: `usage` is that of a moment amid the answer, and more may have been used.
+    `started` is true from the first piece of text on: who passed it on may send nothing again. `failure` is `None`
+    exactly when `kind` is `answered`. `interim`: `usage` is that of a moment amid the answer; more may have been used.
     """
 
     kind: OutcomeKind
@@ -175,7 +175,7 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(NamedTuple):
-    """No complete answer. `text` is what came before a cut, `retry_at` when a key may come free by itself.
+    """No complete answer. `text` is what came before a (the last) cut, `retry_at` when a key may come free by itself.
 
     `request_id` is what the log has it under; `None` where no log is kept.
     """

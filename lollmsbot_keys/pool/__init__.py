@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -16,6 +16,7 @@ from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.processes import this_process
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.pool.failover import Failover, Means
 from lollmsbot_keys.pool.lookout import Lookout
 from lollmsbot_keys.pool.opening import Opening
@@ -39,6 +40,8 @@ class KeyPool:
     `alerts.urls` are told where there are some: in the background, after the answer. `alerts=False` leaves all of that
     to whoever made the pool.
 
+    Leaving the block waits for all that was begun; a stream that nobody reads any more is ended first, and charged.
+
     `log_file` gets one line of JSON for each attempt and each refusal; by default that goes where `LBK_LOG_FILE` or
     `log.file` says, or nowhere.
     """
@@ -57,6 +60,8 @@ class KeyPool:
             trusted_hosts={name: settings.trusted_hosts for name, settings in engine.config.providers.items()},
         )
         self._means = Means(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
+        self._begun: set[asyncio.Future[Report]] = set()
+        self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # and who reads each
 
     @classmethod
     def open(cls, config: Path | None = None, state: Path | None = None, log_file: Path | None = None) -> Self:
@@ -73,11 +78,22 @@ class KeyPool:
 
     async def __aexit__(self, *error: object) -> None:
         try:
+            await self._all_over()
             await self._queue.written()
             if self._lookout is not None:
                 await self._lookout.finish()
         finally:
             await self._wire.aclose()
+
+    async def _all_over(self) -> None:
+        """End the streams that were left, and wait for all that was begun."""
+        await asyncio.sleep(0)  # what was only just made a task begins
+        here = asyncio.current_task()
+        for stream, reader in self._streams.items():
+            if reader is None or reader is here or reader.done():
+                stream.cancel()
+        while begun := self._begun | self._streams.keys():
+            await asyncio.wait(begun)
 
     async def ask(self, prompt: str, **options: Unpack[Options]) -> Answer:
         """The whole answer to `prompt`.
@@ -92,7 +108,13 @@ class KeyPool:
 
     def stream(self, prompt: str, **options: Unpack[Options]) -> Answers:
         """The answer to `prompt` piece by piece: `async for piece in pool.stream("…")`. Raises as `ask` does."""
-        return Answers(self, question(prompt, options))
+        return Answers(self._begin, question(prompt, options))
+
+    def _begin(self, asked: Question, listener: Listener) -> asyncio.Task[Report]:
+        stream = asyncio.create_task(self.answer(asked, listener))
+        self._streams[stream] = asyncio.current_task()
+        stream.add_done_callback(self._streams.pop)
+        return stream
 
     async def answer(self, asked: Question, listener: Listener | None = None) -> Report:
         """The report on one question: an answer, or why there is none. `listener` hears of it as it happens.
@@ -100,16 +122,20 @@ class KeyPool:
         Raises:
             UsageError, ConfigError, StateError, SecretError: something that a person must mend.
         """
-        listener = listener or Listener()
+        listener = listener or Unheard()
         journal = None
         if self._log is not None:
             from lollmsbot_keys.pool.journal import Journal
 
             journal = Journal(self._log, self.engine, listener)
         asking = Failover(self._means, asked, listener, journal)
+        over: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
+        self._begun.add(over)
         try:
             return await asking.run()
         finally:
+            self._begun.remove(over)
+            over.cancel()
             asking.settling.when_settled(lambda: self._look_out(asking.settling, listener))
 
     def _look_out(self, settling: Settling, listener: Listener) -> None:
@@ -144,11 +170,17 @@ def _log_at(path: Path | None) -> EventLog | None:
     return EventLog(path)
 
 
+class Unheard(Listener):
+    """Nobody."""
+
+    live = False
+
+
 class Answers(Listener):
     """A streamed answer: iterate over it; afterwards `answer` is the whole. Leaving early cancels the call."""
 
-    def __init__(self, pool: KeyPool, asked: Question) -> None:
-        self._pool, self._asked = pool, asked
+    def __init__(self, begin: Callable[[Question, Listener], asyncio.Task[Report]], asked: Question) -> None:
+        self._begin, self._asked = begin, asked
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
         self.answer: Answer | None = None
 
@@ -156,11 +188,13 @@ class Answers(Listener):
         self._pieces.put_nowait(piece)
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        work = asyncio.create_task(self._pool.answer(self._asked, self))
+        work = self._begin(self._asked, self)
         work.add_done_callback(lambda _: self._pieces.put_nowait(None))
         try:
             while (piece := await self._pieces.get()) is not None:
                 yield piece
+            if work.cancelled():
+                raise UsageError("The pool was closed before the answer was over. Read it to its end within the block.")
             self.answer = delivered(await work)
         finally:
             if not work.done():

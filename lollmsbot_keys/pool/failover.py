@@ -1,7 +1,7 @@
 """One question, from the first claim to the report: the only loop that fails over.
 
-Each turn claims a candidate under the lock, sends once, settles, and stops at an answer, at the first piece of text,
-at a failure that no other key would mend, or when nothing is left.
+Each turn claims a candidate under the lock, sends once, settles, and stops at an answer, at the first piece of text
+that somebody saw, at a failure that no other key would mend, or when nothing is left.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ class Failover:
         self._tried: list[Tried] = []
         self._prompt = Words(message.content for message in question.messages)
         self._text: list[str] = []
+        self._broken = ""
+        """What came of the last answer that broke off and that nobody saw."""
         self._asked_local = False
         self._queueing = Queueing(self._engine, self._queue, self._owner, question, listener)
 
@@ -205,7 +207,7 @@ class Failover:
         failure = outcome.failure
         if failure is None:
             return self._answered(claimed, outcome, charge, monotonic() - began)
-        if outcome.started:
+        if outcome.started and (self._listener.live or not self._question.failover):
             return self._failed("cut", f"The answer was cut: {_words(failure)}. It is not asked again.")
         if failure.final:
             return self._failed("failed", f"{candidate.label} would not take the request: {_words(failure)}")
@@ -214,11 +216,13 @@ class Failover:
         if not self._question.failover and failure.kind is not OutcomeKind.UNPROVEN:  # then nothing was sent
             return self._failed("failed", f"{candidate.label}: {_words(failure)}. No failover was asked for.")
         self._tried.append(Tried(candidate, failure.reach))
+        self._broken, self._text = "".join(self._text) or self._broken, []
         return None
 
     def _hear(self, piece: str) -> None:
         self._text.append(piece)
-        self._listener.text(piece)
+        if self._listener.live:
+            self._listener.text(piece)
 
     def _call(self, claimed: Claim) -> Call:
         candidate, question = claimed.candidate, self._question
@@ -294,7 +298,8 @@ class Failover:
         )
 
     def _failed(self, code: NoAnswerCode, message: str, retry_at: datetime | None = None) -> NoAnswer:
-        return NoAnswer(code, message, retry_at, tuple(self.settling.attempts), "".join(self._text), self._request_id)
+        text = "".join(self._text) or self._broken
+        return NoAnswer(code, message, retry_at, tuple(self.settling.attempts), text, self._request_id)
 
     @property
     def _request_id(self) -> str | None:
@@ -308,7 +313,8 @@ class Failover:
         }
         if sent:
             tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
-            return self._failed("failed", f"No key answered. {tries}.", plan.retry_at)
+            code: NoAnswerCode = "cut" if self._broken else "failed"
+            return self._failed(code, f"No key answered. {tries}.", plan.retry_at)
         if self._journal is not None:
             self._journal.refused(plan)
         unproven = [attempt.detail for attempt in self.settling.attempts]

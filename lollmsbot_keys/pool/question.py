@@ -113,7 +113,13 @@ def _priority(text: Priority | str) -> Priority:
 
 
 class Listener:
-    """What happens while a question is answered. Every method does nothing until a subclass says otherwise."""
+    """What happens while a question is answered. Every method does nothing until a subclass says otherwise.
+
+    `live`: the text is passed on as it comes, so that after its first piece nothing is asked again. Otherwise it comes
+    with the report alone.
+    """
+
+    live = True
 
     def text(self, piece: str) -> None:
         """The next piece of the answer, already harmless and without secrets."""

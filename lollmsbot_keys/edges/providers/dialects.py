@@ -10,6 +10,7 @@ from typing import assert_never
 from lollmsbot_keys.core.catalogue import Privacy, Provider, strip_cloud
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.trust import is_own_host
 from lollmsbot_keys.edges.providers.call import Call
 from lollmsbot_keys.edges.providers.figures import native_usage, usage_in
 
@@ -66,7 +67,7 @@ def chat_url(dialect: Dialect, endpoint: str) -> str:
             assert_never(dialect)
 
 
-def chat_body(dialect: Dialect, call: Call) -> bytes:
+def chat_body(dialect: Dialect, endpoint: str, call: Call) -> bytes:
     """The JSON that asks for an answer. Halves of characters, as a shell may pass them, become `?`."""
     # Only a local daemon knows its cloud models by their suffix.
     model = call.model if call.provider is Provider.LOCAL else strip_cloud(call.model)
@@ -78,7 +79,9 @@ def chat_body(dialect: Dialect, call: Call) -> bytes:
         body |= _given(max_tokens=call.max_output_tokens, temperature=call.temperature)
     if dialect is Dialect.OPENROUTER:
         body["provider"] = _terms(call)
-    elif dialect is Dialect.OPENAI and call.stream:
+    # Without being asked, all but OpenRouter stream no usage; what may stand in its place (a relay, a server of one's
+    # own) does not either. Its own hosts are not sent a field that they do not need.
+    if call.stream and dialect is not Dialect.NATIVE and not is_own_host(Provider.OPENROUTER, endpoint):
         body["stream_options"] = {"include_usage": True}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 

@@ -141,7 +141,7 @@ class Wire:
             "POST",
             chat_url(dialect, endpoint),
             {**self._asker.headers(call.provider, endpoint, call.secret), "Content-Type": "application/json"},
-            chat_body(dialect, call),
+            chat_body(dialect, endpoint, call),
             call.timeout,
             direct=call.provider is Provider.LOCAL,
             host=host,
@@ -230,10 +230,10 @@ def _proxy(scrubber: Scrubber, proxy_for: Callable[[str], str | None], url: str)
 
 
 def _failed(status: int, failure: Failure, reading: Reading) -> Outcome:
-    """The outcome of an answer that began and failed. Who has seen text is told of a cut, whatever the reason was."""
+    """The outcome of an answer that began and failed. Once there was text it is a cut, whatever the reason was."""
     if reading.begun:
         failure = failure._replace(billing=Billing.POSSIBLY)
     outcome = Outcome(failure.kind, status, failure, reading.usage, interim=reading.interim)
     if not reading.started:
         return outcome
-    return outcome._replace(kind=OutcomeKind.CUT, failure=failure._replace(final=True), started=True)
+    return outcome._replace(kind=OutcomeKind.CUT, started=True)

@@ -69,8 +69,17 @@ class StateQueue:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((change, future))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
+            self._begin()
         return future
+
+    def _begin(self) -> None:
+        self._writer = asyncio.create_task(self._write())
+        self._writer.add_done_callback(self._ended)
+
+    def _ended(self, writer: asyncio.Task[None]) -> None:
+        # A loop that ends may have cancelled it before its first step: then nobody would ever be answered.
+        if writer is self._writer and self._pending:
+            self._begin()
 
     async def _write(self) -> None:
         while self._pending:
