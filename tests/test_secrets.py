@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -610,6 +610,30 @@ def test_a_secret_with_gaps_is_recognised(value: str, data: st.DataObject, sizes
     assert not digits_left(value, left.replace("sk-or-v1", ""))
 
 
+SEQUENCES = st.sampled_from(
+    ["\x1b[0m", "\x1b[38;5;1m", "\x1b]8;;https://x.example\x07", "\x1b(B", "\x9b1m", "\x00", "\u202e"]
+)
+
+
+@pytest.mark.parametrize("value", [VALUE.removeprefix("sk-or-v1-"), OLLAMA_VALUE])
+@given(data=st.data(), sizes=SIZES)
+def test_a_secret_with_escape_sequences_and_unseen_characters_is_recognised(
+    value: str, data: st.DataObject, sizes: list[int]
+) -> None:
+    """Neither the search before cleaning sees it whole, nor one after it that knows no gaps."""
+    scrubber = Scrubber(secret(value))
+    text = data.draw(gappy(value, st.lists(SEQUENCES | UNSEEN, min_size=1, max_size=3).map("".join)))
+    for left in (scrubber.text(text), scrubber.line(text, 300), streamed(scrubber, text, sizes)):
+        assert "[secret]" in left
+        assert not digits_left(value, left)
+
+
+def test_one_escape_sequence_and_one_unseen_character_hide_no_secret() -> None:
+    text = f"<{VALUE[:12]}\x1b[1m{VALUE[12:20]}\u200b{VALUE[20:]}>"
+    scrubber = Scrubber(secret())
+    assert scrubber.text(text) == streamed(scrubber, text, [1]) == streamed(scrubber, text, [99]) == "<[secret]>"
+
+
 @pytest.mark.parametrize("width", [1, 16, 60, 64, 76])
 def test_wrapped_base64_and_hexadecimal_are_recognised(width: int) -> None:
     scrubber = Scrubber(secret())
@@ -701,6 +725,36 @@ def test_a_scrubber_learns_and_does_not_print() -> None:
     scrubber.learn(secret())
     assert scrubber.text(VALUE) == "[secret]"
     assert VALUE not in repr([scrubber, scrubber.stream()])
+
+
+class Interrupted(str):
+    """Characters of a secret during whose preparation something else happens, once."""
+
+    __slots__ = ("happening",)
+
+    def __init__(self, _characters: str) -> None:
+        self.happening: Callable[[], object] = list
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        happening, self.happening = self.happening, list
+        happening()
+        return super().encode(encoding, errors)
+
+
+def test_a_secret_that_is_learnt_while_others_are_prepared_is_not_lost() -> None:
+    """Whoever opens a slow secret does so in a thread, at any moment of what the event loop does."""
+    slow, other = Interrupted(VALUE), VALUE[::-1]
+    scrubber = Scrubber(secret(slow))
+
+    def in_a_thread() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(scrubber.learn, secret(other)).result()
+
+    slow.happening = in_a_thread
+    assert scrubber.text(VALUE) == "[secret]"
+    for _ in range(2):
+        assert scrubber.text(f"{VALUE} {other}") == "[secret] [secret]"
+        assert streamed(scrubber, f"{VALUE}! {other}!", [4]) == "[secret]! [secret]!"
 
 
 def test_a_store_teaches_its_scrubber_every_secret_it_opens(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ blanks and line breaks of its own: there only characters that nothing shows are 
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,22 +27,21 @@ _Json = TypeVar("_Json")
 class Scrubber:
     """Knows some secrets and takes them, by value, out of whatever passes; it can learn more at any time."""
 
-    __slots__ = ("_forms", "_known")
+    __slots__ = ("_built", "_known", "_learning")
 
     def __init__(self, *secrets: Secret) -> None:
-        self._known = set[str]()
-        self._forms: Forms | None = None
+        self._known = frozenset[str]()
+        self._built: tuple[frozenset[str], Forms] | None = None
+        self._learning = allocate_lock()  # of `_thread`: `threading` is more than a start needs
         self.learn(*secrets)
 
     def __repr__(self) -> str:
         return f"<scrubber of {len(self._known)} secrets>"
 
     def learn(self, *secrets: Secret) -> None:
-        """Take out these too, from now on; streams that have begun do not change."""
-        fresh = {secret.reveal() for secret in secrets} - self._known
-        if fresh:
-            self._known |= fresh
-            self._forms = None
+        """Take out these too, from now on; streams that have begun do not change. Any thread may call this."""
+        with self._learning:
+            self._known |= {secret.reveal() for secret in secrets}
 
     def text(self, text: str) -> str:
         """`text`, which is no answer, without secrets and terminal control."""
@@ -69,11 +69,15 @@ class Scrubber:
         return StreamScrubber(self._prepared())
 
     def _prepared(self) -> Forms:
-        if self._forms is None:
-            from lollmsbot_keys.edges.secrets.forms import Forms
+        """The forms of all that is known. They stay with the set that they were built of: another one needs others."""
+        known, built = self._known, self._built
+        if built is not None and built[0] == known:
+            return built[1]
+        from lollmsbot_keys.edges.secrets.forms import Forms
 
-            self._forms = Forms(self._known)
-        return self._forms
+        forms = Forms(known)
+        self._built = known, forms
+        return forms
 
 
 class StreamScrubber:

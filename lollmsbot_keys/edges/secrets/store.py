@@ -144,8 +144,8 @@ class Secrets:
                 self._warnings.append(f"The secret of {key.name} is too short to be recognised in a provider's text.")
 
     def _keep(self, key: Key, secret: Secret) -> None:
+        self.scrubber.learn(secret)  # first: from the next line on another thread may send it
         self._opened[key.name] = secret
-        self.scrubber.learn(secret)
 
     def _fetch(self, reference: str) -> str:
         scheme, rest = split_reference(reference)
