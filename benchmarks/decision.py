@@ -19,8 +19,8 @@ def main() -> None:
     configured = config()
     known = facts(configured)
     requests = {
-        "general inference": Request(prompt_bytes=2_000),
-        "pillar soul": Request(pillar="soul", prompt_bytes=2_000),
+        "general inference": Request(prompt_tokens=2_000),
+        "pillar soul": Request(pillar="soul", prompt_tokens=2_000),
     }
     for calls in (0, 500, 5_000):
         snapshot = lived_in(configured, calls) if calls else Snapshot()

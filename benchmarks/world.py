@@ -20,7 +20,7 @@ from lollmsbot_keys.edges.state.processes import this_process
 _LIMITS = ("MAX_CALLS_PER_HOUR", "DAILY_BUDGET")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REQUESTS = tuple(
-    Request(pillar=pillar, prompt_bytes=2_000)
+    Request(pillar=pillar, prompt_tokens=2_000)
     for pillar in ("soul", "guardian", "heartbeat", "skills", "tools", "reflective", None)
 )
 

@@ -317,6 +317,7 @@ raised_alerts = st.builds(
     calmed=st.sampled_from([(), ("b",)]),
     lease=st.none() | _leases,
 )
+_templates = st.dictionaries(st.sampled_from(MODEL_NAMES), st.integers(1, 32_768), min_size=1, max_size=2)
 _trails = st.dictionaries(dates, st.integers(1, 10**6), min_size=1, max_size=3)
 
 rotations = st.builds(
@@ -368,6 +369,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         trail=draw(st.dictionaries(key_names, _trails, max_size=2)),
         usable=draw(st.dictionaries(dates, st.frozensets(key_names), max_size=2)),
         rotations=draw(st.dictionaries(key_names, rotations, max_size=2)),
+        template_tokens=draw(st.dictionaries(st.sampled_from(Provider), _templates, max_size=2)),
     )
 
 
@@ -468,7 +470,7 @@ def requests(draw: st.DrawFn, keys: Sequence[Key] = CONFIG.keys) -> Request:
         free=draw(st.integers(0, 4)) == 4,
         priority=draw(st.sampled_from(Priority)),
         key=draw(st.sampled_from([*[None] * 12, "local", *(key.name for key in keys)])),
-        prompt_bytes=draw(st.sampled_from([0, 1_000, 200_000])),
+        prompt_tokens=draw(st.sampled_from([0, 1_000, 200_000])),
         max_output_tokens=draw(st.sampled_from([1, None])),
     )
 

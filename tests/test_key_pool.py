@@ -31,6 +31,7 @@ from lollmsbot_keys.core.report import (
 )
 from lollmsbot_keys.core.request import Reason
 from lollmsbot_keys.core.state import Cell, Snapshot
+from lollmsbot_keys.core.templates import configured
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.edges.state.lock import locked
@@ -197,7 +198,8 @@ def test_two_hundred_at_once_keep_the_hourly_limits(sandbox: Sandbox, tmp_path: 
 
 
 def test_two_hundred_at_once_keep_the_budget(sandbox: Sandbox, tmp_path: Path) -> None:
-    bound, admitted = (Decimal(15) * 261 + Decimal(75) * 100) / 1_000_000, 37
+    template = configured(Engine.open(environment=Environment(sandbox.environment(tmp_path))).config, UNPRICED)
+    bound, admitted = (Decimal(15) * (6 + template) + Decimal(75) * 100) / 1_000_000, 37
     budget = bound * admitted + bound / 2
     world = World(sandbox, tmp_path, OLLAMA_DAILY_BUDGET=str(budget), OPENROUTER_FALLBACK="false")
     highest: list[Decimal] = []

@@ -131,7 +131,7 @@ class Pool(RuleBasedStateMachine):
     def _ask(self, request: Request, owner: Owner, size: int) -> None:
         self.count += 1
         claimant = Claimant(owner, f"h{self.count}", set(KEY_NAMES))
-        sized = request._replace(prompt_bytes=size)
+        sized = request._replace(prompt_tokens=size)
 
         def step(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Claiming]:
             return claim(sized, self.config, snapshot, FACTS, now, (), claimant)
@@ -149,8 +149,10 @@ class Pool(RuleBasedStateMachine):
         """An answer that cost some part of the bound; `None` if the provider does not say what."""
         live = self._take(data)
         bound = live.claim.hold.amount_usd
-        tokens = data.draw(st.integers(0, 256)), data.draw(st.integers(0, live.claim.plan.max_output_tokens))
-        usage = Usage(*tokens, cost_usd=None if part is None else part * bound)
+        prompt = data.draw(st.integers(0, live.claim.candidate.prompt_tokens))
+        completion = data.draw(st.integers(0, live.claim.plan.max_output_tokens))
+        cached = data.draw(st.integers(0, prompt))
+        usage = Usage(prompt, completion, None if part is None else part * bound, cached)
         self._settle(live, Outcome(OutcomeKind.ANSWERED, 200, usage=usage))
 
     @precondition(lambda self: self.live)

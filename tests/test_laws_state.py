@@ -94,6 +94,7 @@ def test_a_state_of_version_1_is_upgraded(snapshot: Snapshot) -> None:
         "usable",
         "uncertain",
         "rotations",
+        "template_tokens",
     )
     tree = json.loads(encode(snapshot))
     old = {name: value for name, value in tree.items() if name not in news} | {"version": 1}

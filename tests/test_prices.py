@@ -37,6 +37,10 @@ def price(prompt: str, completion: str) -> Price:
     return Price(Decimal(prompt), Decimal(completion))
 
 
+def bound(asked: Price, prompt_tokens: int, cap: int) -> Decimal:
+    return money.bound(asked, prompt_tokens=prompt_tokens, template_tokens=0, max_output_tokens=cap)
+
+
 def with_model(name: str, asked: Price | None, *, own: bool = False) -> Config:
     return CONFIG._replace(models={**CONFIG.models, name: Model(name, price=asked, own_price=own)})
 
@@ -152,7 +156,9 @@ def test_no_bound_is_below_what_a_call_may_be_estimated_at(
 def test_a_plan_bounds_every_call_and_never_pays_for_free(world: World, known: PriceList) -> None:
     world = world._replace(facts=world.facts._replace(prices=known))
     for candidate in world.plan().candidates:
-        assert candidate.bound_usd >= money.bound(candidate.most, world.request.prompt_bytes, 1)
+        assert candidate.template_tokens >= 256, "never below the configured figure"
+        assert candidate.prompt_tokens == world.request.prompt_tokens + candidate.template_tokens
+        assert candidate.bound_usd >= bound(candidate.most, candidate.prompt_tokens, 1)
         if candidate.price is not None:
             assert at_least(candidate.most, candidate.price)
         if candidate.free:
@@ -337,8 +343,8 @@ def test_a_price_of_the_file_is_the_users_own(tmp_path: Path) -> None:
 
 def test_what_was_held_is_what_openrouter_may_charge() -> None:
     """The bound's price goes along as `max_price`: what is dearer by then is refused, not billed."""
-    world = World(Request(model="moon/kimi", prompt_bytes=100))
+    world = World(Request(model="moon/kimi", prompt_tokens=100))
     plan = world._replace(facts=world.facts._replace(prices=listed(moon_kimi=(*CHEAPER, *DEARER)))).plan()
     assert plan.choice is not None
     assert plan.choice.most[:2] == DEARER_PAIR
-    assert plan.choice.bound_usd == money.bound(price(*DEARER), 100, 4096) > HELD / 10
+    assert plan.choice.bound_usd == bound(price(*DEARER), 100 + 256, 4096) > HELD / 10

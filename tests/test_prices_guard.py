@@ -66,7 +66,7 @@ def test_a_list_that_was_fetched_prices_the_next_call(tmp_path: Path, command: t
         shipped = bound(here, SHIPPED)
         listed(here, new=("0.000001", "0.000002"), shipped=("0.00001", "0.00002"))
         assert here.quick(*command).code == 0
-        assert bound(here, "new/model") == pytest.approx((256 + 2 * 4096) / 1_000_000)
+        assert bound(here, "new/model") == pytest.approx((1024 + 2 * 4096) / 1_000_000)
         assert bound(here, SHIPPED) > shipped
         done = here.quick("costs")
         assert "OpenRouter's prices: its list of 0 s ago." in done.out.replace("1 s", "0 s")

@@ -147,6 +147,17 @@ def test_half_a_character_from_a_shell_does_no_harm() -> None:
     ("usage", "expected"),
     [
         ({"prompt_tokens": 9, "completion_tokens": 1}, Usage(9, 1)),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 1,
+                "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": "2", "audio_tokens": 9},
+            },
+            Usage(9, 1, None, 5, 2),
+        ),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": -5}}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": None}, Usage(9, 1)),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": [5]}, Usage(9, 1)),
         ({"prompt_tokens": "9", "completion_tokens": Decimal("1.0")}, Usage(9, 1)),
         ({"prompt_tokens": 9, "completion_tokens": 1, "cost": Decimal("0.0000012")}, Usage(9, 1, Decimal("0.0000012"))),
         ({"prompt_tokens": 9, "completion_tokens": 1, "cost": 0}, Usage(9, 1, Decimal(0))),
@@ -187,6 +198,9 @@ def test_a_count_that_ollama_leaves_out_is_zero_only_where_nothing_is_paid() -> 
     assert native_usage({"prompt_eval_count": 11, "eval_count": 2}, local=False) == Usage(11, 2)
     assert native_usage({"eval_count": 2}, local=False) is None
     assert native_usage({"eval_count": 2}, local=True) == Usage(0, 2)
+    counts: dict[str, object] = {"prompt_eval_count": 9, "eval_count": 2, "prompt_eval_cached_count": 7}
+    assert native_usage(counts, local=False) == Usage(9, 2, None, 7)
+    assert native_usage({**counts, "prompt_eval_cached_count": "many"}, local=False) == Usage(9, 2)
     assert native_usage({}, local=True) is None
 
 

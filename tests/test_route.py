@@ -648,7 +648,7 @@ def test_an_hourly_limit_says_when_the_first_call_is_an_hour_old() -> None:
 
 
 def test_a_call_that_is_dearer_than_the_whole_budget_never_comes_back() -> None:
-    small = OVER(World(Request(key="O1", prompt_bytes=1_000_000)))
+    small = OVER(World(Request(key="O1", prompt_tokens=1_000_000)))
     assert only(small).until is None
     assert small.plan().retry_at is None
 
@@ -782,7 +782,7 @@ def test_no_such_notice_at_low_or_for_paid_models(request_: Request) -> None:
 
 
 def test_a_claim_holds_the_bound_and_counts_the_call() -> None:
-    snapshot, answer = claimed(World(Request(pillar="soul", prompt_bytes=1_000, max_output_tokens=100)))
+    snapshot, answer = claimed(World(Request(pillar="soul", prompt_tokens=1_000, max_output_tokens=100)))
     assert answer.hold == snapshot.holds["hold"]
     assert answer.hold.amount_usd == (Decimal("0.60") * (1_000 + 256) + Decimal("3.00") * 100) / 1_000_000
     assert (answer.hold.key, answer.hold.model, answer.hold.pillar) == ("O1", "kimi", "soul")

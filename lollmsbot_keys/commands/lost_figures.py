@@ -78,8 +78,8 @@ class _Asker:
         usage = generation(facts, id_)
         if usage is None:
             return None
-        price = pricing(self._engine.config, self._prices, hold.provider, hold.model, now).price
-        booked = charge(hold.provider, usage, price, hold.amount_usd)
+        priced = pricing(self._engine.config, self._prices, hold.provider, hold.model, now)
+        booked = charge(hold.provider, usage, priced.price, priced.most, hold.amount_usd)
         return Found(id_, booked, usage) if booked.source == "provider" else None
 
 

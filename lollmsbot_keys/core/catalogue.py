@@ -77,7 +77,14 @@ class Price(NamedTuple):
     @property
     def is_zero(self) -> bool:
         """Whether nothing is asked, whoever says so."""
-        return not self.input_usd_per_mtok and not self.output_usd_per_mtok
+        return not self.most.input_usd_per_mtok and not self.output_usd_per_mtok
+
+    @property
+    def most(self) -> Price:
+        """The dearest that any token may cost."""
+        parts = (self.cached_input_usd_per_mtok, self.cache_write_usd_per_mtok)
+        dearer = [part for part in parts if part is not None and part > self.input_usd_per_mtok]
+        return Price(max(dearer), self.output_usd_per_mtok, self.priced_on) if dearer else self
 
 
 class Model(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lollmsbot_keys.core.catalogue import Price, Provider
-from lollmsbot_keys.core.money import NOTHING, cost
+from lollmsbot_keys.core.money import MTOK, NOTHING, cost
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import CostSource, Usage
 
@@ -33,7 +33,23 @@ def unconfirmed(held: Decimal, provider: Provider) -> Charge:
     return Charge(held, None, "unknown", unconfirmed=True)
 
 
-def charge(provider: Provider, usage: Usage | None, price: Price | None, held: Decimal) -> Charge:
+def estimate(price: Price, usage: Usage) -> Decimal:
+    """What was used at `price`: tokens from a cache, or into one, at their own where it is known."""
+    cached, written = usage.cached_tokens, usage.cache_write_tokens
+    others = usage.prompt_tokens - cached - written
+    if others < 0:  # they are no part of the prompt's tokens, but told beside them
+        others = usage.prompt_tokens
+    full, read, write = price.input_usd_per_mtok, price.cached_input_usd_per_mtok, price.cache_write_usd_per_mtok
+    apart = cached * (full if read is None else read) + written * (full if write is None else write)
+    return cost(price, others, usage.completion_tokens) + apart / MTOK
+
+
+def at_most(held: Decimal, most: Price, usage: Usage) -> Decimal:
+    """The most that a call can have cost: what was held, or what it is told to have used at `most`, if that is more."""
+    return max(held, usage.cost_usd or NOTHING, estimate(most, usage))
+
+
+def charge(provider: Provider, usage: Usage | None, price: Price | None, most: Price, held: Decimal) -> Charge:
     """Price an answer: the provider's own figure first, then tokens at the dated price, then the bound.
 
     A figure of zero for tokens that have a price, or whose price nobody knows, is not believed.
@@ -46,6 +62,6 @@ def charge(provider: Provider, usage: Usage | None, price: Price | None, held: D
     if usage.cost_usd is not None and (usage.cost_usd > 0 or given_away or not tokens):
         return Charge(usage.cost_usd, usage.cost_usd, "provider")
     if price is not None and (tokens or given_away):
-        estimate = cost(price, usage.prompt_tokens, usage.completion_tokens)
-        return Charge(estimate, estimate, "estimate")
-    return Charge(held, None, "unknown")
+        amount = estimate(price, usage)
+        return Charge(amount, amount, "estimate")
+    return Charge(at_most(held, most, usage), None, "unknown")

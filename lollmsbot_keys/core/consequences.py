@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Cooldowns, Provider
-from lollmsbot_keys.core.charging import UNBILLED, Charge, charge, unconfirmed
-from lollmsbot_keys.core.money import NOTHING
+from lollmsbot_keys.core.charging import UNBILLED, Charge, at_most, charge, unconfirmed
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.record import Answered, Cooled, Event, Settled, Stumbled
 from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Candidate, Reach, Reason
 from lollmsbot_keys.core.state import Cooldown, Hold, Scope, Snapshot
 from lollmsbot_keys.core.symptoms import Words
+from lollmsbot_keys.core.templates import TemplateSeen
 
 
 class Finished(NamedTuple):
@@ -43,17 +43,18 @@ def charge_for(finished: Finished) -> Charge:
     """
     candidate, outcome, held = finished.candidate, finished.outcome, finished.hold.amount_usd
     usage = outcome.usage or Usage()
+    most = at_most(held, candidate.most, usage)
     if outcome.interim:
-        return unconfirmed(max(held, usage.cost_usd or NOTHING), candidate.provider)
+        return unconfirmed(most, candidate.provider)
     # An answer of nothing is complete: what it says of tokens is what was used.
     told = usage.cost_usd or (outcome.kind is OutcomeKind.EMPTY and usage.tokens)
     if outcome.failure is None or told:
-        return charge(candidate.provider, outcome.usage, candidate.price, held)
+        return charge(candidate.provider, outcome.usage, candidate.price, candidate.most, held)
     match billing := Billing.POSSIBLY if usage.tokens else outcome.failure.billing:
         case Billing.NOTHING:
             return UNBILLED
         case Billing.POSSIBLY:
-            return unconfirmed(held, candidate.provider)
+            return unconfirmed(most, candidate.provider)
         case _:
             assert_never(billing)
 
@@ -72,7 +73,21 @@ def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: dat
         generation=(outcome.generation_id or "") if finished.candidate.provider is Provider.OPENROUTER else "",
     )
     health = _health(finished.candidate, outcome, cooldowns, now)
-    return (settled, *health, *_not_free(finished, booked, cooldowns, now))
+    return (settled, *health, *_not_free(finished, booked, cooldowns, now), *_template(finished))
+
+
+def tokens_beyond(finished: Finished) -> int:
+    """By how many tokens the prompt was longer, as its provider counts, than its bound had."""
+    usage, expected = finished.outcome.usage, finished.candidate.prompt_tokens
+    return max(0, usage.prompt_tokens - expected) if usage is not None and expected else 0
+
+
+def _template(finished: Finished) -> tuple[Event, ...]:
+    """What to learn of the model's template. A call on this machine has no price, and so no bound to mend."""
+    candidate, beyond = finished.candidate, tokens_beyond(finished)
+    if not beyond or candidate.provider is Provider.LOCAL:
+        return ()
+    return (TemplateSeen(candidate.provider, candidate.model, candidate.template_tokens + beyond),)
 
 
 def _not_free(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:

@@ -18,6 +18,7 @@ from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.prices import pricing
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Reason, SetAside
 from lollmsbot_keys.core.state import Cooldown, Scope, Snapshot
+from lollmsbot_keys.core.templates import template_tokens
 from lollmsbot_keys.core.trust import address, is_loopback, trusted
 from lollmsbot_keys.core.windows import calls_within_an_hour, free_again
 from lollmsbot_keys.core.wish import Wish
@@ -109,12 +110,13 @@ def _limited(key: Key, config: Config, snapshot: Snapshot, now: datetime, calls:
 class Terms(NamedTuple):
     """A model's price (`None`: nobody knows), the most this request can cost and at which price, whether it is free.
 
-    `not_free` says why a model that is meant to be free is not.
+    `template_tokens` is what the model's template may add. `not_free` says why a model that is meant to be free is not.
     """
 
     price: Price | None
     bound_usd: Decimal
     most: Price
+    template_tokens: int
     free: bool
     not_free: str
 
@@ -158,8 +160,14 @@ class Bench:
         known = self._terms.get((provider, model))
         if known is None:
             price, most, free, not_free = pricing(self.config, self.facts.prices, provider, model, self.now)
-            bound = money.bound(most, self.wish.prompt_bytes, self.wish.max_output_tokens)
-            known = self._terms[provider, model] = Terms(price, bound, most, free, not_free)
+            template = template_tokens(self.config, self.snapshot, provider, model)
+            bound = money.bound(
+                most,
+                prompt_tokens=self.wish.prompt_tokens,
+                template_tokens=template,
+                max_output_tokens=self.wish.max_output_tokens,
+            )
+            known = self._terms[provider, model] = Terms(price, bound, most, template, free, not_free)
         return known
 
     def holder(self, key: Key | None) -> Holder:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from lollmsbot_keys.core import money, unusual
+from lollmsbot_keys.core import money, templates, unusual
 from lollmsbot_keys.core.budgets import Budgets, Limit
 from lollmsbot_keys.core.catalogue import Config, Provider
 from lollmsbot_keys.core.day import Window
@@ -90,7 +90,12 @@ def _room(config: Config, limit: Limit, provider: Provider) -> Decimal:
     price = money.price_of(config, provider, model) if ("/" in model) is (provider is Provider.OPENROUTER) else None
     if price is None:
         return money.NOTHING
-    bound = money.bound(price, 0, config.routing.max_output_tokens)
+    bound = money.bound(
+        price,
+        prompt_tokens=0,
+        template_tokens=templates.configured(config, model),
+        max_output_tokens=config.routing.max_output_tokens,
+    )
     return bound if bound < limit.budget_usd else money.NOTHING
 
 

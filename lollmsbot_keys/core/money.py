@@ -1,7 +1,7 @@
 """Prices, bounds, budgets: how much a call can cost, what it did cost, and what is left.
 
-Everything is US dollars in `Decimal`. A bound is never too low: a token is at least one byte, so the prompt's bytes
-bound its tokens, and the output cap bounds the rest.
+Everything is US dollars in `Decimal`. A bound is never too low: it has the most tokens that the prompt may come to
+(`tokens`) and that the model's template may add (`templates`), and the output cap, each at the dearest rate.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from lollmsbot_keys.core.state import Snapshot, Spender
 
 NOTHING = Decimal(0)
 GIVEN_AWAY = Price(NOTHING, NOTHING)
-TEMPLATE_TOKENS = 256
-"""What a provider's chat template may add to the prompt: role markers, a default system line. Generous on purpose."""
 
-_MTOK = Decimal(1_000_000)
+MTOK = Decimal(1_000_000)
 
 Moment = TypeVar("Moment", date, str)
 """A budget day, or a month."""
@@ -34,12 +32,12 @@ def price_of(config: Config, provider: Provider, model: str) -> Price | None:
 
 def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> Decimal:
     """The price of so many tokens, exactly."""
-    return (price.input_usd_per_mtok * prompt_tokens + price.output_usd_per_mtok * completion_tokens) / _MTOK
+    return (price.input_usd_per_mtok * prompt_tokens + price.output_usd_per_mtok * completion_tokens) / MTOK
 
 
-def bound(price: Price, prompt_bytes: int, max_output_tokens: int) -> Decimal:
+def bound(price: Price, *, prompt_tokens: int, template_tokens: int, max_output_tokens: int) -> Decimal:
     """The most that a call can cost at `price`."""
-    return cost(price, prompt_bytes + TEMPLATE_TOKENS, max_output_tokens)
+    return cost(price.most, prompt_tokens + template_tokens, max_output_tokens)
 
 
 def budget_day(now: datetime, timezone: tzinfo) -> date:

@@ -51,13 +51,13 @@ def pricing(config: Config, listed: PriceList, provider: Provider, model: str, n
     known = price_of(config, provider, model)
     if known is GIVEN_AWAY:
         return Pricing(GIVEN_AWAY, GIVEN_AWAY, free=True, not_free=_not_free(listed, model, now))
-    without = Pricing(known, known or config.routing.unknown_price)
+    without = Pricing(known, (known or config.routing.unknown_price).most)
     quote = quoted(listed, model) if provider is Provider.OPENROUTER else None
     if quote is None:
         return without
     own = known if config.model(model).own_price else None
     if is_fresh(listed, now):
-        return Pricing(own or quote.price, dearest(quote.most, own or quote.most))
+        return Pricing(own or quote.price, dearest(quote.most, own.most if own else quote.most))
     newer = quote.price if _is_newer(listed, quote, known) else known
     return Pricing(own or newer, dearest(quote.most, without.most))
 

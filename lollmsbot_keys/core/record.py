@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from lollmsbot_keys.core import counters, ledger, marks, sightings
+from lollmsbot_keys.core import counters, ledger, marks, sightings, templates
 from lollmsbot_keys.core.alert import Telling, Told, Watched
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge, unconfirmed
@@ -20,6 +20,7 @@ from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Cooldown, Disabled, Hold, Scope, Snapshot, Waiter
 from lollmsbot_keys.core.steps import Replacement
+from lollmsbot_keys.core.templates import TemplateSeen
 from lollmsbot_keys.core.windows import counted
 
 MOST_LOST = 32
@@ -183,6 +184,7 @@ Event = (
     | Watched
     | Telling
     | Told
+    | TemplateSeen
     | Noticed
 )
 
@@ -235,6 +237,8 @@ def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
             from lollmsbot_keys.core import telling  # most calls end without anything to tell
 
             return telling.apply(snapshot, event, now)
+        case TemplateSeen():
+            return templates.learnt(snapshot, event)
         case Noticed(notice):
             return snapshot._replace(notices=snapshot.notices | {notice})
         case _:

@@ -45,11 +45,16 @@ class Billing(StrEnum):
 
 
 class Usage(NamedTuple):
-    """What the provider says was used. `cost_usd` is its own figure (`None`: it named none)."""
+    """What the provider says was used. `cost_usd` is its own figure (`None`: it named none).
+
+    Of the prompt's tokens so many were read from a cache, and so many written to one.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
 
     @property
     def tokens(self) -> int:

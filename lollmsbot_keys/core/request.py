@@ -77,7 +77,7 @@ class Rule(StrEnum):
 class Request(NamedTuple):
     """One question, as far as routing cares: everything but its words.
 
-    `prompt_bytes` is the size of all messages in UTF-8, which bounds their tokens. `max_output_tokens` of `None`
+    `prompt_tokens` is the most tokens that its messages come to (`tokens.most_tokens`). `max_output_tokens` of `None`
     means the configured cap.
     """
 
@@ -88,7 +88,7 @@ class Request(NamedTuple):
     free: bool = False
     priority: Priority = Priority.NORMAL
     key: str | None = None
-    prompt_bytes: int = 0
+    prompt_tokens: int = 0
     max_output_tokens: int | None = None
 
 
@@ -104,8 +104,9 @@ class Candidate(NamedTuple):
     """One key × provider × model that was considered for one request.
 
     `key` is `None` for the local provider. `price` is for estimates, `None` where nobody knows it; `bound_usd` is
-    computed from `most`, the price that it may be charged at. `fingerprint` is the secret's ("" where it is not known
-    yet). `takes_turn` says that the keys stand here in turns, so that using this one passes the turn on.
+    computed from `most`, the price that it may be charged at, for so many `prompt_tokens`; of these the template may
+    add `template_tokens`. `fingerprint` is the secret's ("" where it is not known yet). `takes_turn` says that the keys
+    stand here in turns, so that using this one passes the turn on.
     """
 
     key: str | None
@@ -116,6 +117,8 @@ class Candidate(NamedTuple):
     price: Price | None
     bound_usd: Decimal
     most: Price = Price(Decimal(0), Decimal(0))
+    prompt_tokens: int = 0
+    template_tokens: int = 0
     free: bool = False
     account: str = ""
     fingerprint: str = ""

@@ -219,6 +219,8 @@ def _candidate(option: Option, bench: judge.Bench) -> Candidate:
         price=terms.price,
         bound_usd=terms.bound_usd,
         most=terms.most,
+        prompt_tokens=bench.wish.prompt_tokens + terms.template_tokens,
+        template_tokens=terms.template_tokens,
         free=terms.free,
         account=holder.account,
         fingerprint=holder.fingerprint,

@@ -300,7 +300,8 @@ class Snapshot(NamedTuple):
     `totals` and `failures` count since the state began and never go back. `lost` are holds that were charged in full
     because the answer broke off, by the provider's id of the generation, under which it may tell the true cost.
     `trail` counts the calls of each key on the last closed days; `usable` names the keys that had worked and could be
-    used on a day: today, and the last day before it.
+    used on a day: today, and the last day before it. `template_tokens` is what a model's template added to a prompt,
+    where that was more than its bound had: the most that was seen.
     """
 
     written: datetime | None = None
@@ -326,3 +327,4 @@ class Snapshot(NamedTuple):
     trail: Mapping[str, Mapping[date, int]] = EMPTY
     usable: Mapping[date, frozenset[str]] = EMPTY
     rotations: Mapping[str, Replacement] = EMPTY
+    template_tokens: Mapping[Provider, Mapping[str, int]] = EMPTY

@@ -28,7 +28,7 @@ class Wish(NamedTuple):
     free_first: bool
     or_paid: bool
     key: str | None
-    prompt_bytes: int
+    prompt_tokens: int
     max_output_tokens: int
 
     @property
@@ -72,7 +72,7 @@ def understand(request: Request, config: Config) -> Wish:
         free_first=request.free or prefers_free,
         or_paid=not request.free,
         key=request.key,
-        prompt_bytes=request.prompt_bytes,
+        prompt_tokens=request.prompt_tokens,
         max_output_tokens=request.max_output_tokens or config.routing.max_output_tokens,
     )
 

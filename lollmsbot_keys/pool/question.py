@@ -9,6 +9,7 @@ from typing import TypedDict
 from lollmsbot_keys.core.catalogue import MOST_OUTPUT_TOKENS, Privacy
 from lollmsbot_keys.core.report import Attempt
 from lollmsbot_keys.core.request import Priority, Request
+from lollmsbot_keys.core.tokens import most_tokens
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.edges.providers.call import Message
 from lollmsbot_keys.errors import UsageError
@@ -86,7 +87,7 @@ def question(prompt: str, options: Options) -> Question:
             free=options.get("free", False),
             priority=_priority(options.get("priority", Priority.NORMAL)),
             key=options.get("key"),
-            prompt_bytes=sum(len(message.content.encode("utf-8", "replace")) for message in messages),
+            prompt_tokens=most_tokens([message.content for message in messages]),
             max_output_tokens=cap,
         ),
         messages,

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim
-from lollmsbot_keys.core.consequences import Finished, charge_for, cools_until, events_of, was_charged_for_free
+from lollmsbot_keys.core.consequences import (
+    Finished,
+    charge_for,
+    cools_until,
+    events_of,
+    tokens_beyond,
+    was_charged_for_free,
+)
 from lollmsbot_keys.core.ledger import milliseconds
 from lollmsbot_keys.core.lines import crosses
 from lollmsbot_keys.core.record import Event, Released, Remembered, record
@@ -128,7 +135,16 @@ class Settling:
                 "it. That is booked, and the model is left out. Remove it from providers.openrouter.free_models."
             )
         elif charge.amount_usd > finished.hold.amount_usd:
-            self._listener.notice(
-                f"{candidate.label} cost {charge.amount_usd} USD, more than the most that {candidate.model} could cost "
-                f'by its known price ({finished.hold.amount_usd} USD): check the price in [models."{candidate.model}"].'
-            )
+            self._listener.notice(_excess(finished, charge))
+
+
+def _excess(finished: Finished, charge: Charge) -> str:
+    """That a call cost more than was held for it, and what follows."""
+    candidate, beyond = finished.candidate, tokens_beyond(finished)
+    booked = f"{candidate.label} cost {charge.amount_usd:f} USD, more than the {finished.hold.amount_usd:f} held for it"
+    if beyond:
+        return (
+            f"{booked}: {candidate.model} took {beyond} prompt tokens more than were expected of its template. "
+            "That is booked, and expected from now on."
+        )
+    return f'{booked} by the known price of {candidate.model}: check [models."{candidate.model}"].'

@@ -20,7 +20,12 @@ def usage_in(event: Mapping[str, object]) -> Usage | None:
 
 def openai_usage(usage: Mapping[str, object]) -> Usage | None:
     """The `usage` of OpenAI's dialect; `None` where it tells neither a cost nor both counts."""
-    return _usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cost_usd(usage))
+    found = _usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cost_usd(usage))
+    details = usage.get("prompt_tokens_details")
+    if found is None or not isinstance(details, dict):
+        return found
+    cached, written = (_count(details.get(name)) or 0 for name in ("cached_tokens", "cache_write_tokens"))
+    return found._replace(cached_tokens=cached, cache_write_tokens=written)
 
 
 def native_usage(event: Mapping[str, object], *, local: bool) -> Usage | None:
@@ -28,7 +33,9 @@ def native_usage(event: Mapping[str, object], *, local: bool) -> Usage | None:
     prompt, completion = event.get("prompt_eval_count"), event.get("eval_count")
     if local and (prompt is not None or completion is not None):
         prompt, completion = prompt or 0, completion or 0
-    return _usage(_count(prompt), _count(completion), None)
+    found = _usage(_count(prompt), _count(completion), None)
+    cached = _count(event.get("prompt_eval_cached_count")) or 0
+    return None if found is None else found._replace(cached_tokens=cached)
 
 
 def cost_usd(usage: Mapping[str, object]) -> Decimal | None:

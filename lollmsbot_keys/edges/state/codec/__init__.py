@@ -61,6 +61,7 @@ def encode(snapshot: Snapshot) -> bytes:
         "trail": {key: alerts.write_trail(trail) for key, trail in snapshot.trail.items()},
         "usable": {str(day): sorted(keys) for day, keys in snapshot.usable.items()},
         "rotations": {key: rotations.write_rotation(rotation) for key, rotation in snapshot.rotations.items()},
+        "template_tokens": {provider: dict(figures) for provider, figures in snapshot.template_tokens.items()},
     }
     return json.dumps(tree, separators=(",", ":")).encode() + b"\n"
 
@@ -120,6 +121,7 @@ def _snapshot(tree: Tree) -> Snapshot:
         trail=read_each(tree["trail"], str, alerts.read_trail),
         usable=read_each(tree["usable"], date.fromisoformat, alerts.read_names),
         rotations=read_each(tree["rotations"], str, rotations.read_rotation),
+        template_tokens=read_each(tree.get("template_tokens", {}), Provider, money.read_counts),
     )
 
 

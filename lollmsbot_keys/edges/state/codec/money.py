@@ -15,6 +15,7 @@ from lollmsbot_keys.edges.state.codec.values import (
     Tree,
     read_amount,
     read_count,
+    read_each,
     read_text,
     read_time,
     write_time,
@@ -149,6 +150,10 @@ def write_totals(totals: Mapping[Spender, Cell]) -> list[list[Any]]:
 
 def read_totals(tree: list[Any]) -> dict[Spender, Cell]:
     return {Spender(Provider(provider), read_text(key)): _read_columns(columns) for provider, key, *columns in tree}
+
+
+def read_counts(tree: Tree) -> dict[str, int]:
+    return read_each(tree, str, read_count)
 
 
 def write_failures(failures: Mapping[Failed, int]) -> list[list[Any]]:
