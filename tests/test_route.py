@@ -103,6 +103,7 @@ def assumed(name: str, reason: Reason) -> Change:
 ONE_LINE = "O1 kimi general|O2 kimi general"
 OPENROUTER_GENERAL = "R1 moon/kimi general|R2 moon/kimi general|R3 moon/kimi general"
 EQUIVALENTS = "R1 moon/kimi equivalent|R2 moon/kimi equivalent|R3 moon/kimi equivalent"
+OWN_IDS = "R1 hf.co/a/b openrouter_model|R2 hf.co/a/b openrouter_model|R3 hf.co/a/b openrouter_model"
 FALLBACKS = "R2 old/claude fallback|R3 old/claude fallback|R1 old/claude fallback"
 LAMAS = "R1 lama:free free|R2 lama:free free|R3 lama:free free"
 ROUTERS = "R1 openrouter/free free|R2 openrouter/free free|R3 openrouter/free free"
@@ -280,6 +281,24 @@ RULE_2_NAMED = [
         Request(model="kimi"),
         f"O1 kimi named_model|O2 kimi named_model|local kimi:cloud local - unproven|{EQUIVALENTS}",
         [listed(LOCAL, "kimi:cloud")],
+    ),
+    Case(
+        "an id with a slash goes to OpenRouter, also where local lists it",
+        Request(model="hf.co/a/b"),
+        f"{OWN_IDS}|local hf.co/a/b local",
+        [listed(LOCAL, "hf.co/a/b")],
+    ),
+    Case(
+        "local is what is left for it at high",
+        Request(model="hf.co/a/b", privacy=Privacy.HIGH),
+        f"{aside(OWN_IDS, 'privacy')}|local hf.co/a/b local",
+        [listed(LOCAL, "hf.co/a/b")],
+    ),
+    Case(
+        "a general request for one too",
+        Request(),
+        f"{OWN_IDS}|local hf.co/a/b local",
+        [listed(LOCAL, "hf.co/a/b"), switched(lambda it: it._replace(default_model="hf.co/a/b"))],
     ),
     Case(
         "a model that local does not list is not looked for there",

@@ -100,7 +100,7 @@ class _Order:
             yield from self._fallback(self.wish.fallback)
 
     def _ollama_first(self) -> bool:
-        if not self.config.routing.prefer_ollama:
+        if not self.config.routing.prefer_ollama or self.wish.is_openrouter_id:
             return False
         return not self.wish.general or self._ollama_use_percent() < self.config.routing.ollama_usage_threshold_percent
 
