@@ -217,6 +217,19 @@ def test_signs_of_life_are_no_part_of_an_answer(sandbox: Sandbox, provider: str,
         assert heard.outcome.usage == Usage(11, 7, Decimal("0.001"))
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_error_in_a_200_may_stand_alone_in_a_list(sandbox: Sandbox, kind: str) -> None:
+    error = b'[{"error": {"code": 429, "message": "quota", "details": [{"retryDelay": "37s"}]}}]'
+    frame = error if kind == "application/json" else b"data: " + error + b"\n\n"
+    outcome = send(sandbox, "openrouter", raw("openrouter", frame, kind=kind)).outcome
+    assert outcome.failure is not None
+    assert (outcome.kind, outcome.failure.evidence, outcome.failure.source) == (
+        "rate_limited",
+        "quota",
+        "retryDelay in the body",
+    )
+
+
 @pytest.mark.parametrize(
     ("later", "usage"),
     [

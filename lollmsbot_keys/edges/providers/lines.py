@@ -75,6 +75,12 @@ def parse_bytes(body: bytes, *, strict: bool = False) -> object:
     return parse(body.removeprefix(_BOM).decode("utf-8", "replace"), strict=strict)
 
 
+def alone(value: object) -> object:
+    """`value`; or the error that it holds, where that stands alone in a list."""
+    only = value[0] if isinstance(value, list) and len(value) == 1 else None
+    return only if isinstance(only, dict) and only.get("error") else value
+
+
 class EventReader:
     """Turns chunks into events. A line counts when it is whole, so that no split hurts a character or a number.
 
@@ -168,7 +174,7 @@ class EventReader:
     def _event(name: str, data: str) -> Iterator[Event]:
         """The event, if it is one of the conversation: those of other names may hold anything."""
         try:
-            value = parse(data)
+            value = alone(parse(data))
         except Malformed:
             value = data
         if name.casefold() == "error":

@@ -12,7 +12,17 @@ from typing import assert_never
 from lollmsbot_keys.core.report import Ending, Usage
 from lollmsbot_keys.edges.providers.dialects import Dialect, Piece, piece_of
 from lollmsbot_keys.edges.providers.exchange import Response, Stalled, WireError
-from lollmsbot_keys.edges.providers.lines import END, End, Event, EventReader, Frame, Malformed, frame_of, parse_bytes
+from lollmsbot_keys.edges.providers.lines import (
+    END,
+    End,
+    Event,
+    EventReader,
+    Frame,
+    Malformed,
+    alone,
+    frame_of,
+    parse_bytes,
+)
 from lollmsbot_keys.edges.secrets.scrubber import StreamScrubber
 
 MOST_TEXT_CHARACTERS = 64 * 1024 * 1024
@@ -199,7 +209,7 @@ async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Re
         if len(body) > _MOST_BYTES:
             raise Malformed("an answer without an end")
     try:
-        document = parse_bytes(bytes(body))
+        document = alone(parse_bytes(bytes(body)))
     except Malformed:
         reader = EventReader()
         events = [*reader.feed(bytes(body)), *reader.close()]
