@@ -81,6 +81,15 @@ _STATUS_OF = {
     "temporarily_unavailable": 503,
     "timeout": 504,
     "overloaded_error": 529,
+    # Google's, and what OpenAI calls an account that has run dry
+    "invalid_argument": 400,
+    "failed_precondition": 400,
+    "unauthenticated": 401,
+    "resource_exhausted": 429,
+    "insufficient_quota": 429,
+    "internal": 500,
+    "unavailable": 503,
+    "deadline_exceeded": 504,
 }
 """Words that errors inside a 200 use in place of a number."""
 
@@ -95,7 +104,11 @@ def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
     metadata, availability = _table(fields.get("metadata")), _table(fields.get("availability"))
     codes = frozenset(
         value.casefold()
-        for place, names in ((fields, ("code", "type", "error_type")), (availability, ("code",)), (metadata, _CODES))
+        for place, names in (
+            (fields, ("code", "type", "error_type", "status")),
+            (availability, ("code",)),
+            (metadata, _CODES),
+        )
         for name in names
         if isinstance(value := place.get(name), str)
     )
