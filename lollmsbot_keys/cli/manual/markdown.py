@@ -12,7 +12,7 @@ _HEAD = """\
 # Reference
 
 Made by `python -m lollmsbot_keys.cli.manual` from the same words as `lbk COMMAND --help` and the man pages, not by
-hand. [README](../README.md) is where to begin.
+hand. [The first page](index.md) says where to begin.
 """
 
 
