@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.catalogue import Privacy
+from lollmsbot_keys.sandbox import Fault
+from lollmsbot_keys.sandbox.wire import Reply
 from tests.lab import (
     OLLAMA,
     OLLAMA_2,
@@ -414,6 +416,51 @@ def test_the_answer_streams(tmp_path: Path) -> None:
         assert time.monotonic() - seen > 0.3
         process.communicate()
         assert first + rest == f"{heading()}hello\n"
+
+
+THOUGHT = b'data: {"choices":[{"delta":{"reasoning":"hm"}}]}\n\n'
+CAPPED = b'data: {"choices":[{"delta":{},"finish_reason":"length"}]}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize("options", [[], ["--no-stream"], ["--json"]])
+def test_an_answer_that_is_not_whole_says_so_in_one_line(options: list[str], tmp_path: Path) -> None:
+    thoughts = Fault.raw(OLLAMA, Reply(200, (THOUGHT, CAPPED), (("Content-Type", "text/event-stream"),)))
+    for fault, more, line, finish in (
+        (
+            f"{OLLAMA}=400:9",
+            ["--key", OLLAMA_2, "--max-tokens", "3"],
+            "The answer is cut: the cap of output tokens",
+            "length",
+        ),
+        (f"{OLLAMA}=finish=content_filter:1", [], "The answer is cut: a filter of", "content_filter"),
+        (thoughts, [], "There is not a word of an answer: the cap of output tokens", "length"),
+    ):
+        with lab(tmp_path, fault) as here:
+            done = here.quick("ask", "hello", "-m", SERVED, *options, *more)
+            assert (done.code, done.err.count("\n")) == (0, 1)
+            assert done.err.startswith(f"lbk: {line}")
+            if "--json" in options:
+                assert done.document["finish_reason"] == finish
+
+
+def test_an_end_of_nothing_is_no_answer_and_the_next_is_asked(tmp_path: Path) -> None:
+    with lab(tmp_path, f"{OLLAMA}=empty=load:1") as here:
+        asked = here.ask("-m", SERVED)
+        assert [(a["key"], a["outcome"]) for a in asked["attempts"]] == [(OLLAMA, "empty"), (OLLAMA_2, "answered")]
+        assert "load" in asked["attempts"][0]["detail"]
+        here.sandbox.add("ollama=empty", "openrouter=empty")
+        done = here.quick("ask", "hello", "-m", SERVED)
+        assert (done.code, done.out) == (5, "")
+        assert f"{OLLAMA_2}: empty (200)" in done.err
+
+
+def test_signs_of_life_cost_nothing_and_hide_nothing(tmp_path: Path) -> None:
+    with lab(tmp_path, "ollama=heartbeats", "openrouter=heartbeats", "local=heartbeats") as here:
+        for model, wanted in ((SERVED, ()), (ROUTED, ()), (LOCAL, ("--key", "local"))):
+            asked = here.ask("-m", model, *wanted)
+            assert [attempt["outcome"] for attempt in asked["attempts"]] == ["answered"]
+            assert asked["text"].endswith("hello")
+            assert asked["cost_source"] in {"estimate", "provider", "local"}
 
 
 def test_a_cut_answer_shows_what_came_and_says_so(tmp_path: Path) -> None:

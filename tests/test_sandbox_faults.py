@@ -242,6 +242,28 @@ def test_an_error_after_some_text(client: Client, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", MODELS)
+def test_an_end_of_another_kind(client: Client, key: str) -> None:
+    client.sandbox.add(f"{key}=empty=load:2", f"{key}=finish=content_filter:2")
+    for stream in (True, False):
+        empty = client.chat(key, stream=stream)
+        assert b"load" in empty.body
+        assert b"Sandbox" not in empty.body.replace(b'"provider":"Sandbox"', b"")
+    for stream in (True, False):
+        filtered = client.chat(key, stream=stream)
+        assert b"Sandbox" in filtered.body
+        assert b"content_filter" in filtered.body
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_signs_of_life_between_the_words(client: Client, key: str) -> None:
+    plain = client.chat(key).body
+    client.sandbox.add(f"{key}=heartbeats:1")
+    beaten = client.chat(key).body
+    assert b"Hello" in beaten
+    assert beaten.count(b"\n") > plain.count(b"\n")
+
+
+@pytest.mark.parametrize("key", MODELS)
 def test_pages_and_junk(client: Client, key: str) -> None:
     client.sandbox.add(f"{key}=html403:1", f"{key}=html200:1", f"{key}=junk:1")
     firewall, portal, junk = (client.chat(key) for _ in range(3))

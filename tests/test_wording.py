@@ -1,4 +1,4 @@
-"""Sentences about a plan in which nothing may be used."""
+"""Sentences about a plan in which nothing may be used, and about answers that are not whole."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider
+from lollmsbot_keys.core.report import Answer, Usage
 from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule, SetAside
-from lollmsbot_keys.core.wording import what_next, why_not
+from lollmsbot_keys.core.wording import shortfall, what_next, why_not
 from tests.strategies import NOW
 
 SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
@@ -39,3 +40,38 @@ def test_a_reset_is_advised_only_where_it_helps(reason: Reason) -> None:
     assert what_next(plan(limit)) == "lbk ask --wait DURATION waits for it."
     mixed = what_next(plan(limit, SetAside(Reason.COOLING_DOWN, SOON)))
     assert mixed == "lbk ask --wait DURATION waits for it; lbk reset-limits tries again now."
+
+
+CUT, EMPTY, MAYBE = "The answer is cut", "There is not a word of an answer", "The answer may not be whole"
+CAP, MORE = ": the cap of output tokens ended it", "Raise it with --max-tokens."
+IN_ORDER, FILTER, OTHER = (
+    ", though it ended in good order",
+    ": a filter of the provider's ended it",
+    ": it ended for another",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "told"),
+    [
+        ("hello", "stop", ""),
+        ("hello", None, ""),
+        ("hello", "end_turn", ""),
+        ("", "stop", f"{EMPTY}{IN_ORDER} (stop)."),
+        (" \n", None, f"{EMPTY}{IN_ORDER} (no reason given)."),
+        ("", "tool_calls", f"{EMPTY}{IN_ORDER} (tool_calls)."),
+        ("hello", "length", f"{CUT}{CAP} (length, 7 tokens). {MORE}"),
+        ("hello", "MAX_TOKENS", f"{CUT}{CAP} (MAX_TOKENS, 7 tokens). {MORE}"),
+        ("", "length", f"{EMPTY}{CAP} (length, 7 tokens). Thoughts count, too. {MORE}"),
+        ("hello", "content_filter", f"{CUT}{FILTER} (content_filter)."),
+        ("", "SAFETY", f"{EMPTY}{FILTER} (SAFETY)."),
+        ("hello", "insufficient_system_resource", f"{MAYBE}{OTHER} reason (insufficient_system_resource)."),
+        ("", "load", f"{EMPTY}{OTHER} reason (load)."),
+    ],
+)
+def test_what_was_not_said_in_full_is_told(text: str, finish: str | None, told: str) -> None:
+    nothing, usage = Decimal(0), Usage(11, 7)
+    answer = Answer(text, "KEY", Provider.OLLAMA, "m", None, None, finish, usage, nothing, "local", nothing, 1, ())
+    assert shortfall(answer) == told
+    if finish == "length":
+        assert ", 7 tokens" not in shortfall(answer._replace(usage=Usage()))

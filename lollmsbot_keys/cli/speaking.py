@@ -14,6 +14,7 @@ from lollmsbot_keys.commands.ask import Listener
 from lollmsbot_keys.core.cleaning import WorkflowCommandGuard, clean_line
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Report
+from lollmsbot_keys.core.wording import shortfall
 from lollmsbot_keys.errors import Exit
 from lollmsbot_keys.render.stand_ins import has_likeness
 from lollmsbot_keys.render.terminal import can_print
@@ -95,6 +96,8 @@ class Speaker(Listener):
             self._say_cost(report)
         else:
             self._say(report.message)
+        if isinstance(report, Answer) and (missing := shortfall(report)):
+            self._say(missing)
         if self._aloud and self._verbose and report.request_id is not None:
             self._say(
                 f"in the log as {report.request_id}; to have it explained: lbk route --replay {report.request_id}"

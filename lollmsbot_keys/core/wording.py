@@ -1,14 +1,35 @@
-"""Sentences about a plan that more than one command says."""
+"""Sentences about plans and answers that more than one command says."""
 
 from __future__ import annotations
 
 from math import inf
+from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Privacy
+from lollmsbot_keys.core.report import Answer, Ending
 from lollmsbot_keys.core.request import Plan, Reason, SetAside
 
 _RESETTABLE = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL}
 """What `reset-limits` clears, where it passes by time; hourly limits and budgets it leaves alone."""
+
+
+def shortfall(answer: Answer) -> str:
+    """What a model did not say in full, and what to do; "" where it said all."""
+    said, reason = bool(answer.text.strip()), answer.finish_reason or "no reason given"
+    what = "The answer is cut" if said else "There is not a word of an answer"
+    match ending := Ending.of(answer.finish_reason):
+        case Ending.WHOLE:
+            return "" if said else f"{what}, though it ended in good order ({reason})."
+        case Ending.CAP:
+            spent = "" if said else " Thoughts count, too."
+            tokens = f", {answer.usage.completion_tokens} tokens" if answer.usage.completion_tokens else ""
+            return f"{what}: the cap of output tokens ended it ({reason}{tokens}).{spent} Raise it with --max-tokens."
+        case Ending.FILTER:
+            return f"{what}: a filter of the provider's ended it ({reason})."
+        case Ending.OTHER:
+            return f"{what if not said else 'The answer may not be whole'}: it ended for another reason ({reason})."
+        case _:
+            assert_never(ending)
 
 
 def why_not(plan: Plan) -> str:

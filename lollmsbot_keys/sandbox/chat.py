@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.sandbox.accounts import SandboxKey
-from lollmsbot_keys.sandbox.answer import Answer, with_text
+from lollmsbot_keys.sandbox.answer import Answer, compose, with_text
 from lollmsbot_keys.sandbox.dialects import Dialect, Json, streamed, whole
 from lollmsbot_keys.sandbox.faults import Fault
-from lollmsbot_keys.sandbox.kinds import KINDS, Where
+from lollmsbot_keys.sandbox.kinds import KINDS, Kind, Where
 from lollmsbot_keys.sandbox.trouble import Situation, replacement
 from lollmsbot_keys.sandbox.wire import HttpRequest, Reply, json_reply
 
@@ -65,6 +65,18 @@ def output_limit(body: Json | None) -> int | None:
     return None
 
 
+def composed(call: Call, identity: str, model: str, provider: str) -> Answer:
+    """The answer to a call, as its fault has it end."""
+    answer = compose(identity, model, provider, call.body or {}, int(call.now_s), output_limit(call.body))
+    match call.fault:
+        case Fault(kind=Kind(name="empty"), value=str(reason)):
+            return replace(answer, pieces=(), completion_tokens=0, finish_reason=reason)
+        case Fault(kind=Kind(name="finish"), value=str(reason)):
+            return replace(answer, finish_reason=reason)
+        case _:
+            return answer
+
+
 def troubled(call: Call, answer: Answer) -> Answer:
     """The answer as the call's fault has it say something else, or count otherwise."""
     if call.fault is None:
@@ -103,9 +115,21 @@ def deliver(call: Call, dialect: Dialect, answer: Answer, *headers: tuple[str, s
             frames = (*parts.opening, *half, parts.error)
         case "unfinished":
             frames = (*parts.opening, *parts.text)
+        case "heartbeats":
+            frames = _between((*parts.opening, *parts.text, *parts.closing), _BEATS[dialect])
         case _:
             frames = (*parts.opening, *parts.text, *parts.closing)
     return Reply(200, frames, (("Content-Type", parts.content_type), ("Cache-Control", "no-cache"), *headers))
+
+
+_BEATS = {
+    Dialect.NATIVE: b"\n",
+    **dict.fromkeys((Dialect.OPENAI, Dialect.OPENROUTER), b"data:\n\nevent: ping\ndata: 12:00:00\n\nbeat\n\n"),
+}
+
+
+def _between(frames: tuple[bytes, ...], beat: bytes) -> tuple[bytes, ...]:
+    return tuple(part for frame in frames for part in (beat, frame))
 
 
 def _deliver_whole(call: Call, dialect: Dialect, answer: Answer, *headers: tuple[str, str]) -> Reply:

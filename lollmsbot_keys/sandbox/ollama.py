@@ -11,8 +11,7 @@ from urllib.parse import parse_qsl
 
 from lollmsbot_keys.core.catalogue import is_cloud_name, strip_cloud
 from lollmsbot_keys.sandbox.accounts import HOUR_S, Usage
-from lollmsbot_keys.sandbox.answer import compose
-from lollmsbot_keys.sandbox.chat import Call, deliver, output_limit, text_of, troubled
+from lollmsbot_keys.sandbox.chat import Call, composed, deliver, text_of, troubled
 from lollmsbot_keys.sandbox.dialects import Dialect, Json
 from lollmsbot_keys.sandbox.offers import LOCAL_MODELS, OLLAMA_RETIRED, OLLAMA_SERVED, REMOTE_HOST, LocalModel, Rate
 from lollmsbot_keys.sandbox.trouble import ollama_failure
@@ -41,9 +40,9 @@ class OllamaCloud:
         rate = self.models.get(model)
         if rate is None:
             return not_found(model)
-        composed = compose(_identity(call), model, "ollama", call.body, int(call.now_s), output_limit(call.body))
-        answer = troubled(call, composed)
-        tokens = answer.prompt_tokens, max(answer.completion_tokens, composed.completion_tokens)
+        true = composed(call, _identity(call), model, "ollama")
+        answer = troubled(call, true)
+        tokens = answer.prompt_tokens, max(answer.completion_tokens, true.completion_tokens)
         for usage in (call.key.usage, call.key.account.usage):
             usage.add(*tokens, rate.cost_usd(*tokens), call.now_s)
         return deliver(call, dialect_of(call), answer)
@@ -115,8 +114,8 @@ class LocalOllama:
         if not model.chats:
             return ollama_failure(400, f'"{asked}" does not support chat', openai_shape=openai_shape)
         runs_at = "local" if model.remote_model is None else "ollama by way of local"
-        composed = compose(_identity(call), asked, runs_at, call.body, int(call.now_s), output_limit(call.body))
-        return deliver(call, dialect_of(call), troubled(call, composed))
+        answer = troubled(call, composed(call, _identity(call), asked, runs_at))
+        return deliver(call, dialect_of(call), answer)
 
     def tags(self, _call: Call) -> Reply:
         return json_reply(200, {"models": [{**_tag(name), **_remote(model)} for name, model in LOCAL_MODELS.items()]})

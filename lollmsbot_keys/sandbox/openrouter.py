@@ -10,8 +10,8 @@ from time import gmtime, strftime
 from urllib.parse import parse_qs
 
 from lollmsbot_keys.sandbox.accounts import SandboxKey
-from lollmsbot_keys.sandbox.answer import Answer, compose
-from lollmsbot_keys.sandbox.chat import Call, deliver, output_limit, table_of, text_of, troubled
+from lollmsbot_keys.sandbox.answer import Answer
+from lollmsbot_keys.sandbox.chat import Call, composed, deliver, table_of, text_of, troubled
 from lollmsbot_keys.sandbox.dialects import Dialect, Json
 from lollmsbot_keys.sandbox.offers import FREE, OPENROUTER_FREE, OPENROUTER_PAID, OPENROUTER_ROUTERS, Rate
 from lollmsbot_keys.sandbox.trouble import (
@@ -52,7 +52,7 @@ class OpenRouter:
 
     def _answer(self, call: Call, key: SandboxKey, model: str, rate: Rate) -> Reply:
         identity = f"gen-{int(call.now_s)}-{call.number:020d}"
-        answer = compose(identity, model, "openrouter", call.body or {}, int(call.now_s), output_limit(call.body))
+        answer = composed(call, identity, model, "openrouter")
         true_cost_usd = rate.cost_usd(answer.prompt_tokens, answer.completion_tokens)
         answer = troubled(call, replace(answer, cost_usd=true_cost_usd))
         billed_usd = max(true_cost_usd, answer.cost_usd or true_cost_usd)
