@@ -6,7 +6,6 @@ content of a source, and of a reference only what cannot well be a secret pasted
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from collections.abc import Mapping
@@ -90,9 +89,9 @@ class Files:
         """The value of `name` in the dotenv file `path`, taken literally (no `${…}`)."""
         if path not in self._dotenvs:
             text = self.file(path)
-            from dotenv import dotenv_values
+            from lollmsbot_keys.edges.dotenv_reading import values
 
-            self._dotenvs[path] = dotenv_values(stream=io.StringIO(text), interpolate=False)
+            self._dotenvs[path] = values(text)
         if (value := self._dotenvs[path].get(name)) is None:
             raise SourceFault(f"{path} gives no value to {name}")
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lollmsbot_keys.edges.secrets import Secret
-from lollmsbot_keys.edges.targets.dotenv_text import value_of, with_value, without
+from lollmsbot_keys.edges.targets.dotenv_text import obstacle, value_of, with_value, without
 from lollmsbot_keys.edges.targets.target import Hold
 from lollmsbot_keys.edges.targets.text_file import TextFile
 from lollmsbot_keys.errors import SecretError
@@ -25,11 +25,7 @@ class DotenvTarget:
 
     def check(self) -> None:
         self._file.check()
-        if with_value(self._file.read() or "", self._name, "some-value") is None:
-            raise SecretError(
-                f"{self._file.path} cannot be changed without changing the meaning of other lines: a quote in it has "
-                "no end. Mend that line."
-            )
+        self._refuse(self._file.read() or "")
 
     def write(self, secret: Secret) -> None:
         self._put(secret, for_shells=True)
@@ -48,6 +44,8 @@ class DotenvTarget:
 
     def _put(self, secret: Secret, *, for_shells: bool) -> None:
         def change(text: str | None) -> str:
+            if for_shells:
+                self._refuse(text or "")
             changed = with_value(text or "", self._name, secret.reveal(), for_shells=for_shells)
             if changed is None:
                 raise SecretError(
@@ -57,3 +55,7 @@ class DotenvTarget:
             return changed
 
         self._file.edit(change)
+
+    def _refuse(self, text: str) -> None:
+        if (why := obstacle(text, self._name)) is not None:
+            raise SecretError(f"{self._file.path}: {why}")

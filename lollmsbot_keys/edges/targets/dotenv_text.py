@@ -1,20 +1,21 @@
 """One variable of a dotenv text, changed; every other character stays.
 
-What a line means is python-dotenv's to say: its parser splits the text, and reads what was made before anybody uses it.
-A shell that sources the file must find the same value; a way of quoting that the two read differently is not taken.
+python-dotenv's parser splits the text, and reads what was made before anybody uses it. A shell that sources the file
+must find the same value: a way of quoting that the two read differently is not taken, nor a line of which other
+programs make something else (`obstacle`).
 """
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from dotenv.parser import Binding, parse_stream
+from dotenv.parser import Binding
 
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.edges.dotenv_reading import BYTE_ORDER_MARK, pieces, values
+from lollmsbot_keys.edges.targets.dotenv_readers import disagreement
 
-_BOM = "\ufeff"
 _LINE = re.compile(
     r"""
     (?P<before>\s*(?:export[^\S\r\n]+)?)
@@ -27,7 +28,7 @@ _LINE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_PLAIN = re.compile(r"[A-Za-z0-9_@%+:,./-]*")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_@%+:,./-]*[A-Za-z0-9_@%+,./-]={0,2})?")
 _REFERENCE = re.compile(r"\$\{[^}:]*(?::-[^}]*)?\}")
 """What python-dotenv replaces by a variable's value, inside quotes too, for those who do not switch that off."""
 
@@ -41,59 +42,71 @@ class _Place(NamedTuple):
 
 
 def value_of(text: str, name: str) -> str | None:
-    """What python-dotenv reads as `name`, taken literally; "" where it is named without a value, `None` if absent."""
-    found = [value for key, value in _values(text.removeprefix(_BOM)) if key == name]
-    return found[-1] if found else None
+    """What `name` has here, taken literally; "" where it is named without a value, `None` if absent."""
+    found = values(text)
+    return found[name] or "" if name in found else None
+
+
+def obstacle(text: str, name: str) -> str | None:
+    """Why `name` cannot be changed for all who read `text`, in words to follow the file's path; `None` if it can."""
+    body = text.removeprefix(BYTE_ORDER_MARK)
+    return disagreement(body, pieces(body), name)
 
 
 def with_value(text: str, name: str, value: str, *, for_shells: bool = True) -> str | None:
-    """`text` with `value` for `name`: the last time it stands there, which is what readers go by, or at the end.
+    """`text` with `value` for `name`: everywhere where it has the value that counts now, or at the end.
 
     `None` where no way of quoting does. Without `for_shells` it has to be right for python-dotenv only, and then there
     is a way for every value that python-dotenv ever gave.
     """
-    body = text.removeprefix(_BOM)
-    bindings = _parsed(body)
-    wanted = _values(body)
-    at = max((index for index, (key, _) in enumerate(wanted) if key == name), default=len(wanted))
-    wanted[at : at + 1] = [(name, value)]
-    place = _found(bindings, name) or _at_the_end(body, bindings)
-    for quoted in _quotings(value, place.quote, for_shells=for_shells):
-        made = f"{place.head}{name}={quoted}{place.tail}"
-        if _values(made) == wanted:
-            return text[: len(text) - len(body)] + made
-    return None
+    mark = BYTE_ORDER_MARK * text.startswith(BYTE_ORDER_MARK)
+    body = text.removeprefix(BYTE_ORDER_MARK)
+    bindings = pieces(body)
+    made: str | None = body
+    for at in _counting(bindings, name) or [len(bindings)]:
+        if made is not None:
+            made = _with_one(made, at, name, value, for_shells=for_shells)
+    return None if made is None else mark + made
 
 
 def without(text: str, name: str) -> str:
-    """`text` without the line that readers take `name` from."""
-    bindings = _parsed(text.removeprefix(_BOM))
-    at = _last(bindings, name)
-    if at is None:
-        return text
-    line = bindings[at].original.string
-    blank_lines = line[: len(line) - len(line.lstrip())].rstrip(" \t")
+    """`text` without the lines that readers take `name` from."""
+    mark = BYTE_ORDER_MARK * text.startswith(BYTE_ORDER_MARK)
+    bindings = pieces(text.removeprefix(BYTE_ORDER_MARK))
     parts = [binding.original.string for binding in bindings]
-    parts[at] = blank_lines
-    return text[: len(text) - len(text.removeprefix(_BOM))] + "".join(parts)
+    for at in _counting(bindings, name):
+        line = parts[at]
+        parts[at] = line[: len(line) - len(line.lstrip())].rstrip(" \t")
+    return mark + "".join(parts)
 
 
-def _parsed(body: str) -> list[Binding]:
-    return list(parse_stream(io.StringIO(body)))
+def _counting(bindings: Sequence[Binding], name: str) -> list[int]:
+    """Which pieces give `name` the value that counts: the last one's, or a bare name where none has any."""
+    named = [(at, binding.value) for at, binding in enumerate(bindings) if binding.key == name]
+    given = [value for _, value in named if value is not None]
+    return [at for at, value in named if value == given[-1]] if given else [at for at, _ in named[-1:]]
 
 
-def _values(body: str) -> list[tuple[str, str]]:
-    return [(binding.key, binding.value or "") for binding in _parsed(body) if binding.key is not None]
+def _with_one(body: str, at: int, name: str, value: str, *, for_shells: bool) -> str | None:
+    """`body` with `value` in its piece `at`; behind the last one, in a line of its own."""
+    bindings = pieces(body)
+    wanted = [(binding.key, binding.value) for binding in bindings]
+    wanted[at : at + 1] = [(name, value)]
+    place = (_found(bindings, at) if at < len(bindings) else None) or _at_the_end(body, bindings)
+    for quoted in _quotings(value, place.quote, for_shells=for_shells):
+        made = f"{place.head}{name}={quoted}{place.tail}"
+        if _named(pieces(made)) == [(key, given or "") for key, given in wanted if key is not None]:
+            return made
+    return None
 
 
-def _last(bindings: list[Binding], name: str) -> int | None:
-    return max((index for index, binding in enumerate(bindings) if binding.key == name), default=None)
+def _named(bindings: Iterable[Binding]) -> list[tuple[str, str]]:
+    return [(binding.key, binding.value or "") for binding in bindings if binding.key is not None]
 
 
-def _found(bindings: list[Binding], name: str) -> _Place | None:
-    at = _last(bindings, name)
-    line = None if at is None else _LINE.match(bindings[at].original.string)
-    if at is None or line is None:
+def _found(bindings: Sequence[Binding], at: int) -> _Place | None:
+    line = _LINE.match(bindings[at].original.string)
+    if line is None:
         return None
     blank, quoted, bare, after = line["blank"] or "", line["quoted"], line["bare"] or "", line["after"]
     if blank and bare.startswith("#"):  # `NAME= # nothing yet` has a comment and no value
@@ -106,7 +119,7 @@ def _found(bindings: list[Binding], name: str) -> _Place | None:
     return _Place(head, after + "".join(parts[at + 1 :]), quoted[0] if quoted else "")
 
 
-def _at_the_end(body: str, bindings: list[Binding]) -> _Place:
+def _at_the_end(body: str, bindings: Sequence[Binding]) -> _Place:
     """A line of its own, ended as the last one is, and exported where all others are."""
     ends = re.findall(r"\r\n|\n|\r", body)
     end = ends[-1] if ends else "\n"
