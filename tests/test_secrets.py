@@ -213,6 +213,26 @@ def test_no_secret_is_a_reason_and_never_a_quotation(
     assert VALUE not in f"{caught.value} {said.out} {said.err}"
 
 
+@pytest.mark.parametrize(
+    ("printed", "is_secret"),
+    [
+        (f"{VALUE}\nuser: me\nurl: https://a.example/x\n", True),
+        (f"\n{VALUE}\r\n---\r\n\r\notpauth://totp/x?secret=y\r\n", True),
+        (f"{VALUE}\n{VALUE}\n", False),
+        (f"user: me\n{VALUE}\n", False),
+        (f"{VALUE}\nand some prose\n", False),
+    ],
+)
+def test_of_an_entry_with_remarks_the_first_line_is_the_secret(tmp_path: Path, printed: str, is_secret: bool) -> None:  # noqa: FBT001
+    (tmp_path / "entry").write_bytes(printed.encode())
+    secrets = store(tmp_path, {"KEY": f"command:cat '{tmp_path}/entry'"})
+    if is_secret:
+        assert secrets.open("KEY").reveal() == VALUE
+    else:
+        with pytest.raises(SecretError):
+            secrets.open("KEY")
+
+
 def test_a_command_does_not_read_our_input() -> None:
     code = "from lollmsbot_keys.edges.secrets.sources import from_command; print(repr(from_command('cat', {})))"
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as child:

@@ -260,6 +260,26 @@ def test_a_command_that_is_not_there_is_seen_before(tmp_path: Path) -> None:
     assert not isinstance(caught.value, MaybeWritten)
 
 
+PASS = """#!/bin/sh
+case $1 in show) cat "$HOME/$2.entry" ;; insert) cat >"$HOME/$3.entry" ;; esac
+"""
+
+
+@pytest.mark.parametrize("remarks", ["", "\n", "\nuser: me\n"])
+def test_a_password_store_does_not_lose_what_is_noted_beside_a_secret(tmp_path: Path, remarks: str) -> None:
+    program, entry = tmp_path / "pass", tmp_path / "key.entry"
+    program.write_text(PASS)
+    program.chmod(0o755)
+    place = target(f"command:{program} insert -ef key", tmp_path)
+    place.check()  # there is no entry yet
+    entry.write_text(f"{OLD_VALUE}{remarks}")
+    if remarks.strip():
+        assert "has more lines than its secret" in refusal(place.check)
+        assert entry.read_text() == f"{OLD_VALUE}{remarks}"
+    else:
+        place.check()
+
+
 def test_a_command_cannot_take_a_secret_back(tmp_path: Path) -> None:
     store = tmp_path / "store"
     place = target(python("import sys; open(sys.argv[1], 'w').write(input())", str(store)), tmp_path)

@@ -7,6 +7,7 @@ content of a source, and of a reference only what cannot well be a secret pasted
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,6 +20,8 @@ COMMAND_LIMIT = timedelta(seconds=10)
 
 SCHEMES = ("env", "dotenv", "file", "command", "keyring")
 _GRAMMAR = "env:NAME, dotenv:PATH#NAME, file:PATH, command:… or keyring:SERVICE/NAME"
+
+_REMARK = r"\s*(?:[^\s:][^:]*:.*|-{3,}\s*)?"
 
 
 class SourceFault(Exception):
@@ -118,7 +121,10 @@ class Files:
 
 
 def from_command(line: str, environ: Mapping[str, str], limit: timedelta = COMMAND_LIMIT) -> str:
-    """What the command `line` writes to its standard output. No shell, no input, its errors are not shown."""
+    """What the command `line` writes to its standard output. No shell, no input, its errors are not shown.
+
+    Of an entry as `pass show` prints it, the first line: what follows are remarks, such as `user: me`.
+    """
     import subprocess
 
     try:
@@ -146,9 +152,10 @@ def from_command(line: str, environ: Mapping[str, str], limit: timedelta = COMMA
     if done.returncode != 0:
         raise SourceFault(f"its command ended with exit code {done.returncode}; run it by hand to see why")
     try:
-        return done.stdout.decode()
+        first, *remarks = done.stdout.decode().strip().splitlines() or [""]
     except UnicodeDecodeError:
         raise SourceFault("its command gave no UTF-8 text") from None
+    return first if all(re.fullmatch(_REMARK, remark) for remark in remarks) else "\n".join([first, *remarks])
 
 
 def from_keyring(service: str, name: str) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.targets.programs import Programs
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable
 from lollmsbot_keys.errors import SecretError
+
+
+_STORES = re.compile(r"(?:.*/)?(?:go)?pass")
+"""Password stores whose entries are a secret and, below it, what a person noted beside it."""
 
 
 class CommandTarget:
@@ -25,6 +30,15 @@ class CommandTarget:
     def check(self) -> None:
         if not self._programs.has(self._argv[0]):
             raise SecretError(f"There is no program {self._argv[0]}. Install it, or correct the target.")
+        if _STORES.fullmatch(self._argv[0]) and "insert" in self._argv[1:] and self._has_remarks():
+            raise SecretError(
+                f"{self.label}: the entry has more lines than its secret, and insert would replace them all. Let a "
+                "script of yours store the first line, or move the others to an entry of their own."
+            )
+
+    def _has_remarks(self) -> bool:
+        shown = self._programs.run([self._argv[0], "show", self._argv[-1]])
+        return shown.code == 0 and shown.output.partition("\n")[2].strip() != ""
 
     def write(self, secret: Secret) -> None:
         done = self._programs.run(self._argv, secret)
