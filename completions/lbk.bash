@@ -104,6 +104,7 @@ _lbk_know() {
                 'file --output -o'
                 '- --serve'
                 'address --listen'
+                'text --pool'
                 '- --grafana'
                 '- --rules'
                 'file --config'

@@ -88,6 +88,7 @@ function __lbk_know
             string join \t -- option file 'Write a file (*.prom) that node_exporter\'s textfile collector reads' --output -o
             string join \t -- option - 'Serve it at a port, measured at every scrape, until Ctrl-C' --serve
             string join \t -- option address 'Where to serve it (default: 127.0.0.1:9847)' --listen
+            string join \t -- option text 'The label that tells pools apart (default: the state\'s path)' --pool
             string join \t -- option - 'Print a dashboard for Grafana' --grafana
             string join \t -- option - 'Print recording and alerting rules for Prometheus' --rules
             string join \t -- option file 'The config file, instead of $LBK_CONFIG or the usual place' --config

@@ -33,9 +33,9 @@ LAST_RUN = ("lbk_metrics_last_run_timestamp_seconds", ())
 
 
 def read(text: str) -> Values:
-    """Every sample of a text, by the official parser."""
+    """Every sample of a text, by the official parser; that each says of which pool it is is not repeated."""
     return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        (sample.name, tuple(sorted(pair for pair in sample.labels.items() if pair[0] != "pool"))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -194,6 +194,84 @@ def test_the_file_is_for_everybody_to_read_whatever_the_umask(tmp_path: Path) ->
         assert time() - found[LAST_RUN] < PATIENCE_S
         told = here.run("metrics", "-o", str(file), "--json").document
         assert told == {"output": str(file), "samples": len(found)}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("mode", [0o640, 0o600, 0o664])
+def test_a_file_that_was_there_keeps_its_mode_and_owner(tmp_path: Path, mode: int) -> None:
+    with lab(tmp_path) as here:
+        file = tmp_path / "lbk.prom"
+        file.write_text("")
+        file.chmod(mode)
+        if os.getuid() == 0:
+            os.chown(file, 65534, 65534)
+        owners = file.stat().st_uid, file.stat().st_gid
+        assert here.quick("metrics", "--output", str(file)).code == 0
+        found = file.stat()
+        assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (mode, *owners)
+
+
+def test_each_pool_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Two of them may lie in one folder, where the same series twice is none at all."""
+    with lab(tmp_path) as here:
+        here.ask("-m", SERVED)
+        link = tmp_path / "link.json"
+        link.symlink_to(here.state_file)
+        calls = (("key", OLLAMA), ("provider", "ollama"))
+        for arguments, pool in (
+            ([], str(here.state_file.resolve())),
+            (["--state", str(link)], str(here.state_file.resolve())),
+            (["--state", str(tmp_path / "other.json")], str(tmp_path.resolve() / "other.json")),
+            (["--pool", 'the "first"'], 'the "first"'),
+        ):
+            found = {
+                (sample.name, tuple(sorted(sample.labels.items())))
+                for family in text_string_to_metric_families(here.quick("metrics", *arguments).out)
+                for sample in family.samples
+            }
+            assert all(("pool", pool) in labels for _, labels in found)
+            assert ("api_calls_total", tuple(sorted((*calls, ("pool", pool))))) in found
+            assert here.quick("metrics", "--json", *arguments).document["pool"] == pool
+
+
+HELP = {
+    "api_calls_total": "Calls sent to a provider, failed ones too.",
+    "api_tokens_total": "Tokens as the providers count them: in (prompts), out (answers).",
+    "api_cost_usd_total": "US dollars charged since the state began; later corrections count upwards only.",
+    "api_cost_total": "The same US dollars as a gauge, for dashboards that know this name.",
+    "api_latency_seconds": "How long calls took, from sending to the last byte. Calls whose end nobody saw are not in "
+    "it.",
+    "api_errors_total": "Calls that gave no whole answer, by what became of them.",
+    "provider_calls_total": "Calls sent to a provider with any of its keys.",
+    "provider_failovers_total": "Calls to a provider that stood in for one that had failed.",
+    "daily_cost_usd": "US dollars charged on this budget day, without what is held.",
+    "monthly_cost_usd": "US dollars charged in the month of this budget day, without what is held.",
+    "lbk_daily_calls": "Calls of this budget day.",
+    "budget_utilization_percent": "Share of a budget that is spent or held; at 100 nothing more is sent.",
+    "lbk_budget_limit_usd": "The budget in US dollars.",
+    "lbk_forecast_usd": "What a provider will have cost by the end at the recent pace; missing where it is too early "
+    "to tell.",
+    "lbk_budget_start_timestamp_seconds": "When this budget day and this month began.",
+    "lbk_budget_end_timestamp_seconds": "When this budget day and this month end, and their budgets begin anew.",
+    "lbk_holds": "Calls on their way, for each of which money is held.",
+    "lbk_holds_usd": "US dollars held for calls on their way.",
+    "lbk_key_state": "1 for the state that a key is in, 0 for all others.",
+    "lbk_key_cooldown_seconds": "Time until a key that is left out for a while may be used again; 0 where it is not.",
+    "lbk_key_hourly_calls": "Calls of the last sixty minutes.",
+    "lbk_key_hourly_calls_limit": "Calls that a key may make in any sixty minutes.",
+    "lbk_key_secret_age_seconds": "Time since a key's secret was first seen here; missing where it never was.",
+    "lbk_key_last_success_timestamp_seconds": "When a key last gave a whole answer; missing where it never did.",
+    "lbk_build_info": "The version of lbk that measured this.",
+    "lbk_metrics_last_run_timestamp_seconds": "When this was measured.",
+}
+"""The words of every family. They stay as they are: node_exporter drops a series that two files explain differently."""
+
+
+def test_the_explanations_are_the_same_for_ever(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        said = {family["name"]: family["help"] for family in here.quick("metrics", "--json").document["families"]}
+    assert {name: said[name] for name in HELP} == HELP
+    assert said.keys() == HELP.keys(), "add the new family here"
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
@@ -402,7 +480,7 @@ def test_many_scrapes_at_once(tmp_path: Path) -> None:
 def test_a_bug_is_said_without_its_words() -> None:
     """They may hold anything. Here over IPv6, where this machine has it."""
 
-    def measure() -> tuple[Family, ...]:
+    def measure() -> tuple[tuple[Family, ...], str]:
         raise ValueError("sk-hidden")
 
     said: list[str] = []

@@ -562,9 +562,10 @@ def scraped(here: Lab) -> Iterator[str]:
         process.communicate()
 
 
-def chosen(query: str, instance: str) -> str:
-    """A query of the dashboard as Grafana sends it, with everything chosen on one machine."""
-    for name, value in {"$__rate_interval": "1m", "$instance": instance, "$provider": ".*", "$key": ".*"}.items():
+def chosen(query: str, instance: str, pool: str = "") -> str:
+    """A query of the dashboard as Grafana sends it, with everything chosen of one pool; old figures have no name."""
+    whole = {"$__rate_interval": "1m", "$instance": instance, "$pool": pool, "$provider": ".*", "$key": ".*"}
+    for name, value in whole.items():
         query = query.replace(name, value)
     return query
 
@@ -582,7 +583,7 @@ def test_a_real_prometheus_answers_every_query_with_data(tmp_path: Path) -> None
             server.wait_for('increase(api_errors_total{outcome="server_error"}[1m]) > 0')
             for panel in made["panels"]:
                 for target in panel["targets"]:
-                    server.wait_for(chosen(target["expr"], address))
+                    server.wait_for(chosen(target["expr"], address, str(here.state_file)))
             calls = sum(key["calls"] for key in here.quick("costs", "--json").document["keys"])
             assert calls == 6
             assert server.wait_for(f"sum(api_calls_total) == {calls}")  # the last scrape may be older
@@ -610,14 +611,18 @@ def test_a_real_collector_reads_the_file(tmp_path: Path) -> None:
             f"--collector.textfile.directory={folder}",
             f"--web.listen-address={address}",
         ]
+        beside = tmp_path / "beside.json"  # another pool, with the same keys
+        other = ["metrics", "--state", str(beside), "--output", str(folder / "beside.prom")]
+        assert finished(start_lbk(other, here.env)).returncode == 0
         rules = here.quick("metrics", "--rules").out
         with running(exporter, tmp_path), prometheus(tmp_path, {"node": address}, rules) as server:
-            (calls,) = server.wait_for(f'api_calls_total{{key="{OLLAMA}"}}')
-            assert (calls["metric"]["job"], calls["value"][1]) == ("node", "1")
+            found = server.wait_for(f'api_calls_total{{key="{OLLAMA}"}}')
+            counted = {calls["metric"]["pool"]: (calls["metric"]["job"], calls["value"][1]) for calls in found}
+            assert counted == {str(here.state_file): ("node", "1"), str(beside): ("node", "0")}
             assert server.wait_for("node_textfile_scrape_error")[0]["value"][1] == "0"
-            assert server.wait_for(chosen('budget_utilization_percent{instance=~"$instance"}', address))
-            (age,) = server.wait_for("time() - lbk_metrics_last_run_timestamp_seconds")
-            assert 0 <= float(age["value"][1]) < PATIENCE_S
+            assert server.wait_for(chosen('budget_utilization_percent{pool="$pool"}', address, str(here.state_file)))
+            for age in server.wait_for("time() - lbk_metrics_last_run_timestamp_seconds"):
+                assert 0 <= float(age["value"][1]) < PATIENCE_S
 
 
 def use_budgets(here: Lab) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lollmsbot_keys.cli.boundary import say
-from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
 from lollmsbot_keys.errors import UsageError
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.commands.metrics import Source
 
 
 def metrics(
@@ -30,6 +32,10 @@ def metrics(
         str | None,
         typer.Option("--listen", metavar="ADDR:PORT", help="Where to serve it (default: 127.0.0.1:9847)."),
     ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option("--pool", metavar="TEXT", help="The label that tells pools apart (default: the state's path)."),
+    ] = None,
     grafana: Annotated[bool, typer.Option("--grafana", help="Print a dashboard for Grafana.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="Print recording and alerting rules for Prometheus.")] = False,
     config: ConfigOption = None,
@@ -40,7 +46,9 @@ def metrics(
     serve = serve or listen is not None
     if serve + grafana + rules + (output is not None) > 1:
         raise UsageError("Choose one of --output, --serve, --grafana and --rules.")
-    where = Files(config, state)
+    from lollmsbot_keys.commands.metrics import Source
+
+    where = Source(config, state, pool)
     if serve:
         _serve(where, listen, json=json)
     elif grafana or rules:
@@ -51,25 +59,25 @@ def metrics(
         _print(where, json=json)
 
 
-def _print(where: Files, *, json: bool) -> None:
+def _print(where: Source, *, json: bool) -> None:
     from lollmsbot_keys.commands.metrics import measure, text
 
-    found = measure(where.config, where.state)
+    found = measure(where)
     for warning in found.warnings:
         say(warning)
     if json:
         from lollmsbot_keys.render.machine import document
         from lollmsbot_keys.render.metrics_tree import families_tree
 
-        print(document(families_tree(found.families)))
+        print(document(families_tree(found.families, found.pool)))
     else:
-        print(text(found.families), end="")
+        print(text(found), end="")
 
 
-def _write(where: Files, output: Path, *, json: bool) -> None:
+def _write(where: Source, output: Path, *, json: bool) -> None:
     from lollmsbot_keys.commands.metrics import write
 
-    done = write(where.config, where.state, output)
+    done = write(where, output)
     for warning in done.warnings:
         say(warning)
     if json:
@@ -78,7 +86,7 @@ def _write(where: Files, output: Path, *, json: bool) -> None:
         print(document({"output": str(done.path), "samples": done.samples}))
 
 
-def _serve(where: Files, listen: str | None, *, json: bool) -> None:
+def _serve(where: Source, listen: str | None, *, json: bool) -> None:
     from lollmsbot_keys.commands.metrics import DEFAULT_LISTEN, address, serve
 
     place = address(listen or DEFAULT_LISTEN)
@@ -93,10 +101,10 @@ def _serve(where: Files, listen: str | None, *, json: bool) -> None:
         if not place.private:
             say("whoever reaches this address can read the names of your keys and what they cost")
 
-    serve(where.config, where.state, place, started, say)
+    serve(where, place, started, say)
 
 
-def _make(where: Files, *, rules: bool, json: bool) -> None:
+def _make(where: Source, *, rules: bool, json: bool) -> None:
     from lollmsbot_keys.commands.metrics import watched
     from lollmsbot_keys.render.machine import document
 

@@ -5,6 +5,7 @@ A key's secret is not needed here: whoever watches may have an environment of it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -35,10 +36,19 @@ class Address(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """All families, and what a person should be told about configuration and state."""
+    """All families, the pool's name, and what a person should be told about configuration and state."""
 
     families: tuple[Family, ...]
+    pool: str
     warnings: tuple[str, ...]
+
+
+class Source(NamedTuple):
+    """What to measure. `pool` is its name; the state's path where nobody names it, which no other pool here has."""
+
+    config: Path | None = None
+    state: Path | None = None
+    pool: str | None = None
 
 
 class Written(NamedTuple):
@@ -49,26 +59,26 @@ class Written(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def measure(config: Path | None, state: Path | None) -> Measured:
+def measure(source: Source) -> Measured:
     """Measure now. Changes nothing.
 
     Raises:
         ConfigError, StateError: see there.
     """
-    return _measured(Engine.open(config, state, create=False))
+    return _measured(Engine.open(source.config, source.state, create=False), source.pool)
 
 
-def _measured(engine: Engine) -> Measured:
+def _measured(engine: Engine, pool: str | None) -> Measured:
     now = engine.clock()
     families = measured(engine.config, engine.state.read(now), engine.facts(), now, __version__)
-    return Measured(families, tuple(engine.warnings))
+    return Measured(families, pool or os.path.realpath(engine.state.path), tuple(engine.warnings))
 
 
-def text(families: Sequence[Family]) -> str:
-    """The families in Prometheus's text format."""
+def text(found: Measured) -> str:
+    """What was measured, in Prometheus's text format."""
     from lollmsbot_keys.edges.exposition import text_of
 
-    return text_of(families).decode()
+    return text_of(found.families, found.pool).decode()
 
 
 def watched(config: Path | None) -> tuple[Config, tuple[str, ...]]:
@@ -81,7 +91,7 @@ def watched(config: Path | None) -> tuple[Config, tuple[str, ...]]:
     return engine.config, tuple(engine.warnings)
 
 
-def write(config: Path | None, state: Path | None, output: Path) -> Written:
+def write(source: Source, output: Path) -> Written:
     """Measure into a file for the textfile collector. Its counters never go back, whatever happened to the state.
 
     Raises:
@@ -91,13 +101,13 @@ def write(config: Path | None, state: Path | None, output: Path) -> Written:
     from lollmsbot_keys.edges.exposition import remembering, shown_in, text_of
     from lollmsbot_keys.edges.textfile import earlier_text, put
 
-    engine = Engine.open(config, state, create=False)
+    engine = Engine.open(source.config, source.state, create=False)
     if engine.keeps(output):
         raise ConfigError(f"{output} is a file that lbk keeps itself. Name another one for --output.")
     before = shown_in(earlier_text(output))
-    found = _measured(engine)
+    found = _measured(engine, source.pool)
     families, shown = carry(found.families, before)
-    put(output, remembering(text_of(families), shown))
+    put(output, remembering(text_of(families, found.pool), shown))
     return Written(output, sum(len(family.samples) for family in families), found.warnings)
 
 
@@ -114,9 +124,7 @@ def address(listen: str) -> Address:
     return Address(host, int(port))
 
 
-def serve(
-    config: Path | None, state: Path | None, where: Address, started: Callable[[str], None], say: Callable[[str], None]
-) -> None:
+def serve(source: Source, where: Address, started: Callable[[str], None], say: Callable[[str], None]) -> None:
     """Serve until a signal. `started` gets the URL; `say` what goes wrong, once, and when it is over.
 
     Raises:
@@ -125,7 +133,7 @@ def serve(
     from lollmsbot_keys.edges.scrape_port import serving
     from lollmsbot_keys.sandbox.child import Patience
 
-    exporter = _Exporter(config, state, say)
+    exporter = _Exporter(source, say)
     with Patience() as patience, serving(where.host, where.port, exporter.families, exporter.failed) as url:
         started(url)
         patience.wait()
@@ -134,27 +142,27 @@ def serve(
 class _Exporter:
     """Measures at every scrape; remembers what its counters showed, and what it has said already."""
 
-    def __init__(self, config: Path | None, state: Path | None, say: Callable[[str], None]) -> None:
-        self._config, self._state, self._say = config, state, say
+    def __init__(self, source: Source, say: Callable[[str], None]) -> None:
+        self._source, self._say = source, say
         self._shown = Shown()
         self._said: tuple[str, ...] = ()
         self._failing = False
         self._turn = Lock()
 
-    def families(self) -> Sequence[Family]:
-        """What to show now.
+    def families(self) -> tuple[Sequence[Family], str]:
+        """What to show now, and the pool's name.
 
         Raises:
             ConfigError, StateError: see `measure`.
         """
         with self._turn:
-            found = measure(self._config, self._state)
+            found = measure(self._source)
             families, self._shown = carry(found.families, self._shown)
             if self._failing:
                 self._failing = False
                 self._say("measuring again")
             self._tell(found.warnings)
-            return families
+            return families, found.pool
 
     def failed(self, error: LbkError) -> None:
         with self._turn:

@@ -11,17 +11,19 @@ from lollmsbot_keys.core.metrics_family import Family, Kind, SampleId, Shown
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
+POOL = "pool"
+"""The label that tells pools apart whose files lie in one folder: node_exporter drops what stands there twice."""
 _REMARK = b"# lbk carries over: "
 
 
-def registry_of(families: Sequence[Family]) -> CollectorRegistry:
-    """A registry of the client library's that has these families, and none of the process's own."""
+def registry_of(families: Sequence[Family], pool: str) -> CollectorRegistry:
+    """A registry of the client library's that has these families of `pool`, and none of the process's own."""
     from prometheus_client import CollectorRegistry
     from prometheus_client.registry import Collector
 
     class Measured(Collector):
         def collect(self) -> Iterable[Metric]:
-            return map(_metric, families)
+            return (_metric(family, pool) for family in families)
 
         def describe(self) -> Iterable[Metric]:
             return ()  # or the library would collect once more, to know the names
@@ -31,22 +33,22 @@ def registry_of(families: Sequence[Family]) -> CollectorRegistry:
     return registry
 
 
-def _metric(family: Family) -> Metric:
+def _metric(family: Family, pool: str) -> Metric:
     from prometheus_client import Metric
 
     # The library puts a counter's suffix back on when it writes.
     name = family.name.removesuffix("_total") if family.kind is Kind.COUNTER else family.name
     metric = Metric(name, family.help, family.kind.value)
     for sample in family.samples:
-        metric.add_sample(sample.name, dict(sample.labels), float(sample.value))
+        metric.add_sample(sample.name, {**sample.labels, POOL: pool}, float(sample.value))
     return metric
 
 
-def text_of(families: Sequence[Family]) -> bytes:
-    """The families in the text format, version 0.0.4."""
+def text_of(families: Sequence[Family], pool: str) -> bytes:
+    """The families of `pool` in the text format, version 0.0.4."""
     from prometheus_client import generate_latest
 
-    return generate_latest(registry_of(families))
+    return generate_latest(registry_of(families, pool))
 
 
 def remembering(text: bytes, shown: Shown) -> bytes:
@@ -58,7 +60,7 @@ def remembering(text: bytes, shown: Shown) -> bytes:
 
 
 def shown_in(text: bytes) -> Shown:
-    """The counters that `text` shows. Nothing where it is none of ours."""
+    """The counters that `text` shows, of whatever pool. Nothing where it is none of ours."""
     from prometheus_client.parser import text_string_to_metric_families
 
     try:
@@ -70,7 +72,8 @@ def shown_in(text: bytes) -> Shown:
     for metric in metrics:
         if metric.type != Kind.GAUGE:
             for sample in metric.samples:
-                values[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+                labels = {name: value for name, value in sample.labels.items() if name != POOL}
+                values[sample.name, tuple(sorted(labels.items()))] = sample.value
     return Shown(values, {place: more for place, more in carried.items() if place in values})
 
 

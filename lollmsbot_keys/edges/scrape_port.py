@@ -14,6 +14,9 @@ from lollmsbot_keys.core.metrics_family import Family
 from lollmsbot_keys.edges.exposition import registry_of
 from lollmsbot_keys.errors import ConfigError, LbkError
 
+Measure = Callable[[], tuple[Sequence[Family], str]]
+"""Gives the families of now, and the pool's name."""
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -43,10 +46,8 @@ class _Server6(_Server):
 
 
 @contextmanager
-def serving(
-    host: str, port: int, measure: Callable[[], Sequence[Family]], failed: Callable[[LbkError], None]
-) -> Iterator[str]:
-    """Serve what `measure` says at each scrape, until the block ends; the value is the URL.
+def serving(host: str, port: int, measure: Measure, failed: Callable[[LbkError], None]) -> Iterator[str]:
+    """Serve what `measure` says at each scrape, families and pool, until the block ends; the value is the URL.
 
     What keeps it from measuring is handed to `failed`, and the scrape gets a 503, which Prometheus shows as down: old
     figures would look like good ones.
@@ -82,7 +83,7 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _application(measure: Callable[[], Sequence[Family]], failed: Callable[[LbkError], None]) -> WSGIApplication:
+def _application(measure: Measure, failed: Callable[[LbkError], None]) -> WSGIApplication:
     from prometheus_client import make_wsgi_app
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -90,12 +91,12 @@ def _application(measure: Callable[[], Sequence[Family]], failed: Callable[[LbkE
             start_response("404 Not Found", _PLAIN)
             return [b"Metrics are at /metrics.\n"]
         try:
-            families = measure()
+            families, pool = measure()
         except Exception as error:  # noqa: BLE001 - the server would print it whole, and it may hold anything
             failed(error if isinstance(error, LbkError) else _bug(error))
             start_response("503 Service Unavailable", _PLAIN)
             return [b"Nothing can be measured now; lbk says why where it was started.\n"]
-        answer: Iterable[bytes] = make_wsgi_app(registry_of(families))(environ, start_response)
+        answer: Iterable[bytes] = make_wsgi_app(registry_of(families, pool))(environ, start_response)
         return answer
 
     return application

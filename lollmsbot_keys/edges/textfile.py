@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from lollmsbot_keys.edges.atomic_file import replace_file
+from lollmsbot_keys.edges.atomic_file import OWNER_ONLY, replace_file
 from lollmsbot_keys.errors import ConfigError
 
 FOR_ALL_TO_READ = 0o644
@@ -29,13 +32,16 @@ def earlier_text(path: Path) -> bytes:
 
 
 def put(path: Path, text: bytes) -> None:
-    """Replace the file, so that no scrape sees half of it. Everybody may read it, whatever the umask.
+    """Replace the file, so that no scrape sees half of it.
+
+    A new one is for everybody to read, whatever the umask; one that was there keeps its mode, and its owners where
+    this process may give files away.
 
     Raises:
         ConfigError: it cannot be written.
     """
     try:
-        replace_file(path, text, durable=False, mode=FOR_ALL_TO_READ, last_look=_open_up)
+        replace_file(path, text, durable=False, mode=OWNER_ONLY, last_look=partial(_opened_up, path))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(
@@ -43,6 +49,13 @@ def put(path: Path, text: bytes) -> None:
         ) from None
 
 
-def _open_up(descriptor: int) -> None:
+def _opened_up(path: Path, descriptor: int) -> None:
+    try:
+        former = path.stat()
+    except FileNotFoundError:
+        former = None
     if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, FOR_ALL_TO_READ)
+        if former is not None:
+            with suppress(PermissionError):
+                os.fchown(descriptor, former.st_uid, former.st_gid)
+        os.fchmod(descriptor, FOR_ALL_TO_READ if former is None else stat.S_IMODE(former.st_mode))

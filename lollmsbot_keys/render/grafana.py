@@ -28,7 +28,8 @@ from lollmsbot_keys.render.prometheus_rules import STALE_AFTER_S, limited
 SCHEMA = 39
 """What Grafana 11 reads; later ones bring it up to date by themselves."""
 
-_HERE = 'instance=~"$instance", provider=~"$provider"'
+_POOL = 'instance=~"$instance", pool=~"$pool"'
+_HERE = f'{_POOL}, provider=~"$provider"'
 _KEYS = f'{_HERE}, key=~"$key"'
 _RATE = "$__rate_interval"
 _STATE_COLOURS = ("green", "yellow", "orange", "dark-orange", "light-yellow", "purple", "red", "dark-red", "text")
@@ -78,22 +79,28 @@ def _variables(config: Config) -> Iterator[Tree]:
         "refresh": 1,
         "hide": 0,
     }
-    measured = "label_values(lbk_build_info, instance)"
-    yield {
-        "name": "instance",
-        "label": "Machine",
+    yield _measured("instance", "Machine", "lbk_build_info")
+    # One at a time: the same key may be in several pools. Figures from before there were names have none.
+    yield _measured("pool", "Pool", 'lbk_build_info{instance=~"$instance"}')
+    yield _choice("provider", "Provider", [provider.value for provider in config.providers])
+    yield _choice("key", "Key", [*(key.name for key in config.keys), "local"])
+
+
+def _measured(name: str, label: str, series: str) -> Tree:
+    query = f"label_values({series}, {name})"
+    return {
+        "name": name,
+        "label": label,
         "type": "query",
         "datasource": SOURCE,
-        "definition": measured,
-        "query": measured,
+        "definition": query,
+        "query": query,
         "refresh": 2,
         "sort": 1,
         "hide": 0,
         "includeAll": False,
         "multi": False,
     }
-    yield _choice("provider", "Provider", [provider.value for provider in config.providers])
-    yield _choice("key", "Key", [*(key.name for key in config.keys), "local"])
 
 
 def _choice(name: str, label: str, values: Sequence[str]) -> Tree:
@@ -138,7 +145,7 @@ def _today(config: Config) -> Iterator[Panel]:
         (
             "Age of these figures",
             "Time since lbk metrics last ran.",
-            'time() - max(lbk_metrics_last_run_timestamp_seconds{instance=~"$instance"})',
+            f"time() - max(lbk_metrics_last_run_timestamp_seconds{{{_POOL}}})",
             Look("s", ((None, "green"), (STALE_AFTER_S / 3, "yellow"), (STALE_AFTER_S, "red")), decimals=0),
         ),
     )
@@ -227,12 +234,12 @@ def _budgets(config: Config) -> Iterator[Panel]:
 def _time_left(scope: str) -> str:
     """Seconds to the end of each budget of a provider or a key, or `_LASTS`."""
     budget = f'{_HERE}, scope="{scope}"'
-    owner = f"instance, job, provider{', key' if scope == 'key' else ''}"
+    owner = f"instance, job, pool, provider{', key' if scope == 'key' else ''}"
     return (
         f"clamp_min(lbk_budget_limit_usd{{{budget}}} * (1 - budget_utilization_percent{{{budget}}} / 100), 0)\n"
         f"  / on ({owner}) group_left ()\n"
         f"  clamp_min(sum by ({owner}) (rate(api_cost_usd_total{{{_HERE}}}[1h])), 1e-9)\n"
-        "  < on (instance, job, window) group_left () (lbk_budget_end_timestamp_seconds - time())\n"
+        "  < on (instance, job, pool, window) group_left () (lbk_budget_end_timestamp_seconds - time())\n"
         f"or 0 * lbk_budget_limit_usd{{{budget}}} - {-_LASTS}"
     )
 

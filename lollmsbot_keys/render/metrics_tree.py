@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from lollmsbot_keys.core.metrics_family import Family
 
 
-def families_tree(families: Iterable[Family]) -> dict[str, object]:
-    """Every sample under its family, with names and values as in the text."""
-    return {"families": [_family(family) for family in families]}
+def families_tree(families: Iterable[Family], pool: str) -> dict[str, object]:
+    """Every sample of `pool` under its family, with names and values as in the text."""
+    return {"pool": pool, "families": [_family(family) for family in families]}
 
 
 def _family(family: Family) -> dict[str, object]:

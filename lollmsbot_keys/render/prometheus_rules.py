@@ -18,7 +18,7 @@ from lollmsbot_keys.core.noun import NamedTuple
 STALE_AFTER_S = 900
 """Older figures are nobody's: a cron line a minute, or every five, has missed several turns."""
 
-_SAME = "instance, job"
+_SAME = "instance, job, pool"
 _BUDGET = f"{_SAME}, provider, window"
 _COME_BACK = "ready|cooling_down|hourly_limit|over_budget|held"
 """States that end by themselves; a key in another one is lost to the pool until somebody does something."""

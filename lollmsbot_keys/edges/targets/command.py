@@ -10,7 +10,6 @@ from lollmsbot_keys.edges.targets.programs import Programs
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable
 from lollmsbot_keys.errors import SecretError
 
-
 _STORES = re.compile(r"(?:.*/)?(?:go)?pass")
 """Password stores whose entries are a secret and, below it, what a person noted beside it."""
 
