@@ -134,7 +134,8 @@ def survey(*, present: bool = True, missing: bool = False, damaged: str = "") ->
         ({SPENDER: "2.51"}, survey(damaged="x.damaged-1"), Gap("2026-10", Decimal("0.01"), "x.damaged-1")),
         ({SPENDER: "2.50"}, survey(damaged="x.damaged-1"), None),  # it was restored since
         ({SPENDER: "2.00", Spender(OPENROUTER, "R1"): "0.10"}, survey(), Gap("2026-10", Decimal("0.10"))),
-        ({SPENDER: "0"}, survey(present=False), Gap("2026-10", Decimal(0))),  # calls that cost nothing are lost too
+        ({SPENDER: "0"}, survey(present=False), Gap("2026-10")),  # calls that cost nothing are lost too
+        ({}, survey(present=False), None),  # a clock stepped back into a month without calls
         (None, survey(), None),
         (None, survey(present=False), None),  # nobody called in that month, or the pool is younger
         (None, survey(present=False, missing=True), Gap("2026-10")),
