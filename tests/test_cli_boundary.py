@@ -162,11 +162,36 @@ def shell(script: str, here: Lab) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("arguments", ["route", "route --json", "route -q", "costs", "reset-limits --all", "ask hi"])
-def test_without_stdout_the_command_works_and_keeps_its_exit_code(arguments: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "streams"),
+    [
+        ("ask hi", ">&-"),
+        ("ask hi --json", "<&- >&-"),
+        ("ask hi", "1</dev/null"),
+        ("ask hi", "<&- >&- 2>&-"),
+        ("route --json", ">&-"),
+        ("route -q", "<&- >&-"),
+        ("costs", ">&- 2>&-"),
+        ("test-keys", ">&-"),
+        ("metrics", ">&-"),
+    ],
+)
+def test_output_that_nobody_can_get_is_lost_and_no_success(arguments: str, streams: str, tmp_path: Path) -> None:
     with lab(tmp_path) as here:
-        done = shell(f"$LBK {arguments} >&-", here)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        done = shell(f"$LBK {arguments} {streams}", here)
+        assert (done.returncode, done.stdout) == (3, "")
+        if "2>&-" not in streams:
+            assert "standard output cannot be written: Bad file descriptor" in done.stderr
+        assert not here.sandbox.chats(), "nothing was paid for"
+
+
+def test_a_command_without_output_needs_no_stdout(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        for streams in (">&-", "<&- >&- 2>&-"):
+            done = shell(f"$LBK metrics --output '{tmp_path}/lbk.prom' {streams}", here)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            assert (tmp_path / "lbk.prom").read_text().startswith("# HELP")
+            assert shell(f"$LBK costs --alert {streams}", here).returncode == 0
 
 
 def test_without_stderr_talk_does_not_come_out_with_the_data(tmp_path: Path) -> None:

@@ -97,10 +97,11 @@ def ask(
     json: JsonOption = False,
 ) -> None:
     """Send a prompt to the best key there is now, and print the answer as it comes."""
-    from lollmsbot_keys.cli.boundary import say
+    from lollmsbot_keys.cli.boundary import need_output, say
     from lollmsbot_keys.cli.speaking import Speaker
     from lollmsbot_keys.commands.ask import Asking, Options, question
 
+    need_output()
     options = Options(
         pillar=pillar,
         role=role,

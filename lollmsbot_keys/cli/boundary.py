@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from lollmsbot_keys.errors import Exit, LbkError
 
-_STDOUT, _STDERR = 1, 2
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class OutputLost(Exception):
@@ -113,15 +113,46 @@ def _abandon(descriptor: int) -> None:
 def mend_streams() -> None:
     """Give a process that was started without stdout or stderr somewhere to write to, and every text an encoding.
 
-    `print(file=None)` would put talk on stdout; a `→` would end a command where the terminal knows only ASCII.
+    `print(file=None)` would put talk on stdout; a `→` would end a command where the terminal knows only ASCII. What
+    would go to a closed stdout is lost output: there is a place for it, which nothing can be written to, and so the
+    next file that is opened does not become it.
     """
     codecs.register_error("stand_in", _stood_in)
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - to the end
-        elif isinstance(stream, TextIOWrapper):
+    if sys.stdin is None:
+        _occupy(_STDIN, os.O_RDONLY)
+    if sys.stdout is None:
+        _occupy(_STDOUT, os.O_RDONLY)
+        sys.stdout = open(_STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end
+    if sys.stderr is None:
+        _occupy(_STDERR, os.O_WRONLY)
+        sys.stderr = open(_STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="stand_in")
+
+
+def _occupy(descriptor: int, flags: int) -> None:
+    """Put nothing behind a standard stream that is closed."""
+    opened = os.open(os.devnull, flags)
+    if opened != descriptor:
+        os.dup2(opened, descriptor)
+        os.close(opened)
+
+
+def need_output() -> None:
+    """End a command whose result costs something before it costs: where nobody can get it.
+
+    Raises:
+        OutputLost: stdout is closed, or only for reading.
+    """
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # a stream of whoever calls us
+        return
+    try:
+        os.write(descriptor, b"")
+    except OSError as error:
+        raise OutputLost(error) from None
 
 
 def _stood_in(error: UnicodeError) -> tuple[str, int]:
