@@ -60,7 +60,7 @@ def test_tables_are_merged_and_arrays_replaced(tmp_path: Path) -> None:
     glm, price = config.models["glm-5.2"], config.models["glm-5.2"].price
     assert price is not None
     assert (price.input_usd_per_mtok, price.cached_input_usd_per_mtok) == (Decimal("1.40"), Decimal("0.26"))
-    assert (price.cache_write_usd_per_mtok, glm.template_tokens, glm.own_price) == (Decimal(2), 7, False)
+    assert (price.cache_write_usd_per_mtok, glm.template_tokens, glm.own_price) == (Decimal(2), 7, True)
 
 
 def test_new_keys_follow_in_file_order_unless_they_name_their_place(tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ CHEAPER_PAIR, DEARER_PAIR = price(*CHEAPER)[:2], price(*DEARER)[:2]
         ("listed without a price", TABLE, False, None, HOUR, TABLE_PAIR, TABLE_PAIR),
         ("junk in the cache", TABLE, False, ("x", "1"), HOUR, TABLE_PAIR, TABLE_PAIR),
         ("more junk", TABLE, False, ("-1", "-1"), HOUR, TABLE_PAIR, TABLE_PAIR),
-        ("a pair and a half", TABLE, False, ("1", "2", "3"), HOUR, TABLE_PAIR, TABLE_PAIR),
+        ("half a pair", TABLE, False, ("1",), HOUR, TABLE_PAIR, TABLE_PAIR),
+        ("too many", TABLE, False, ("1", "2", "3", "4", "5", "6"), HOUR, TABLE_PAIR, TABLE_PAIR),
+        ("a cache is read for less", TABLE, False, (*CHEAPER, "0.1"), HOUR, CHEAPER_PAIR, CHEAPER_PAIR),
+        ("a cache is read for more", TABLE, False, (*CHEAPER, "0.8"), HOUR, CHEAPER_PAIR, (Decimal("0.8"), 3)),
         ("not a number", TABLE, False, ("NaN", "1"), HOUR, TABLE_PAIR, TABLE_PAIR),
     ],
 )
@@ -116,10 +119,30 @@ def test_a_list_is_one_sellers_and_about_exactly_that_model() -> None:
     assert pricing(CONFIG, known, LOCAL, "moon/kimi", NOW) == Pricing(money.GIVEN_AWAY, money.GIVEN_AWAY)
 
 
+def test_a_cache_has_the_price_of_who_is_believed() -> None:
+    """And the dearest that a token of the prompt may cost is in the bound, whoever says so."""
+    shipped = TABLE._replace(cached_input_usd_per_mtok=Decimal("0.2"), cache_write_usd_per_mtok=Decimal("0.6"))
+
+    def found(*asked: str, own: bool = False) -> tuple[Decimal | None, Decimal]:
+        prices = listed(moon_kimi=asked) if asked else PriceList()
+        priced = pricing(with_model("moon/kimi", shipped, own=own), prices, OPENROUTER, "moon/kimi", NOW)
+        return priced.price and priced.price.cached_input_usd_per_mtok, priced.most.input_usd_per_mtok
+
+    assert found() == (Decimal("0.2"), Decimal("0.6"))
+    assert found("0.4", "3", "0.1") == (Decimal("0.1"), Decimal("0.4"))
+    assert found("0.4", "3") == (None, Decimal("0.4")), "a list without a price of its own for it asks the whole one"
+    assert found("0.4", "3", "0.1", own=True) == (Decimal("0.2"), Decimal("0.6"))
+
+
 # --- laws ---
 
 _figures = st.sampled_from(["0", "0.0001", "0.6", "7", "75", "80", "-1", "x"])
-_asked = st.none() | st.tuples(_figures, _figures) | st.tuples(_figures, _figures, _figures, _figures)
+_asked = (
+    st.none()
+    | st.tuples(_figures, _figures)
+    | st.tuples(_figures, _figures, _figures)
+    | st.tuples(_figures, _figures, _figures, _figures)
+)
 _ages = st.sampled_from([timedelta(), HOUR, DAY - HOUR, DAY, 40 * DAY, 400 * DAY, -DAY])
 price_lists = st.just(PriceList()) | st.builds(
     lambda age, prices: PriceList(NOW - age, prices), _ages, st.dictionaries(st.sampled_from(MODEL_NAMES), _asked)
@@ -224,7 +247,17 @@ def _cooled(done: Finished) -> list[tuple[Scope, Reason, object]]:
     [
         ({"prompt": "0.00000003", "completion": "0.00000014"}, ("0.03", "0.14")),
         ({"prompt": "0", "completion": "0", "request": "0", "image": "0"}, ("0", "0")),
-        ({"prompt": "0.000001", "completion": "0.000002", "input_cache_read": "0.0000001"}, ("1", "2")),
+        ({"prompt": "0.000001", "completion": "0.000002", "input_cache_read": "0.0000001"}, ("1", "2", "0.1")),
+        ({"prompt": "0.000001", "completion": "0.000002", "input_cache_read": "0"}, ("1", "2")),
+        (
+            {"prompt": "0.000001", "completion": "0.000002", "input_cache_read": "0.000003"},
+            ("1", "2", "3", "2", "3"),
+        ),
+        ({"prompt": "0.000001", "completion": "0.000002", "input_cache_read": "some"}, None),
+        (
+            {"prompt": "0.000001", "completion": "0.000002", "input_cache_write_1h": "0.000004"},
+            ("1", "2", "4", "2"),
+        ),
         (
             {"prompt": "0.000003", "completion": "0.000015", "input_cache_write": "0.00000375"},
             ("3", "15", "3.75", "15"),

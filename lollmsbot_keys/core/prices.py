@@ -87,11 +87,11 @@ def quoted(listed: PriceList, model: str) -> Quote | None:
         amounts = [Decimal(figure) for figure in figures or ()]
     except (InvalidOperation, TypeError, ValueError):
         return None
-    if len(amounts) not in {2, 4} or not all(amount.is_finite() and amount >= 0 for amount in amounts):
+    if len(amounts) not in range(2, 6) or not all(amount.is_finite() and amount >= 0 for amount in amounts):
         return None
-    day = listed.fetched.date()
-    price = Price(amounts[0], amounts[1], day)
-    return Quote(price, dearest(price, Price(amounts[-2], amounts[-1], day)))
+    day, cached = listed.fetched.date(), amounts.pop() if len(amounts) % 2 else None
+    price = Price(amounts[0], amounts[1], day, cached)
+    return Quote(price, dearest(price.most, Price(amounts[-2], amounts[-1], day)))
 
 
 def dearest(one: Price, other: Price) -> Price:

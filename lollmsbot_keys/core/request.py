@@ -186,8 +186,9 @@ class Tried(NamedTuple):
 class PriceList(NamedTuple):
     """What OpenRouter's list asked when it was `fetched` (`None`: never), by model.
 
-    Dollars for a million tokens in and out, and both again at the dearest where that differs; `None` for a model that
-    has no price by the token. They are text, because every start reads all of them and hardly any is looked at.
+    Dollars for a million tokens in and out, both again at the dearest where that differs, and out of a cache where that
+    has a price; `None` for a model without one by the token. They are text, because every start reads all of them and
+    hardly any is looked at.
     """
 
     fetched: datetime | None = None

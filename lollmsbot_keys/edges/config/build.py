@@ -34,7 +34,7 @@ Fields = Mapping[str, object]
 Compiled = dict[str, object]
 """JSON values only: durations in seconds, amounts as decimal text, dates in ISO form, keys as a list in their order."""
 
-_PRICE = ("input_usd_per_mtok", "output_usd_per_mtok", "priced_on")
+_PRICE = ("input_usd_per_mtok", "output_usd_per_mtok", "cached_input_usd_per_mtok", "cache_write_usd_per_mtok")
 
 
 def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
@@ -63,7 +63,7 @@ def own_prices(file: Mapping[str, object], defaults: Mapping[str, object]) -> li
     return [
         name
         for name, fields in mine.items()
-        if any(half in fields and fields[half] != shipped.get(name, {}).get(half) for half in _PRICE[:2])
+        if any(part in fields and fields[part] != shipped.get(name, {}).get(part) for part in _PRICE)
     ]
 
 
@@ -176,15 +176,12 @@ def _model(name: str, fields: Fields, *, own_price: bool) -> Model:
 
 
 def _price(fields: Fields) -> Price | None:
-    if _PRICE[0] not in fields:
+    per_input, per_output, cached, cache_write = (_amount(fields.get(part)) for part in _PRICE)
+    if per_input is None or per_output is None:
         return None
-    priced_on = fields.get(_PRICE[2])
+    priced_on = cast("str | None", fields.get("priced_on"))
     return Price(
-        Decimal(cast("int | str", fields[_PRICE[0]])),
-        Decimal(cast("int | str", fields[_PRICE[1]])),
-        date.fromisoformat(cast("str", priced_on)) if priced_on is not None else None,
-        _amount(fields.get("cached_input_usd_per_mtok")),
-        _amount(fields.get("cache_write_usd_per_mtok")),
+        per_input, per_output, None if priced_on is None else date.fromisoformat(priced_on), cached, cache_write
     )
 
 

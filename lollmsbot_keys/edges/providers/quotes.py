@@ -2,7 +2,7 @@
 
 A price there is a text, in dollars a token; `-1` stands for a router, whose price is that of the model it will choose.
 `overrides` are dearer tiers for long prompts; writing to a cache and thinking may cost more than reading and speaking
-(openrouter.ai/docs, API reference of `GET /models`). Reading from a cache only makes a call cheaper: it is left out.
+(openrouter.ai/docs, API reference of `GET /models`). Where reading from a cache has no price of its own, some say 0.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from lollmsbot_keys.edges.providers.figures import figure
 _TOKENS = 1_000_000
 _MOST_USD_A_TOKEN = Decimal(1)
 _MOST_TIERS = 20
-_INPUT, _OUTPUT = ("prompt", "input_cache_write"), ("completion", "internal_reasoning")
+_CACHED = "input_cache_read"
+_INPUT = ("prompt", _CACHED, "input_cache_write", "input_cache_write_1h")
+_OUTPUT = ("completion", "internal_reasoning")
 
 
 def quotes(entries: Iterable[Mapping[str, object]]) -> dict[str, tuple[str, ...] | None]:
@@ -42,7 +44,8 @@ def _quote(asked: Mapping[str, object]) -> tuple[str, ...] | None:
         return None
     price = (_text(prompt), _text(completion))
     most = (_text(max(filter(None, inputs), default=prompt)), _text(max(filter(None, outputs), default=completion)))
-    return price if most == price else (*price, *most)
+    cached = _usd(asked.get(_CACHED))
+    return (*price, *(most if most != price else ()), *((_text(cached),) if cached else ()))
 
 
 def _figures(tables: Iterable[Mapping[str, object]], parts: tuple[str, ...]) -> Iterator[Decimal | None]:
