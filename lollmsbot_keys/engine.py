@@ -112,7 +112,7 @@ class Engine:
         """Whether `path` is the configuration, the state, or among what lies beside it: no place for other things."""
         real, state = Path(os.path.realpath(path)), self.state
         files = {state.path, state.lock, state.copy, state.fingerprint_key, self._cached, self._config_file}
-        folders = {Path(os.path.realpath(folder)) for folder in (state.history, state.cache)}
+        folders = {Path(os.path.realpath(folder)) for folder in (state.history, state.cache, state.unsettled)}
         return real in {Path(os.path.realpath(file)) for file in files} or not folders.isdisjoint((real, *real.parents))
 
     def facts(self, assumed: Mapping[str, SetAside] | None = None) -> Facts:

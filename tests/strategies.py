@@ -370,6 +370,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         usable=draw(st.dictionaries(dates, st.frozensets(key_names), max_size=2)),
         rotations=draw(st.dictionaries(key_names, rotations, max_size=2)),
         template_tokens=draw(st.dictionaries(st.sampled_from(Provider), _templates, max_size=2)),
+        adopted=draw(st.frozensets(st.just("0123456789abcdef"))),
     )
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from lollmsbot_keys.core.adoption import settlement_of
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.record import Claimed, Settled, record
 from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.settlement import Settlement
 from lollmsbot_keys.core.state import Hold, Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.file import Change, StateFile
@@ -156,6 +158,19 @@ def settled(snapshot: Snapshot, held: Hold, now: datetime) -> Snapshot:
     charge = Charge(held.amount_usd, held.amount_usd, "provider")
     took = timedelta(milliseconds=5)
     return record(snapshot, Settled(held.id, charge, Usage(1, 1), took, failed=False, failover=False), now)
+
+
+def calling(path: Path, amount_usd: str = "0.50") -> Hold:
+    """A call on its way."""
+    held = hold(utc_now(), amount_usd)
+    opened(path).update(lambda snapshot, now: (claimed(snapshot, held, now), None))
+    return held
+
+
+def ending(held: Hold, cost_usd: str) -> Settlement:
+    charge = Charge(Decimal(cost_usd), Decimal(cost_usd), "provider")
+    took = timedelta(seconds=1)
+    return settlement_of(held, [Settled(held.id, charge, Usage(1, 1), took, failed=False, failover=False)])
 
 
 def spending(amount_usd: str = "0.01") -> Change[None]:

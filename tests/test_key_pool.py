@@ -25,12 +25,13 @@ from lollmsbot_keys.core.report import (
     Answer,
     AnswerCut,
     Attempt,
+    NoAnswer,
     NoAnswerError,
     OutcomeKind,
     Refused,
 )
 from lollmsbot_keys.core.request import Reason
-from lollmsbot_keys.core.state import Cell, Snapshot
+from lollmsbot_keys.core.state import Cell, Hold, Snapshot
 from lollmsbot_keys.core.templates import configured
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.state.codec import decode
@@ -780,14 +781,22 @@ def test_the_daily_summary_is_the_ledger(sandbox: Sandbox, tmp_path: Path) -> No
 class Saboteur(Listener):
     """Blocks the place where the state would be written, as soon as the answer begins; hears what is said of it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, everything: bool = False) -> None:
         self.blocked = state.with_name(f".{state.name}.{os.getpid()}.new")
+        self.unsettled = state.with_name("unsettled") if everything else None
         self.notices: list[str] = []
         self.attempts: list[Attempt] = []
 
     def text(self, piece: str) -> None:
         assert piece
         (self.blocked / "occupied").mkdir(parents=True, exist_ok=True)
+        if self.unsettled is not None:
+            self.unsettled.touch()
+
+    def give_way(self) -> None:
+        shutil.rmtree(self.blocked)
+        if self.unsettled is not None:
+            self.unsettled.unlink()
 
     def attempt(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
@@ -796,7 +805,7 @@ class Saboteur(Listener):
         self.notices.append(message)
 
 
-def test_an_answer_is_delivered_even_if_it_cannot_be_booked(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_answer_that_cannot_be_booked_is_booked_by_whoever_comes_next(sandbox: Sandbox, tmp_path: Path) -> None:
     world = World(sandbox, tmp_path)
 
     async def run() -> None:
@@ -805,15 +814,71 @@ def test_an_answer_is_delivered_even_if_it_cannot_be_booked(sandbox: Sandbox, tm
             report = await pool.answer(question("Hello", {}), saboteur)
             assert isinstance(report, Answer)
             await until(lambda: saboteur.notices, "what is said of the settlement")
-            assert "stays booked" in " ".join(saboteur.notices)
+            assert f"is kept in {pool.engine.state.unsettled}" in " ".join(saboteur.notices)
             assert [attempt.outcome for attempt in saboteur.attempts] == [OutcomeKind.ANSWERED]
-            (held,) = world.written.holds.values()
+            assert len(world.written.holds) == 1
+            shown = (await pool.daily_summary()).total
+            assert (shown.calls, shown.cost_usd) == (1, report.charged_usd), "who looks meanwhile sees what it cost"
             with pytest.raises(StateError, match="Cannot write"):
                 await pool.ask("Hello")
             assert len(sandbox.chats()) == 1, "no paid call without a hold"
-            shutil.rmtree(saboteur.blocked)
-            await pool.ask("Hello")
-        assert world.written.holds == {held.id: held}, "its process lives: the hold counts, and lapses with it"
-        assert world.committed > held.amount_usd
+        saboteur.give_way()
+        async with world.pool() as later:
+            other = await later.ask("Hello")
+        assert world.sums.cost_usd == report.charged_usd + other.charged_usd
+        assert list(later.engine.state.unsettled.iterdir()) == []
 
     asyncio.run(run())
+    world.check_books()
+
+
+@pytest.mark.parametrize("when", ["with the next call", "at the end", "never"])
+def test_where_nothing_can_be_written_it_is_kept_in_mind(sandbox: Sandbox, tmp_path: Path, when: str) -> None:
+    world = World(sandbox, tmp_path)
+
+    async def run() -> tuple[Answer, Hold]:
+        saboteur = Saboteur(world.path, everything=True)
+        async with world.pool() as pool:
+            report = await pool.answer(question("Hello", {}), saboteur)
+            assert isinstance(report, Answer)
+            await until(lambda: saboteur.notices, "what is said of the settlement")
+            assert "stays booked at the most" in " ".join(saboteur.notices)
+            (held,) = world.written.holds.values()
+            if when != "never":
+                saboteur.give_way()
+            if when == "with the next call":
+                await pool.ask("Hello")
+        return report, held
+
+    report, held = asyncio.run(run())
+    if when == "never":
+        assert world.written.holds == {held.id: held}, "its process lives: the hold counts, and lapses with it"
+    else:
+        assert world.sums.cost_usd == report.charged_usd * len(sandbox.chats())
+        world.check_books()
+
+
+def test_a_failure_that_cannot_be_written_counts_against_its_key_for_whoever_comes_next(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.add(f"{OLLAMA[0]}=cut:1")
+    world = World(sandbox, tmp_path)
+
+    async def run() -> Decimal:
+        saboteur = Saboteur(world.path)
+        async with world.pool() as pool:
+            report = await pool.answer(question("Hello", {"key": OLLAMA[0]}), saboteur)
+        assert isinstance(report, NoAnswer)
+        assert report.code == "cut"
+        assert "is kept in" in " ".join(saboteur.notices)
+        (held,) = world.written.holds.values()
+        saboteur.give_way()
+        async with world.pool() as later:
+            await later.ask("Hello", key=OLLAMA[1])
+        assert [(scope.key, count) for scope, count in world.written.streaks.items()] == [(OLLAMA[0], 1)]
+        return held.amount_usd
+
+    held_usd = asyncio.run(run())
+    (lost,) = (cell for day in world.written.days.values() for cell in day.cells.values() if cell.errors)
+    assert lost.cost_usd == lost.unconfirmed_usd == held_usd
+    world.check_books()

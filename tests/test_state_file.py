@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
@@ -373,7 +373,7 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(rich: Path) -> None:
     ("place", "code"),
     [
         *(("state.json.last-good", 0), ("state.json.lock", 0), ("cache/models.json", 0), ("cache/checks.json", 0)),
-        *(("fingerprint.key", 3), (f"history/{utc_now():%Y-%m}.json", 3)),
+        *(("fingerprint.key", 3), ("history/{month}.json", 3)),
     ],
 )
 def test_a_pipe_in_any_place_beside_it_is_not_waited_for(
@@ -381,11 +381,12 @@ def test_a_pipe_in_any_place_beside_it_is_not_waited_for(
 ) -> None:
     """What can be done without is done without; what cannot is said."""
     env, state = asked_once(sandbox, tmp_path)
-    pipe = state.parent / place
+    yesterday = utc_now() - timedelta(days=1)
+    pipe = state.parent / place.format(month=f"{yesterday:%Y-%m}")
     pipe.parent.mkdir(exist_ok=True)
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
-    commands = [["test-keys"], ["ask", "Hello"], ["route", "-q"], ["costs", "--month"]]
+    commands = [["test-keys"], ["ask", "Hello"], ["route", "-q"], ["costs", "--since", f"{yesterday:%Y-%m-%d}"]]
     done = [finished(start(command(arguments), env)) for arguments in commands]
     assert {one.returncode for one in done} <= {0, code}
     assert code in {one.returncode for one in done}

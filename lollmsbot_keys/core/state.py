@@ -302,6 +302,8 @@ class Snapshot(NamedTuple):
     `trail` counts the calls of each key on the last closed days; `usable` names the keys that had worked and could be
     used on a day: today, and the last day before it. `template_tokens` is what a model's template added to a prompt,
     where that was more than its bound had: the most that was seen.
+    used on a day: today, and the last day before it. `adopted` names settlements that are booked here, though their
+    files may still lie in `unsettled/`.
     """
 
     written: datetime | None = None
@@ -328,3 +330,4 @@ class Snapshot(NamedTuple):
     usable: Mapping[date, frozenset[str]] = EMPTY
     rotations: Mapping[str, Replacement] = EMPTY
     template_tokens: Mapping[Provider, Mapping[str, int]] = EMPTY
+    adopted: frozenset[str] = frozenset()

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from lollmsbot_keys.core.money import budget_day, forgotten
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.settlement import Settlement
 from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, ClosedDay, Cooldown, Day, Hold, Snapshot, Waiter
 from lollmsbot_keys.core.windows import tidied
 
@@ -105,6 +106,12 @@ class Housekeeping(NamedTuple):
     ) -> Snapshot:
         """What a reading of the state means at `now`."""
         return upkeep(snapshot, now, self.longest, dead, alive)
+
+    def adopted(self, snapshot: Snapshot, kept: Mapping[str, Settlement], now: datetime) -> Snapshot:
+        """The snapshot with settlements that could not be written when they came."""
+        from lollmsbot_keys.core.adoption import adopt
+
+        return adopt(snapshot, kept, now)
 
     def forgotten(self, snapshot: Snapshot, now: datetime) -> date | None:
         """Today, where what was spent on it, or in its month, must be looked up in the history."""

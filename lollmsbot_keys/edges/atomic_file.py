@@ -45,7 +45,7 @@ def replace_file(
             Path(temporary).unlink()
         raise
     if durable:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def overwrite_file(path: Path, content: bytes) -> None:
@@ -79,7 +79,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name durable. Where folders cannot be opened (Windows), the system sees to it."""
     with suppress(PermissionError, NotImplementedError):
         descriptor = os.open(folder, os.O_RDONLY)

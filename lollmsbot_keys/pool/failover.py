@@ -21,7 +21,6 @@ from lollmsbot_keys.core.consequences import Finished, discreet
 from lollmsbot_keys.core.ledger import milliseconds
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import Released
 from lollmsbot_keys.core.report import (
     Answer,
     Attempt,
@@ -178,7 +177,7 @@ class Failover:
     async def _give_back(self, claiming: Awaitable[Claiming]) -> None:
         """The hold may be on the disk already. Nothing was sent, so it goes again."""
         if isinstance(claimed := await claiming, Claim):
-            await self.settling.record(Released(claimed.hold.id))
+            await self.settling.release(claimed.hold)
 
     async def _open(self, key: str) -> None:
         try:
@@ -196,7 +195,7 @@ class Failover:
         try:
             outcome = await self._wire.send(self._call(claimed), self._hear)
         except (ConfigError, SecretError):  # raised before a byte leaves: there is nothing to book
-            await _to_the_end(self.settling.record(Released(claimed.hold.id)))
+            await _to_the_end(self.settling.release(claimed.hold))
             raise
         except BaseException:
             # Interrupted, or a bug, or the reader went away: it may have been billed.

@@ -1,7 +1,7 @@
 """What one question's attempts come to: booked in the state, told to whoever listens, and written to the log.
 
-The answer is worth more than its entry: where the state cannot be written any more, the hold stays in it and lapses to
-the full charge.
+The answer is worth more than its entry: where the state cannot be written any more, the entry is kept beside it for the
+next who can. Where nothing can be written, the hold stays, and lapses to the full charge.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from lollmsbot_keys.core.adoption import settlement_of
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim
 from lollmsbot_keys.core.consequences import (
@@ -25,8 +27,9 @@ from lollmsbot_keys.core.ledger import milliseconds
 from lollmsbot_keys.core.lines import crosses
 from lollmsbot_keys.core.record import Event, Released, Remembered, record
 from lollmsbot_keys.core.report import Attempt, OutcomeKind
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.state.queue import StateQueue
+from lollmsbot_keys.core.settlement import Settlement
+from lollmsbot_keys.core.state import Hold, Snapshot
+from lollmsbot_keys.edges.state.queue import Kept, StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.pool.question import Listener
@@ -52,13 +55,13 @@ class Settling:
         the queue, and nobody waits.
         """
         charge, until = charge_for(finished), None
-        change = self._change(finished, charge)
+        change, kept = self._change(finished, charge), partial(self._kept, finished, charge)
         if finished.outcome.failure is None:
-            self._last = self._queue.later(change)
+            self._last = self._queue.later(change, kept)
             self._last.add_done_callback(self._settled)
         else:
             try:
-                until = await self._queue.update(change)
+                until = await self._queue.update(change, kept)
             except StateError as error:
                 self._not_settled(error)
         self._tell(finished, until, charge)
@@ -72,9 +75,7 @@ class Settling:
         config, hold, outcome = self._engine.config, finished.hold, finished.outcome
 
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, datetime | None]:
-            events: Sequence[Event] = (Released(hold.id),)
-            if outcome.kind is not OutcomeKind.UNPROVEN:
-                events = events_of(finished, charge, config.cooldowns, now)
+            events = self._events(finished, charge, now)
             if charge.amount_usd > hold.amount_usd:
                 events = (Remembered(hold), *events)
             after = snapshot
@@ -85,16 +86,30 @@ class Settling:
 
         return change
 
+    def _events(self, finished: Finished, charge: Charge, now: datetime) -> Sequence[Event]:
+        if finished.outcome.kind is OutcomeKind.UNPROVEN:
+            return (Released(finished.hold.id),)
+        return events_of(finished, charge, self._engine.config.cooldowns, now)
+
+    def _kept(self, finished: Finished, charge: Charge) -> Settlement:
+        return settlement_of(finished.hold, self._events(finished, charge, self._engine.clock()))
+
+    async def release(self, hold: Hold) -> None:
+        """Give a hold back: nothing was sent. What prevents that is told."""
+        await self._record((Released(hold.id),), lambda: Settlement(hold))
+
     async def record(self, *events: Event) -> None:
         """Write down something else that this question brought to light. What prevents that is told."""
+        await self._record(events, None)
 
+    async def _record(self, events: Sequence[Event], kept: Callable[[], Settlement] | None) -> None:
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
             for event in events:
                 snapshot = record(snapshot, event, now)
             return snapshot, None
 
         try:
-            await self._queue.update(change)
+            await self._queue.update(change, kept)
         except StateError as error:
             self._listener.notice(str(error))
 
@@ -113,7 +128,13 @@ class Settling:
             raise error
 
     def _not_settled(self, error: StateError) -> None:
-        self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
+        if isinstance(error, Kept):
+            place = self._engine.state.unsettled
+            self._listener.notice(
+                f"{error} What the call cost is kept in {place}: the next lbk that can write books it."
+            )
+        else:
+            self._listener.notice(f"{error} The call stays booked at the most it can have cost.")
 
     def _tell(self, finished: Finished, until: datetime | None, charge: Charge) -> None:
         candidate, outcome = finished.candidate, finished.outcome

@@ -67,6 +67,11 @@ def files() -> tuple[Thing, ...]:
             "--state",
         ),
         Thing(
+            f"{_STATE}/unsettled/",
+            "What calls cost while the state could not be written. The next lbk that can write it books them.",
+            "--state",
+        ),
+        Thing(
             f"{_STATE}/fingerprint.key",
             "Makes fingerprints of secrets worthless elsewhere. Without it every key seems to have a new secret.",
             "--state",

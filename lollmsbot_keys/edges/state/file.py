@@ -9,7 +9,7 @@ be a fresh budget.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lollmsbot_keys.core.owner import Owner
+from lollmsbot_keys.core.settlement import Settlement
 from lollmsbot_keys.core.state import ClosedDay, Day, Snapshot
 from lollmsbot_keys.edges.plain_file import read_plain
 from lollmsbot_keys.edges.state.codec import NewerState, NotAState, decode, encode
@@ -37,6 +38,8 @@ class Keeper(Protocol):
     def before(
         self, snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]
     ) -> Snapshot: ...
+
+    def adopted(self, snapshot: Snapshot, kept: Mapping[str, Settlement], now: datetime) -> Snapshot: ...
 
     def forgotten(self, snapshot: Snapshot, now: datetime) -> date | None: ...
 
@@ -83,6 +86,11 @@ class StateFile:
         return self._folder("cache")
 
     @property
+    def unsettled(self) -> Path:
+        """Settlements that could not be written here."""
+        return self._folder("unsettled")
+
+    @property
     def fingerprint_key(self) -> Path:
         """What all states of this place share: a random key knows nothing of any of them."""
         return self.path.parent / "fingerprint.key"
@@ -103,8 +111,10 @@ class StateFile:
         """
         with _explained(self.path, "read"):
             snapshot = self._decoded_or_copy(self._bytes(self.path), restore=False)
+        moment = now or self._clock()
+        snapshot = self._adopting(snapshot, moment)
         self._census.look(_owners(snapshot))
-        return self._kept(snapshot, now or self._clock())
+        return self._kept(snapshot, moment)
 
     def update(self, change: Change[T]) -> T:
         """Apply one change under the lock and put the result on the disk. Returns what the change answers.
@@ -127,14 +137,38 @@ class StateFile:
     def _apply(self, changes: Sequence[Change[T]]) -> list[T]:
         now = self._clock()
         before = self._decoded_or_copy(self._bytes(self.path), restore=True)
-        snapshot = kept = self._kept(before, now)
+        adopted = self._adopting(before, now)
+        snapshot = kept = self._kept(adopted, now)
         answers = []
         for change in changes:
             snapshot, answer = change(snapshot, now)
             answers.append(answer)
-        if snapshot is not kept:
+        if snapshot is not kept or adopted.adopted - before.adopted:
             self._store(snapshot, now)
+        if adopted.adopted:
+            from lollmsbot_keys.edges.state.unsettled import Unsettled
+
+            Unsettled(self.unsettled, self._warn_once).forget(adopted.adopted)
         return answers
+
+    def keep(self, settlement: Settlement) -> None:
+        """Put what cannot be written into the state beside it: the next who changes it books that.
+
+        Raises:
+            StateError: there is no place for it either.
+        """
+        from lollmsbot_keys.edges.state.unsettled import Unsettled
+
+        with _explained(self.unsettled, "write"):
+            Unsettled(self.unsettled, self._warn_once).keep(settlement)
+
+    def _adopting(self, snapshot: Snapshot, now: datetime) -> Snapshot:
+        """The snapshot with what lies in `unsettled/`. Read after the state: what leaves there is in a later one."""
+        if _is_empty(self.unsettled):
+            return snapshot._replace(adopted=frozenset()) if snapshot.adopted else snapshot
+        from lollmsbot_keys.edges.state.unsettled import Unsettled
+
+        return self._keeper.adopted(snapshot, Unsettled(self.unsettled, self._warn_once).lying(), now)
 
     def _store(self, snapshot: Snapshot, now: datetime) -> None:
         """Closed days first, then the state, then its copy: after a crash anywhere, nothing is lost or there twice."""
@@ -261,6 +295,14 @@ class StateFile:
             state = "is missing" if missing else "is damaged"
             self._warn(f"{self.path} {state}: going on from the last good copy, {self.copy.name}")
         return snapshot
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing lies there: asked at every reading, so as cheaply as can be."""
+    try:
+        return not os.listdir(folder)  # noqa: PTH208 - a Path costs several times as much
+    except OSError:
+        return True
 
 
 def _owners(snapshot: Snapshot) -> set[Owner]:

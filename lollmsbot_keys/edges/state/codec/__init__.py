@@ -62,6 +62,7 @@ def encode(snapshot: Snapshot) -> bytes:
         "usable": {str(day): sorted(keys) for day, keys in snapshot.usable.items()},
         "rotations": {key: rotations.write_rotation(rotation) for key, rotation in snapshot.rotations.items()},
         "template_tokens": {provider: dict(figures) for provider, figures in snapshot.template_tokens.items()},
+        "adopted": sorted(snapshot.adopted),
     }
     return json.dumps(tree, separators=(",", ":")).encode() + b"\n"
 
@@ -122,6 +123,7 @@ def _snapshot(tree: Tree) -> Snapshot:
         usable=read_each(tree["usable"], date.fromisoformat, alerts.read_names),
         rotations=read_each(tree["rotations"], str, rotations.read_rotation),
         template_tokens=read_each(tree.get("template_tokens", {}), Provider, money.read_counts),
+        adopted=frozenset(map(read_text, tree.get("adopted", ()))),
     )
 
 
