@@ -93,10 +93,10 @@ def test_the_table_on_a_terminal(tmp_path: Path) -> None:
         plain = on_terminal(["costs"], {**here.env, "NO_COLOR": "1"})
         assert "\x1b" not in plain.out
         assert max(map(len, plain.out.splitlines())) <= 80
-        assert "cooling_down, back in 50 min" in " ".join(plain.out.split())
+        assert "cooling down, back in 50 min" in " ".join(plain.out.split())
         wide = on_terminal(["costs"], {**here.env, "NO_COLOR": "1"}, columns=120)
         (row,) = [line for line in wide.out.splitlines() if line.startswith(f"{OLLAMA} ")]
-        assert row.endswith("cooling_down, back in 50 min")
+        assert row.endswith("cooling down, back in 50 min")
 
 
 def test_an_empty_day_in_another_zone(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_a_used_up_budget_is_a_state_of_its_keys(tmp_path: Path) -> None:
     assert status[OLLAMA_2] == ("ready", None)
     assert {status[name] for name in ROUTERS} == {("over_budget", day_ends)}
     (row,) = [line for line in shop.run().out.splitlines() if line.startswith(f"{ROUTERS[2]} ")]
-    assert re.search(r"over_budget, back in \d+ h", row)
+    assert re.search(r"over budget, back in \d+ h", row)
 
 
 def test_how_old_the_prices_behind_todays_estimates_are(shop: Shop) -> None:

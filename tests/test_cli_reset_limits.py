@@ -29,9 +29,9 @@ def test_all_is_cleared_and_said_and_a_second_time_there_is_nothing(tmp_path: Pa
         assert len(lines) == 4
         assert lines[0].startswith(f"cleared {OLLAMA}: disabled since ")
         rest = "\n".join(sorted(lines[1:]))
-        assert f"cleared account of {OLLAMA_2}: cooling_down until " in rest
-        assert f"cleared {ROUTERS[0]}: no_credit until " in rest
-        assert f"cleared openrouter × moonshotai/{SERVED}: cooling_down until " in rest
+        assert f"cleared account of {OLLAMA_2}: cooling down until " in rest
+        assert f"cleared {ROUTERS[0]}: no credit until " in rest
+        assert f"cleared openrouter × moonshotai/{SERVED}: cooling down until " in rest
         after = here.state
         assert not after.cooldowns
         assert not after.disabled

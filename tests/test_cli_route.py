@@ -175,7 +175,7 @@ def test_the_table_in_a_pipe_is_plain_and_aligned(tmp_path: Path) -> None:
         assert lines[0] == f"{SERVED} · privacy medium · up to 4096 tokens out"
         assert lines[1].startswith("nothing may take this now; the first comes free in ")
         assert lines[3] == "   KEY             MODEL      STATE"
-        assert lines[4].startswith(f"   {OLLAMA}  {SERVED}  cooling_down, back in ")
+        assert lines[4].startswith(f"   {OLLAMA}  {SERVED}  cooling down, back in ")
         assert "Retry-After: you (…) have reached your weekly usage limit" in lines[4]
         whole = here.run("route", "-m", SERVED)
         assert whole.code == 0
@@ -198,7 +198,7 @@ def test_the_table_on_a_terminal(tmp_path: Path) -> None:
             assert max(map(len, plain.out.splitlines())) <= 80
             assert all(key in plain.out for key in KEYS)
             (row,) = [line for line in plain.out.splitlines() if line.startswith(f"   {OLLAMA} ")]
-            assert "cooling_down" in row
+            assert "cooling down" in row
         narrow = on_terminal(["route", "-m", SERVED], {**here.env, "NO_COLOR": "1"}, columns=60)
         assert all(key in narrow.out for key in KEYS)
         assert max(map(len, narrow.out.splitlines())) <= 60

@@ -694,7 +694,7 @@ def test_refused_says_why_and_when_and_sends_nothing(sandbox: Sandbox, tmp_path:
 
     async def run() -> None:
         async with world.pool() as pool:
-            with pytest.raises(Refused, match="over_budget") as refused:
+            with pytest.raises(Refused, match="over budget") as refused:
                 await pool.ask("Hello")
             assert refused.value.report.attempts == ()
             assert (refused.value.exit, refused.value.code) == (4, "refused")

@@ -129,7 +129,7 @@ def test_a_budget_admits_as_many_as_it_covers_and_the_rest_reach_no_provider(
     codes = Counter(one.returncode for one in done)
     assert codes == {0: admitted, 4: 28 - admitted}, [one.stderr for one in done if one.returncode not in (0, 4)]
     assert len(sandbox.chats()) == admitted
-    assert all("over_budget" in one.stderr for one in done if one.returncode == 4)
+    assert all("over budget" in one.stderr for one in done if one.returncode == 4)
     assert committed(state_of(env)) == bound * admitted
     assert len(highest) > 10
     assert max(highest) <= budget

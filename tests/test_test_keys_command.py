@@ -142,7 +142,7 @@ def test_each_verdict(fault: str, name: str, verdict: str, words: str, tmp_path:
         disabled = set(here.state.disabled)
         assert disabled == ({name} if verdict == "invalid" else set())
         shown = here.quick("test-keys", "--timeout", patience, name).out
-        assert shown.splitlines()[-1] == f"0/1 keys valid: {name} {verdict}"
+        assert shown.splitlines()[-1] == f"0/1 keys valid: {name} {verdict.replace('_', ' ')}"
 
 
 def test_a_barred_account_is_limited(tmp_path: Path) -> None:

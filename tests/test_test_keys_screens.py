@@ -181,7 +181,7 @@ def test_markdown_is_escaped() -> None:
     [
         ([GOOD] * 5, "5/5 keys valid"),
         ([GOOD, Proof(Verdict.MISSING, "x")], "1/1 keys valid (1 without a secret)"),
-        ([GOOD, Proof(Verdict.NO_CREDIT, "x")], "1/2 keys valid: K2 no_credit"),
+        ([GOOD, Proof(Verdict.NO_CREDIT, "x")], "1/2 keys valid: K2 no credit"),
         ([Proof(Verdict.MISSING, "x")], "no key to test: 1 without a secret"),
     ],
 )

@@ -6,11 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider
-from lollmsbot_keys.core.report import Answer, Usage
+from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Usage
 from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule, SetAside
-from lollmsbot_keys.core.wording import shortfall, what_next, why_not
+from lollmsbot_keys.core.wording import nothing_may, shortfall, what_next, why_not
+from lollmsbot_keys.pool.ending import exhausted
 from tests.strategies import NOW
 
 SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
@@ -29,9 +32,9 @@ def plan(*asides: SetAside) -> Plan:
 def test_of_a_key_s_models_the_one_that_comes_back_first_is_named() -> None:
     gone, limited = SetAside(Reason.NO_SUCH_MODEL, LATER), SetAside(Reason.COOLING_DOWN, SOON)
     never = SetAside(Reason.OVER_BUDGET)
-    said = f"KEY: cooling_down until {SOON:%Y-%m-%d %H:%M:%S} UTC"
+    said = f"KEY: cooling down until {SOON:%Y-%m-%d %H:%M:%S} UTC"
     assert why_not(plan(gone, limited)) == why_not(plan(limited, gone)) == why_not(plan(never, limited)) == said
-    assert why_not(plan(never, SetAside(Reason.DISABLED))) == "KEY: over_budget"
+    assert why_not(plan(never, SetAside(Reason.DISABLED))) == "KEY: over budget"
 
 
 @pytest.mark.parametrize("reason", [Reason.HOURLY_LIMIT, Reason.OVER_BUDGET])
@@ -75,3 +78,57 @@ def test_what_was_not_said_in_full_is_told(text: str, finish: str | None, told: 
     assert shortfall(answer) == told
     if finish == "length":
         assert ", 7 tokens" not in shortfall(answer._replace(usage=Usage()))
+
+
+SOON_SAID = f"{SOON:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@pytest.mark.parametrize(
+    ("asides", "said"),
+    [
+        ([SetAside(Reason.NO_SUCH_MODEL, SOON), SetAside(Reason.OVER_BUDGET)], "over budget"),
+        (
+            [SetAside(Reason.NO_SUCH_MODEL), SetAside(Reason.OVER_BUDGET, LATER)],
+            f"over budget until {LATER:%Y-%m-%d %H:%M:%S} UTC",
+        ),
+        ([SetAside(Reason.NO_SUCH_MODEL, SOON)], "no such model"),
+        ([SetAside(Reason.OVER_BUDGET, LATER), SetAside(Reason.HELD, SOON)], f"held until {SOON_SAID}"),
+        ([SetAside(Reason.NO_SECRET)], "no secret"),
+    ],
+)
+def test_a_key_is_told_by_its_best_candidate_in_words_for_people(asides: list[SetAside], said: str) -> None:
+    assert why_not(plan(*asides)) == why_not(plan(*reversed(asides))) == f"KEY: {said}"
+
+
+@pytest.mark.parametrize(
+    ("aside", "told", "advice"),
+    [
+        (SetAside(Reason.COOLING_DOWN, SOON), f"; the first key comes free at {SOON_SAID}", "lbk ask --wait DURATION"),
+        (SetAside(Reason.HELD, SOON), f"; the first key comes free at {SOON_SAID}", "lbk ask --wait DURATION"),
+        (SetAside(Reason.NO_SUCH_MODEL, LATER), "", "lbk test-keys --models"),
+        (SetAside(Reason.OVER_BUDGET), "", "lower --max-tokens"),
+        (SetAside(Reason.DISABLED), "", "lbk reset-limits"),
+    ],
+)
+def test_a_refusal_names_the_model_and_says_until_when_and_what_helps(aside: SetAside, told: str, advice: str) -> None:
+    code, message = exhausted(plan(aside), (), "nothing answers")
+    assert code == "refused"
+    assert message.startswith(f"Nothing may take 0 now{told}. KEY: {aside.reason.words}")
+    assert ", local: nothing answers. " in message
+    assert advice in message
+    assert nothing_may(plan(aside)._replace(model=None)) == f"Nothing may take this now{told}."
+
+
+def test_where_all_failed_the_others_are_told_too_and_what_helps() -> None:
+    attempt = Attempt("OTHER", Provider.OLLAMA, "0", OutcomeKind.RATE_LIMITED, 429, 1)
+    code, message = exhausted(plan(SetAside(Reason.HOURLY_LIMIT, SOON)), (attempt,), "")
+    assert code == "failed"
+    assert message == (
+        "No key answered. KEY: hourly limit, OTHER: rate limited (429). "
+        f"The first key comes free at {SOON_SAID}. lbk ask --wait DURATION waits for it."
+    )
+
+
+@given(st.lists(st.builds(SetAside, st.sampled_from(list(Reason)), st.sampled_from([None, SOON, LATER])), min_size=1))
+def test_no_code_stands_in_a_sentence(asides: list[SetAside]) -> None:
+    assert "_" not in exhausted(plan(*asides), (), "")[1]

@@ -44,7 +44,7 @@ class Speaker(Listener):
         cooled = f", left out until {attempt.cooldown_until:%Y-%m-%d %H:%M:%S} UTC" if attempt.cooldown_until else ""
         detail = f": {attempt.detail}" if attempt.detail else ""
         self._say(
-            f"{attempt.key or 'local'} × {attempt.model}: {attempt.outcome}{status} after {attempt.latency_ms} ms"
+            f"{attempt.key or 'local'} × {attempt.model}: {attempt.outcome.words}{status} after {attempt.latency_ms} ms"
             f"{cooled}{detail}"
         )
 

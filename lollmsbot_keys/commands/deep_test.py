@@ -55,7 +55,7 @@ def _failed(engine: Engine, found: KeyFinding, report: NoAnswer, model: str) -> 
         return found._replace(deep=f"no real call: {report.message}")
     last = report.attempts[-1]
     status = f" ({last.status})" if last.status else ""
-    words = f"{model}: {last.outcome}{status}" + (f": {last.detail}" if last.detail else "")
+    words = f"{model}: {last.outcome.words}{status}" + (f": {last.detail}" if last.detail else "")
     now, key = engine.clock(), engine.config.key(found.key)
     out = judge.standing(key, engine.config, engine.state.read(now), engine.facts(), now) if key is not None else None
     proof = deepened(found.proof, last.outcome, words, out.reason if out else None, last.cooldown_until)

@@ -7,11 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.noun import Code, NamedTuple
 from lollmsbot_keys.core.request import Reach, Reason, SetAside
 
 
-class Verdict(StrEnum):
+class Verdict(Code):
     """What is known of a key. `limited` and `no_credit` are good keys that cannot be used now."""
 
     VALID = "valid"

@@ -257,7 +257,7 @@ def deepened(proof: Proof, kind: OutcomeKind, words: str, key_is_out: Reason | N
     """The verdict after a real call. `key_is_out`: what the failure table left the whole key out for, if it did."""
     if kind is OutcomeKind.ANSWERED:
         return proof._replace(verdict=Verdict.VALID, reason="accepted, and a real call was answered")
-    reason = f"the key check says {proof.verdict}, but a real call failed: {words}"
+    reason = f"the key check says {proof.verdict.words}, but a real call failed: {words}"
     verdict = _DEEP.get(kind, Verdict.UNKNOWN)
     if kind is OutcomeKind.RATE_LIMITED and key_is_out is None:
         verdict = Verdict.UNKNOWN  # the model's limit, not the key's

@@ -8,12 +8,12 @@ from enum import Enum, StrEnum, auto
 from typing import Literal, assert_never
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.noun import Code, NamedTuple
 from lollmsbot_keys.core.request import Reach
 from lollmsbot_keys.errors import Exit, LbkError
 
 
-class OutcomeKind(StrEnum):
+class OutcomeKind(Code):
     """What became of one attempt."""
 
     ANSWERED = "answered"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
-from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.noun import Code, NamedTuple
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """No entries; a default that nobody can change."""
@@ -26,7 +26,7 @@ class Priority(StrEnum):
     CRITICAL = "critical"
 
 
-class Reason(StrEnum):
+class Reason(Code):
     """Why a candidate may not be used now. `unproven` may also mark one that only the wire can judge."""
 
     NO_SECRET = "no_secret"

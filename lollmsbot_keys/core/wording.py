@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import inf
 from typing import assert_never
 
@@ -9,8 +10,20 @@ from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.report import Answer, Ending
 from lollmsbot_keys.core.request import Plan, Reason, SetAside
 
-_RESETTABLE = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL}
-"""What `reset-limits` clears, where it passes by time; hourly limits and budgets it leaves alone."""
+_RESETTABLE = {Reason.COOLING_DOWN, Reason.NO_CREDIT}
+"""What `reset-limits` clears, and what then may have passed; hourly limits and budgets it leaves alone."""
+
+
+def nothing_may(plan: Plan) -> str:
+    """That no candidate of `plan` may be used, of which model, and until when."""
+    back = comes_back(plan)
+    return f"Nothing may take {plan.model or 'this'} now{f'; {back[0].lower()}{back[1:]}' if back else ''}."
+
+
+def comes_back(plan: Plan) -> str:
+    """When waiting helps: until when; "" where it does not."""
+    back = _comes_back(plan)
+    return f"The first key comes free at {instant(back)}" if back is not None else ""
 
 
 def shortfall(answer: Answer) -> str:
@@ -33,39 +46,61 @@ def shortfall(answer: Answer) -> str:
 
 
 def why_not(plan: Plan) -> str:
-    """Why no candidate of `plan` may be used, in one line: of each label the reason that passes first."""
+    """Why no candidate of `plan` may be used, in one line: of each label the reason of its best candidate."""
+    told = [f"{label}: {_told(aside)}" for label, aside in set_aside(plan).items()]
+    return ", ".join(told) or "no key could take it at all"
+
+
+def set_aside(plan: Plan) -> dict[str, SetAside]:
+    """Of each label what keeps its best candidate out: the one that passes first, of a model that there is."""
     seen: dict[str, SetAside] = {}
     for candidate in plan.candidates:
         if candidate.set_aside is not None:
             known = seen.setdefault(candidate.label, candidate.set_aside)
-            seen[candidate.label] = min(known, candidate.set_aside, key=_back_at)
-    return ", ".join(f"{label}: {_told(aside)}" for label, aside in seen.items()) or "no key could take it at all"
+            seen[candidate.label] = min(known, candidate.set_aside, key=_distance)
+    return seen
 
 
-def _back_at(aside: SetAside) -> float:
-    return aside.until.timestamp() if aside.until is not None else inf
+def _distance(aside: SetAside) -> tuple[bool, float]:
+    """How far a candidate is from being used. That a model may be asked for again tomorrow brings nobody nearer."""
+    return aside.reason is Reason.NO_SUCH_MODEL, aside.until.timestamp() if aside.until is not None else inf
 
 
 def _told(aside: SetAside) -> str:
-    return aside.reason if aside.until is None else f"{aside.reason} until {aside.until:%Y-%m-%d %H:%M:%S} UTC"
+    if aside.reason is Reason.NO_SUCH_MODEL or aside.until is None:
+        return aside.reason.words
+    return f"{aside.reason.words} until {instant(aside.until)}"
+
+
+def instant(moment: datetime) -> str:
+    """A moment to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _comes_back(plan: Plan) -> datetime | None:
+    """When the first candidate comes back of which that is worth waiting for."""
+    back = [aside.until for aside in set_aside(plan).values() if aside.reason is not Reason.NO_SUCH_MODEL]
+    return min((until for until in back if until is not None), default=None)
 
 
 def what_next(plan: Plan) -> str:
     """What a person can do about a plan without an eligible candidate."""
-    reasons = {candidate.set_aside.reason for candidate in plan.candidates if candidate.set_aside is not None}
     if not plan.candidates:
         return "No key that was allowed for it can take this model: see --model and --key in lbk route --help."
+    reasons = {aside.reason for aside in set_aside(plan).values()}
     if reasons == {Reason.NO_SECRET}:
         return "No key has a secret: lbk route says where each is looked for. To try lbk without one: lbk sandbox."
-    if plan.privacy is Privacy.CRITICAL:
-        return (
-            "Critical prompts need a model of this machine's own: name one with --model, or fetch it with ollama pull."
-        )
-    if plan.retry_at is not None:
-        also = "" if reasons.isdisjoint(_RESETTABLE) else "; lbk reset-limits tries again now"
-        return f"lbk ask --wait DURATION waits for it{also}."
+    said = []
+    if _comes_back(plan) is not None:
+        every = {candidate.set_aside.reason for candidate in plan.candidates if candidate.set_aside is not None}
+        also = "" if every.isdisjoint(_RESETTABLE) else "; lbk reset-limits tries again now"
+        said.append(f"lbk ask --wait DURATION waits for it{also}.")
+    elif plan.privacy is Privacy.CRITICAL:
+        said.append("Critical prompts need a model of this machine's own: name one with --model, or ollama pull one.")
     if Reason.DISABLED in reasons:
-        return "Find out what is wrong with the disabled keys with lbk test-keys, or try them again: lbk reset-limits."
-    if Reason.OVER_BUDGET in reasons:
-        return "The most this could cost is beyond the budget: lower --max-tokens, shorten the prompt, or raise it."
-    return "lbk route shows the whole plan."
+        said.append("Why keys are disabled: lbk test-keys. To try them again: lbk reset-limits.")
+    if any(aside.reason is Reason.OVER_BUDGET and aside.until is None for aside in set_aside(plan).values()):
+        said.append("The most this could cost is beyond a budget: lower --max-tokens, shorten the prompt, or raise it.")
+    if reasons - {Reason.NO_SECRET} == {Reason.NO_SUCH_MODEL}:
+        said.append("Which models there are: lbk test-keys --models.")
+    return " ".join(said) or "lbk route shows the whole plan."

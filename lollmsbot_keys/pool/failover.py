@@ -23,7 +23,6 @@ from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.owner import Owner
 from lollmsbot_keys.core.report import (
     Answer,
-    Attempt,
     Billing,
     Failure,
     NoAnswer,
@@ -38,12 +37,12 @@ from lollmsbot_keys.core.state import Snapshot, same_secret
 from lollmsbot_keys.core.symptoms import Words
 from lollmsbot_keys.core.trust import is_on_loopback
 from lollmsbot_keys.core.wish import LOCAL_NAME
-from lollmsbot_keys.core.wording import what_next, why_not
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import ConfigError, SecretError
 from lollmsbot_keys.pool.confirmation import after_unauthorized
+from lollmsbot_keys.pool.ending import exhausted, untrusted, words
 from lollmsbot_keys.pool.opening import Opening
 from lollmsbot_keys.pool.question import Listener, Question
 from lollmsbot_keys.pool.settling import Settling
@@ -86,7 +85,7 @@ class Failover:
         self._text: list[str] = []
         self._broken = ""
         """What came of the last answer that broke off and that nobody saw."""
-        self._asked_local = False
+        self._asked_local, self._local = False, ""
         self._queueing = Queueing(self._engine, self._queue, self._owner, question, listener)
 
     async def run(self) -> Report:
@@ -133,11 +132,13 @@ class Failover:
         self._asked_local = True
         listed = await self._wire.list_models(Provider.LOCAL, endpoints, _LOCAL_PATIENCE)
         if listed.problem:
+            self._local = listed.problem
             return False
         await asyncio.to_thread(self._engine.keep_list, Provider.LOCAL, listed.names)
-        return any(
-            c.provider is Provider.LOCAL and c.eligible for c in self._engine.plan(self._question.request).candidates
-        )
+        candidates = self._engine.plan(self._question.request).candidates
+        here = [candidate for candidate in candidates if candidate.provider is Provider.LOCAL]
+        self._local = "" if here else f"it does not have {plan.model or self._engine.config.routing.default_model}"
+        return any(candidate.eligible for candidate in here)
 
     # --- claim ---
 
@@ -151,7 +152,7 @@ class Failover:
                 case Nothing(plan) if plan.untrusted is not None:
                     if self._journal is not None:
                         self._journal.refused(plan)
-                    raise _untrusted(plan.untrusted)
+                    raise untrusted(plan.untrusted)
                 case _:
                     return claiming
 
@@ -207,13 +208,13 @@ class Failover:
         if failure is None:
             return self._answered(claimed, outcome, charge, monotonic() - began)
         if outcome.started and (self._listener.live or not self._question.failover):
-            return self._failed("cut", f"The answer was cut: {_words(failure)}. It is not asked again.")
+            return self._failed("cut", f"The answer was cut: {words(failure)}. It is not asked again.")
         if failure.final:
-            return self._failed("failed", f"{candidate.label} would not take the request: {_words(failure)}")
+            return self._failed("failed", f"{candidate.label} would not take the request: {words(failure)}")
         if failure.kind is OutcomeKind.UNAUTHORIZED:
             await self._confirm(candidate)
         if not self._question.failover and failure.kind is not OutcomeKind.UNPROVEN:  # then nothing was sent
-            return self._failed("failed", f"{candidate.label}: {_words(failure)}. No failover was asked for.")
+            return self._failed("failed", f"{candidate.label}: {words(failure)}. No failover was asked for.")
         self._tried.append(Tried(candidate, failure.reach))
         self._broken, self._text = "".join(self._text) or self._broken, []
         return None
@@ -305,36 +306,10 @@ class Failover:
         return None if self._journal is None else self._journal.request
 
     def _exhausted(self, plan: Plan) -> NoAnswer:
-        sent = {
-            attempt.key or "local": _told(attempt)
-            for attempt in self.settling.attempts
-            if attempt.outcome is not OutcomeKind.UNPROVEN
-        }
-        if sent:
-            tries = ", ".join(f"{label}: {told}" for label, told in sent.items())
-            code: NoAnswerCode = "cut" if self._broken else "failed"
-            return self._failed(code, f"No key answered. {tries}.", plan.retry_at)
-        if self._journal is not None:
+        code, message = exhausted(plan, self.settling.attempts, self._local)
+        if code == "refused" and self._journal is not None:
             self._journal.refused(plan)
-        unproven = [attempt.detail for attempt in self.settling.attempts]
-        why = "; ".join(unproven) or why_not(plan)
-        return self._failed("refused", f"Nothing may take this now. {why}. {what_next(plan)}", plan.retry_at)
-
-
-def _told(attempt: Attempt) -> str:
-    status = f" ({attempt.status})" if attempt.status else ""
-    # Where nothing was reached, the place is what a person must know; other words are for -v and --json.
-    where = f" ({attempt.detail})" if attempt.outcome is OutcomeKind.UNREACHABLE and attempt.detail else ""
-    return f"{attempt.outcome}{status}{where}"
-
-
-def _untrusted(candidate: Candidate) -> ConfigError:
-    detail = candidate.set_aside.detail if candidate.set_aside else ""
-    return ConfigError(f"{candidate.label} would be used now, but {detail}. Nothing was sent to it.")
-
-
-def _words(failure: Failure) -> str:
-    return f"{failure.kind.value}: {failure.evidence}" if failure.evidence else failure.kind.value
+        return self._failed("cut" if self._broken else code, message, plan.retry_at)
 
 
 async def _to_the_end(work: Coroutine[object, object, object]) -> None:

@@ -18,7 +18,7 @@ def cleared_lines(cooldowns: Iterable[Cooldown], disabled: Mapping[str, Disabled
     for cooldown in cooldowns:
         any_cleared = True
         yield (
-            f"{verb} {_name(cooldown.scope)}: {cooldown.reason.value} until {cooldown.until:%Y-%m-%d %H:%M:%S} UTC, "
+            f"{verb} {_name(cooldown.scope)}: {cooldown.reason.words} until {cooldown.until:%Y-%m-%d %H:%M:%S} UTC, "
             f"{clean_line(cooldown.source)}"
         )
     if not any_cleared:

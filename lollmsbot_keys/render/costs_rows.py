@@ -94,7 +94,7 @@ def _state(key: KeyDay, now: datetime) -> Text:
     if aside is None:
         return Text("ready", style="green")
     when = f", back {until(aside.until, now)}" if aside.until is not None else ""
-    return Text(clean_line(f"{aside.reason.value}{when}"), style=_STYLE.get(aside.reason, "yellow"))
+    return Text(clean_line(f"{aside.reason.words}{when}"), style=_STYLE.get(aside.reason, "yellow"))
 
 
 def _shares(statement: Statement, figures: _Figures, bar_width: int) -> Grid:

@@ -98,7 +98,7 @@ def _state(candidate: Candidate, now: datetime, longest: int) -> Text:
             why += "; unproven until asked"
         return Text("ready", style="green").append(f" · {why}", style="dim")
     when = f" {until(aside.until, now)}" if aside.until is not None else ""
-    text = Text(aside.reason.value + (f", back{when}" if when else ""), style=_STYLE.get(aside.reason, "red"))
+    text = Text(aside.reason.words + (f", back{when}" if when else ""), style=_STYLE.get(aside.reason, "red"))
     if aside.detail:
         text.append(f" · {shortened(clean_line(aside.detail), longest)}", style="dim")
     return text

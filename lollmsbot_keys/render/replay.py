@@ -49,8 +49,9 @@ def _ending(sent: Sent) -> str:
     cooled = f", left out until {attempt.cooldown_until:%Y-%m-%d %H:%M:%S} UTC" if attempt.cooldown_until else ""
     cost = usd(booked.cost_usd) if booked.cost_usd is not None else f"at most {usd(booked.charged_usd)}"
     return (
-        f"{sent.candidate.label} × {clean_line(attempt.model)}: {attempt.outcome}{status} after {attempt.latency_ms} ms"
-        f"{cooled}; {booked.prompt_tokens} tokens in, {booked.completion_tokens} out, {cost} ({booked.cost_source})"
+        f"{sent.candidate.label} × {clean_line(attempt.model)}: {attempt.outcome.words}{status} "
+        f"after {attempt.latency_ms} ms{cooled}; "
+        f"{booked.prompt_tokens} tokens in, {booked.completion_tokens} out, {cost} ({booked.cost_source})"
     )
 
 

@@ -53,7 +53,7 @@ def conclusion(found: Findings) -> str:
     if not found.present:
         return f"no key to test: {len(found.keys)} without a secret"
     valid = sum(key.verdict is Verdict.VALID for key in found.present)
-    wrong = ", ".join(f"{key.key} {key.verdict}" for key in found.present if key.verdict is not Verdict.VALID)
+    wrong = ", ".join(f"{key.key} {key.verdict.words}" for key in found.present if key.verdict is not Verdict.VALID)
     return f"{valid}/{len(found.present)} keys valid{without}" + (f": {wrong}" if wrong else "")
 
 
@@ -70,7 +70,7 @@ def _draw_keys(out: Console, found: Findings, now: datetime) -> None:
         models = [str(len(key.models)) if key.models else "–"] if wide else []
         table.add_row(
             key.key,
-            Text(_mark(key.verdict) + key.verdict.value, style=_STYLE[key.verdict]),
+            Text(_mark(key.verdict) + key.verdict.words, style=_STYLE[key.verdict]),
             f"{key.latency_ms} ms" if key.latency_ms is not None else "–",
             *models,
             _what(key, now),
@@ -91,7 +91,7 @@ def _what(key: KeyFinding, now: datetime) -> Text:
         text = Text(clean_line(still(proof, now)))
         if aside is not None:
             when = f", back {until(aside.until, now)}" if aside.until is not None else ""
-            text.append(f" · routing leaves it out: {aside.reason.value}{when}", style="yellow")
+            text.append(f" · routing leaves it out: {aside.reason.words}{when}", style="yellow")
         return text
     return Text(shortened(clean_line(proof.reason), _REASON), style=_STYLE[key.verdict].split()[-1])
 

@@ -26,12 +26,13 @@ def commands(found: Findings) -> Iterator[str]:
     """An error for each key that fails the test, a warning for what is rotten."""
     for key in found.failing:
         words = f"{key.key} is {key.verdict}: {key.proof.reason}. {key.proof.next_step}"
-        yield f"::error title={_property(f'{key.key}: {key.verdict}')}::{_data(clean_line(words))}"
+        yield f"::error title={_property(f'{key.key}: {key.verdict.words}')}::{_data(clean_line(words))}"
     if not found.present:
         yield "::error title=No key::No key that was tested has a secret."
     for key in found.present:
         if key not in found.failing and key.verdict is not Verdict.VALID:
-            yield f"::warning title={_property(f'{key.key}: {key.verdict}')}::{_data(clean_line(key.proof.reason))}"
+            title = _property(f"{key.key}: {key.verdict.words}")
+            yield f"::warning title={title}::{_data(clean_line(key.proof.reason))}"
     for warning in found.warnings:
         yield f"::warning title=lbk test-keys::{_data(clean_line(warning))}"
 
@@ -73,7 +74,7 @@ def summary(found: Findings, now: datetime) -> str:
 def _key_row(key: KeyFinding, now: datetime) -> str:
     what = still(key.proof, now) if key.verdict is Verdict.VALID else key.proof.reason
     latency = f"{key.latency_ms} ms" if key.latency_ms is not None else ""
-    return f"| {_cell(key.key)} | {_cell(key.verdict)} | {_cell(what)} | {latency} |"
+    return f"| {_cell(key.key)} | {_cell(key.verdict.words)} | {_cell(what)} | {latency} |"
 
 
 def _model_row(model: ModelFinding) -> str:
