@@ -44,6 +44,8 @@ def waits(value: str, header: str = "Retry-After") -> timedelta | None:
         ("1d", 86_400),
         ("1795478400", 64_800),
         ("1795478400000", 64_800),
+        ("1795478400000000", 64_800),
+        ("1795478400000000000", 64_800),
         ("Mon, 23 Nov 2026 06:00:30 GMT", 30),
         ("Monday, 23-Nov-26 07:00:00 GMT", 3600),
         ("Mon Nov 23 07:00:00 2026", 3600),
@@ -82,6 +84,8 @@ def test_each_form_of_a_header_reads(value: str, seconds: float) -> None:
         "12abc",
         "soon",
         "1795000000",  # an epoch that is over
+        "1795000000000000",
+        "9" * 25,
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "Mon, 99 Nov 2026 06:00:30 GMT",
         "2026-11-22T07:00:00Z",
@@ -360,7 +364,8 @@ def test_one_moment_means_the_same_in_every_form(moment: datetime) -> None:
         moment.strftime("%a, %d %b %Y %H:%M:%S GMT"),
         moment.isoformat(),
         str(int(moment.timestamp())),
-        str(int(moment.timestamp() * 1000)),
+        str(int(moment.timestamp()) * 1_000),
+        str(int(moment.timestamp()) * 1_000_000),
     ]
     assert {waits(form) for form in forms} == {moment - NOW}
 

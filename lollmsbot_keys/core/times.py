@@ -16,6 +16,7 @@ _EPOCH_FROM = 1e9
 """From here on a figure is a moment, not a delay: thirty years of waiting is nobody's hint."""
 _EPOCH_MS_FROM = 1e11
 _PROSE_CHARACTERS = 2_000
+_LIST_CHARACTERS = 1_000
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 _NUMBER_CHARACTERS = 40
@@ -91,7 +92,8 @@ def each(value: object) -> list[object]:
         return value[:10]
     if not isinstance(value, str) or "," not in value:
         return [value]
-    return [*_DATE_WITH_COMMA.findall(value), *filter(None, map(str.strip, _DATE_WITH_COMMA.sub("", value).split(",")))]
+    text = value[:_LIST_CHARACTERS]
+    return [*_DATE_WITH_COMMA.findall(text), *filter(None, map(str.strip, _DATE_WITH_COMMA.sub("", text).split(",")))]
 
 
 def spoken(text: object) -> str | None:
@@ -134,7 +136,10 @@ def _duration(text: str) -> float | None:
 
 
 def _until_epoch(figure: float, now: datetime) -> float:
-    return (figure / 1_000 if figure >= _EPOCH_MS_FROM else figure) - now.timestamp()
+    """An epoch may count seconds, or thousandths, millionths or billionths of them."""
+    for _ in range(3):
+        figure = figure / 1_000 if figure >= _EPOCH_MS_FROM else figure
+    return figure - now.timestamp() if figure < _EPOCH_MS_FROM else math.nan
 
 
 def _until(then: datetime | None, now: datetime) -> float | None:
