@@ -26,7 +26,7 @@ COUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "tokens", "whose"), COUNTED)
+@pytest.mark.parametrize(("text", "tokens", "whose"), COUNTED, ids=range(len(COUNTED)))
 def test_what_tokenizers_made_of_a_text(text: str, tokens: int, whose: str) -> None:
     assert most_tokens([text]) >= tokens, whose
 
