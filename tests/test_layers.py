@@ -37,6 +37,9 @@ THIRD_PARTIES = {
     "rich": "render",
     "httpx": "edges.providers",
     "h11": "edges.providers",
+    "backports": "edges.providers.unpacking",
+    "compression": "edges.providers.unpacking",  # Python's own from 3.14 on
+    "brotli": "edges.providers.unpacking",
     "certifi": "edges.providers",
     "apprise": "edges.courier",
     "pydantic": "edges",

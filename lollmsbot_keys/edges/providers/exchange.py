@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.edges.providers import unpacking
+from lollmsbot_keys.edges.providers.unpacking import Damaged, Unpacker, unpackers
 
 LONGEST_CONNECT = timedelta(seconds=10)
 _DRAIN_S = 0.05
@@ -82,8 +81,9 @@ class Response:
         self.status = status
         self.headers = _by_name(headers)
         # Nothing packed was asked for; some send it all the same.
-        packed = self.headers.get("content-encoding", "").strip().casefold() in unpacking.NAMES
-        self._chunks = _unpacked(chunks) if packed else chunks
+        for unpacker in unpackers(self.headers.get("content-encoding", "")):
+            chunks = _unpacked(chunks, unpacker)
+        self._chunks = chunks
 
     def __aiter__(self) -> Self:
         return self
@@ -122,16 +122,15 @@ def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
     return found
 
 
-async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body behind `gzip` or `deflate`.
+async def _unpacked(chunks: AsyncIterator[bytes], unpacker: Unpacker) -> AsyncIterator[bytes]:
+    """The body behind one content coding.
 
     Raises:
         Broken: it is damaged.
     """
-    unpacker = unpacking.Unpacker()
     async for chunk in chunks:
         try:
-            for piece in unpacker.feed(chunk):
+            for piece in filter(None, unpacker.feed(chunk)):
                 yield piece
-        except zlib.error:
+        except Damaged:
             raise Broken("the body cannot be unpacked") from None
