@@ -142,7 +142,7 @@ def test_every_program_reads_the_new_value_and_all_else_as_before(program: str, 
     ).stdout:  # fmt: skip
         pytest.skip("this node is older than 20.12")
     kinds = dict.fromkeys(texts())
-    if program == "node":  # up to 22 it joins a line without a = to the next one
+    if program == "node":  # version 20 joins a line without a = to the next one
         kinds = {text: None for text in kinds if re.search("(?m)^(export [AB]|set -a)$", text) is None}
     before = {f"{number:04}": text for number, text in enumerate(kinds)}
     after = dict[str, str]()
