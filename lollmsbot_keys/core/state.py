@@ -301,9 +301,8 @@ class Snapshot(NamedTuple):
     because the answer broke off, by the provider's id of the generation, under which it may tell the true cost.
     `trail` counts the calls of each key on the last closed days; `usable` names the keys that had worked and could be
     used on a day: today, and the last day before it. `template_tokens` is what a model's template added to a prompt,
-    where that was more than its bound had: the most that was seen.
-    used on a day: today, and the last day before it. `adopted` names settlements that are booked here, though their
-    files may still lie in `unsettled/`.
+    where that was more than its bound had: the most that was seen. `adopted` names settlements that are booked here,
+    though their files may still lie in `unsettled/`.
     """
 
     written: datetime | None = None
