@@ -13,7 +13,7 @@ from lollmsbot_keys.core.catalogue import Config, Pillar, Privacy, Provider, Pro
 from lollmsbot_keys.core.claim import Claim, Claimant, Locked, Nothing, claim
 from lollmsbot_keys.core.request import Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
 from lollmsbot_keys.core.route import route
-from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Scope, Snapshot
+from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Hold, Scope, Snapshot
 from lollmsbot_keys.errors import UsageError
 from tests.strategies import (
     CONFIG,
@@ -105,6 +105,7 @@ OPENROUTER_GENERAL = "R1 moon/kimi general|R2 moon/kimi general|R3 moon/kimi gen
 EQUIVALENTS = "R1 moon/kimi equivalent|R2 moon/kimi equivalent|R3 moon/kimi equivalent"
 OWN_IDS = "R1 hf.co/a/b openrouter_model|R2 hf.co/a/b openrouter_model|R3 hf.co/a/b openrouter_model"
 FALLBACKS = "R2 old/claude fallback|R3 old/claude fallback|R1 old/claude fallback"
+HELD = Hold("h", ME, NOW, NOW + HOUR, NOW.date(), "O2", OLLAMA, "kimi", "", Decimal(50))
 LAMAS = "R1 lama:free free|R2 lama:free free|R3 lama:free free"
 ROUTERS = "R1 openrouter/free free|R2 openrouter/free free|R3 openrouter/free free"
 
@@ -562,6 +563,12 @@ REASONS = [
         Request(),
         f"O1 kimi general - over_budget|O2 kimi general|{OPENROUTER_GENERAL}",
         [config(lambda it: with_key(it, "O1", lambda key: key._replace(daily_budget_usd=Decimal("0.01"))))],
+    ),
+    Case(
+        "held by a call on its way",
+        Request(key="O1"),
+        "O1 kimi general - held",
+        [state(Snapshot(holds={"h": HELD}))],
     ),
     Case(
         "no_credit",
