@@ -20,7 +20,7 @@ from lollmsbot_keys.core.record import Cooled, Replaced, record, resettable
 from lollmsbot_keys.core.request import Candidate, Reach, Reason, Request
 from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Scope, Snapshot
 from lollmsbot_keys.edges.state.codec import decode, encode
-from tests.lab import OLLAMA, OLLAMA_2, SERVED, Lab, lab
+from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Lab, lab
 from tests.strategies import (
     CONFIG,
     FACTS,
@@ -205,3 +205,16 @@ def test_the_first_test_keys_ends_no_cooldown_and_nor_does_a_label(tmp_path: Pat
                 assert here.candidate(OLLAMA, SERVED, "--model", SERVED)["until"] == until
         assert here.quick("reset-limits", OLLAMA).out.startswith("cleared account of ")
         assert status(here, OLLAMA) == "ready"
+
+
+def test_what_one_key_met_holds_for_all_that_turn_out_to_be_its_account(tmp_path: Path) -> None:
+    """The sandbox's keys of OpenRouter are one account, which nobody knows before a key check."""
+    with lab(tmp_path, f"{ROUTERS[0]}=429=600:1", f"{ROUTERS[1]}=429free:1") as here:
+        here.ask("--model", ROUTED, "--key", ROUTERS[0])
+        here.ask("--free", "--key", ROUTERS[1])
+        assert [status(here, key) for key in ROUTERS] == ["cooling_down", "ready", "ready"]
+        here.quick("test-keys")
+        assert [status(here, key) for key in ROUTERS] == ["cooling_down"] * 3
+        assert here.quick("reset-limits", ROUTERS[2]).out.count("cleared account of ") == 2
+        assert [status(here, key) for key in ROUTERS] == ["ready"] * 3
+        assert not here.state.cooldowns

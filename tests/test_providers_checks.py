@@ -59,6 +59,12 @@ def test_a_refused_key_is_invalid(sandbox: Sandbox, provider: str) -> None:
     assert found.detail.casefold().startswith("refused (401): u")
 
 
+def test_a_refusal_alone_in_a_list_is_one(sandbox: Sandbox) -> None:
+    body = b'[{"error": {"code": 401, "message": "API key not valid"}}]'
+    found = check(sandbox, "openrouter", on_check("openrouter", bytes_reply(401, body, "application/json")))
+    assert (found.verdict, found.detail) == ("invalid", "refused (401): API key not valid")
+
+
 def test_an_unknown_secret_is_invalid(sandbox: Sandbox) -> None:
     stranger = Secret("sk-or-v1-" + "0" * 64, Provider.OPENROUTER)
     endpoints = sandbox.endpoints["openrouter"]

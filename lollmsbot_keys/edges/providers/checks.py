@@ -11,6 +11,7 @@ from lollmsbot_keys.edges.providers.asking import LIST_BYTES, Asker, Got, Questi
 from lollmsbot_keys.edges.providers.call import KeyCheck, KeyVerdict, ModelList
 from lollmsbot_keys.edges.providers.dialects import Dialect, dialect_of, root_of
 from lollmsbot_keys.edges.providers.exchange import Broken, Silent, Unsent
+from lollmsbot_keys.edges.providers.lines import alone
 from lollmsbot_keys.edges.providers.quotes import quotes
 from lollmsbot_keys.edges.secrets.secret import Secret
 
@@ -59,7 +60,8 @@ async def ask_with_secret(
 
 
 def _judged(asker: Asker, provider: Provider, endpoint: str, got: Got, free: Free) -> KeyCheck:
-    facts = got.body if isinstance(got.body, dict) and not got.html else {}
+    body = alone(got.body)
+    facts = body if isinstance(body, dict) and not got.html else {}
     verdict, detail = _verdict(provider, got, facts, free)
     said = facts.get("error")
     words = said.get("message") if isinstance(said, dict) else said
