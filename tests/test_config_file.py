@@ -43,6 +43,7 @@ def test_tables_are_merged_and_arrays_replaced(tmp_path: Path) -> None:
         privacy = "critical"
         [pillars.mine.only]
         model = "gpt-oss:120b"
+        free = true
         [models."glm-5.2"]
         cached_input_usd_per_mtok = 0.26
         cache_write_usd_per_mtok = 2
@@ -57,6 +58,7 @@ def test_tables_are_merged_and_arrays_replaced(tmp_path: Path) -> None:
     auditor = config.pillars["guardian"].roles["auditor"]
     assert (auditor.model, auditor.privacy) == ("cogito-2.1:671b", Privacy.CRITICAL)
     assert list(config.pillars)[-1] == "mine"
+    assert (auditor.free, config.pillars["mine"].roles["only"].free) == (False, True)
     glm, price = config.models["glm-5.2"], config.models["glm-5.2"].price
     assert price is not None
     assert (price.input_usd_per_mtok, price.cached_input_usd_per_mtok) == (Decimal("1.40"), Decimal("0.26"))

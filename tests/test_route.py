@@ -55,6 +55,18 @@ def config(change: Callable[[Config], Config]) -> Change:
     return lambda world: world._replace(config=change(world.config))
 
 
+def freed(pillar: str, role: str) -> Change:
+    """Free models may do what this role is for."""
+
+    def change(world: World) -> World:
+        mine = world.config.pillars[pillar]
+        roles = {**mine.roles, role: mine.roles[role]._replace(free=True)}
+        pillars = {**world.config.pillars, pillar: mine._replace(roles=roles)}
+        return world._replace(config=world.config._replace(pillars=pillars))
+
+    return change
+
+
 def switched(change: Callable[[Routing], Routing]) -> Change:
     return config(lambda it: it._replace(routing=change(it.routing)))
 
@@ -354,6 +366,21 @@ RULE_3_FREE = [
         Request(model="plain:8b"),
         "O1 plain:8b named_model|O2 plain:8b named_model",
         [switched(lambda it: it._replace(prefer_free_tier=True))],
+    ),
+    Case(
+        "prefer_free_tier takes a role that says free",
+        Request(pillar="soul"),
+        f"{LAMAS}|{ROUTERS}|O1 kimi pinned_key|O2 kimi named_model"
+        "|R1 moon/kimi equivalent|R2 moon/kimi equivalent|R3 moon/kimi equivalent"
+        "|R2 old/claude fallback|R3 old/claude fallback|R1 old/claude fallback",
+        [switched(lambda it: it._replace(prefer_free_tier=True)), freed("soul", "primary")],
+    ),
+    Case(
+        "a role that says free is paid where free is not preferred",
+        Request(pillar="tools"),
+        "R2 moon/kimi pinned_key|O1 kimi named_model|O2 kimi named_model"
+        "|R1 moon/kimi equivalent|R3 moon/kimi equivalent",
+        [freed("tools", "burst")],
     ),
     Case(
         "prefer_free_tier leaves private requests alone",
@@ -786,6 +813,33 @@ def test_paid_instead_of_free_is_said_each_time() -> None:
     (notice,) = broken.plan().notices
     assert notice == "no free model may take this now: using kimi through O1, which is paid"
     assert claimed(broken)[1].notices == broken.plan().notices
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (Request(), ""),
+        (Request(free=True), ""),
+        (Request(pillar="tools"), ""),
+        (Request(model="kimi"), "a model was named"),
+        (Request(model="kimi", pillar="tools"), "a model was named"),
+        (Request(pillar="soul"), "pillars.soul.primary does not say free = true"),
+        (Request(privacy=Privacy.HIGH), "high prompts are kept from them"),
+        (Request(pillar="tools", privacy=Privacy.HIGH), "high prompts are kept from them"),
+    ],
+)
+def test_why_free_is_not_used_is_said(request_: Request, why: str) -> None:
+    world = freed("tools", "burst")(World(request_))
+    notices = switched(lambda it: it._replace(prefer_free_tier=True))(world).plan().notices
+    assert notices == ((f"free models are preferred, but not used for this: {why}",) if why else ())
+    assert world.plan().notices == ()
+
+
+def test_a_role_that_says_free_is_told_nothing_of_a_stand_in() -> None:
+    world = switched(lambda it: it._replace(prefer_free_tier=True))(
+        freed("soul", "primary")(World(Request(pillar="soul")))
+    )
+    assert claimed(world)[1].notices[0].startswith("lama:free is free")
 
 
 def test_local_instead_of_free_costs_nothing_and_is_not_mentioned() -> None:

@@ -137,11 +137,15 @@ class ProviderSettings(NamedTuple):
 
 
 class Role(NamedTuple):
-    """What a pillar asks for: a model, the key to begin with, and how private its prompts are."""
+    """What a pillar asks for: a model, the key to begin with, and how private its prompts are.
+
+    `free`: where free models are preferred, they may do its tasks.
+    """
 
     model: str
     key: str | None = None
     privacy: Privacy | None = None
+    free: bool = False
 
 
 class Pillar(NamedTuple):

@@ -77,6 +77,8 @@ def route(
         retry_at=_retry_at(remaining),
         prefers_free=wish.free_first and wish.or_paid,
     )
+    if wish.not_free:
+        return plan._replace(notices=(f"free models are preferred, but not used for this: {wish.not_free}",))
     return plan._replace(notices=notices_about(plan.choice, plan)) if wish.free_first else plan
 
 
@@ -299,6 +301,6 @@ def notices_about(choice: Candidate | None, plan: Plan) -> tuple[str, ...]:
         return ()
     if plan.prefers_free and not choice.free:
         return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
-    if choice.rule is Rule.FREE and plan.model not in (None, choice.model):
+    if choice.rule is Rule.FREE and not plan.prefers_free and plan.model not in (None, choice.model):
         return (f"{plan.model} is not free: the free model {choice.model} stands in for it",)
     return ()

@@ -26,6 +26,7 @@ class Wish(NamedTuple):
     privacy: Privacy
     priority: Priority
     free_first: bool
+    not_free: str
     or_paid: bool
     key: str | None
     prompt_tokens: int
@@ -58,7 +59,7 @@ def understand(request: Request, config: Config) -> Wish:
     model = named or config.routing.default_model
     said = [level for level in (request.privacy, role.privacy if role else None) if level is not None]
     privacy = strictest(said) if said else config.routing.default_privacy
-    prefers_free = config.routing.prefer_free_tier and general and privacy in (Privacy.LOW, Privacy.MEDIUM)
+    why_paid = _why_paid(request, role_name, role, privacy)
     return Wish(
         model=config.model(model).name,
         local_name=model if model not in config.models else config.model(model).name,
@@ -69,12 +70,24 @@ def understand(request: Request, config: Config) -> Wish:
         fallback=pillar.fallback if pillar else None,
         privacy=privacy,
         priority=request.priority,
-        free_first=request.free or prefers_free,
+        free_first=request.free or (config.routing.prefer_free_tier and not why_paid),
+        not_free=why_paid if config.routing.prefer_free_tier and not request.free else "",
         or_paid=not request.free,
         key=request.key,
         prompt_tokens=request.prompt_tokens,
         max_output_tokens=request.max_output_tokens or config.routing.max_output_tokens,
     )
+
+
+def _why_paid(request: Request, role_name: str | None, role: Role | None, privacy: Privacy) -> str:
+    """Why no free model may take `request` in place of a paid one; "" where one may."""
+    if request.model is not None:
+        return "a model was named"
+    if role is not None and not role.free:
+        return f"pillars.{request.pillar}.{role_name} does not say free = true"
+    if privacy not in {Privacy.LOW, Privacy.MEDIUM}:
+        return f"{privacy} prompts are kept from them"
+    return ""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -197,6 +197,7 @@ def _role(fields: Fields) -> Role:
         cast("str", fields["model"]),
         cast("str | None", fields.get("key")),
         Privacy(cast("str", privacy)) if privacy is not None else None,
+        free=cast("bool", fields.get("free", False)),
     )
 
 

@@ -128,6 +128,7 @@ class RoleTable(_Table):
     model: Name
     key: Name = _ABSENT
     privacy: PrivacyLevel = _ABSENT
+    free: Flag = _ABSENT
 
 
 class Root(_Table):
