@@ -359,6 +359,49 @@ def test_an_unknown_price_is_unknown_and_charged_at_its_bound(tmp_path: Path) ->
         assert float(here.cell()[1].unknown_usd) > 100 * 75 / 1e6
 
 
+CACHING = f"""[models."{SERVED}"]
+input_usd_per_mtok = 0.95
+output_usd_per_mtok = 4
+cached_input_usd_per_mtok = 0.16
+"""
+
+
+@pytest.mark.parametrize("path", ["v1", "api"])
+def test_tokens_out_of_a_cache_are_charged_at_their_price(tmp_path: Path, path: str) -> None:
+    said, counts = (
+        {"message": {"role": "assistant", "content": "Oui"}},
+        {"prompt_eval_count": 10_000, "eval_count": 100},
+    )
+    native = [said, {"done": True, "done_reason": "stop", **counts, "prompt_eval_cached_count": 9_000}]
+    delta = {"choices": [{"index": 0, "delta": {"content": "Oui"}, "finish_reason": "stop"}]}
+    usage = {"prompt_tokens": 10_000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 9_000}}
+    form, kind, events = "data: {}\n\n", "text/event-stream", [delta, {"choices": [], "usage": usage}]
+    if path == "api":
+        form, kind, events = "{}\n", "application/x-ndjson", native
+    body = "".join(form.format(json.dumps(event)) for event in events).encode()
+    with lab(tmp_path) as here:
+        endpoints(here.config, ollama=here.sandbox.ollama_endpoints[path == "api"])
+        here.configure(CACHING)
+        here.sandbox.add(Fault.raw("ollama", Reply(200, (body,), (("Content-Type", kind),), len(body))))
+        found = here.ask("-m", SERVED)
+        assert (found["cost_source"], found["cost_usd"]) == ("estimate", pytest.approx(0.00279))
+        assert str(here.cell()[1].cost_usd) == "0.00279"
+
+
+def test_an_unknown_price_is_charged_for_what_was_used_where_that_is_more(tmp_path: Path) -> None:
+    """And the template's excess is in the next bound, at the unknown price."""
+    usage = {"prompt_tokens": 5_037, "completion_tokens": 1}
+    events = [{"choices": [{"index": 0, "delta": {"content": "Oui"}, "finish_reason": "stop"}]}, {"usage": usage}]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+    with lab(tmp_path) as here:
+        reply = Reply(200, (body,), (("Content-Type", "text/event-stream"),), len(body))
+        here.sandbox.add(Fault.raw("ollama", reply, times=None))
+        for number in (1, 2):
+            found = here.ask("-m", "strange:1b", "--max-tokens", "1", "--key", OLLAMA)
+            assert (found["cost_source"], found["cost_usd"]) == ("unknown", None)
+            assert float(here.cell()[1].unknown_usd) == pytest.approx(number * (5_037 * 15 + 75) / 1e6)
+
+
 def test_the_document_of_a_failure(tmp_path: Path) -> None:
     with lab(tmp_path, "ollama=429retry=60", "openrouter=429retry=90") as here:
         failed = here.run("ask", "hello", "-m", SERVED, "--json")
