@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -361,6 +362,31 @@ def test_a_stream_of_events_reads_as_the_standard_says(stream: bytes, meant: lis
                 assert events(*chunks) == meant
 
 
+def dressed(draw: st.DrawFn, event: dict[str, object]) -> list[bytes]:
+    """The lines of one event, as senders of many kinds have them."""
+    noise = [b"", b":", b": ping", b"id: 7", b"id", b"retry: 1", b"data", b"data:", b"data:   ", b"event: message"]
+    noise += [b"event", b"foo: bar", b"\x00", b"justsometext", b" data: 1"]
+    between = st.lists(st.sampled_from(noise), max_size=2)
+    text = json.dumps(event, ensure_ascii=False, indent=draw(st.none() | st.integers(0, 3))).encode()
+    lines = [b"data:" + b" " * draw(st.integers(0, 2)) + line for line in text.split(b"\n")]
+    foreign = draw(st.sampled_from([[], [b"event: trace", b"data: [1]", b""], [b"data: 7", b"event: x", b""]]))
+    inside = [line for each in lines for line in (*(n for n in draw(between) if n), each)]
+    return [*draw(between), b"", *foreign, *inside, *(n for n in draw(between) if n), b""]
+
+
+@given(st.data(), st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers()), max_size=4))
+def test_however_events_are_dressed_and_split_they_are_the_same(
+    data: st.DataObject, said: list[dict[str, object]]
+) -> None:
+    wrap = st.composite(dressed)
+    lines = [line for event in said for line in data.draw(wrap(event))]
+    ending = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+    stream = b"".join(line + ending for line in (*lines, b"", b"data: [DONE]", b""))
+    places = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=8)))
+    chunks = [stream[a:b] for a, b in pairwise([0, *places, len(stream)])]
+    assert events(*chunks) == [*said, END]
+
+
 @pytest.mark.parametrize(
     "stream",
     [
@@ -405,6 +431,12 @@ def test_what_is_not_json_is_refused(text: str) -> None:
         ("Application/JSON; charset=utf-8", b"{", False, Frame.DOCUMENT),
         ("application/json", b"data: {", True, Frame.LINES),
         ("text/html", b"", True, Frame.PAGE),
+        ("text/html", b"Not allowed", True, Frame.PAGE),
+        ("text/html; charset=UTF-8", b"\n<html>", True, Frame.PAGE),
+        ("text/html; charset=UTF-8", b": hello\n", True, Frame.LINES),
+        ("text/html; charset=UTF-8", b'{"choices', False, Frame.DOCUMENT),
+        ("application/json", b"event: x\n", False, Frame.LINES),
+        ("application/json", b"[", True, Frame.DOCUMENT),
         ("application/json", b" <!doctype html>", True, Frame.PAGE),
         ("text/event-stream", b"\n<html>", True, Frame.PAGE),
         ("", b"{", False, Frame.DOCUMENT),
@@ -450,6 +482,28 @@ def heard(chunk: bytes, times: int, kind: str) -> Reading:
 def test_signs_of_life_are_not_waited_on_for_ever(chunk: bytes, kind: str) -> None:
     with pytest.raises(Stalled):
         heard(chunk, 300, kind)
+
+
+def test_behind_the_finish_signs_of_life_buy_no_time() -> None:
+    """All of it is there: what may come are its figures, and nobody waits an hour for them."""
+    finished = b'data: {"choices": [{"delta": {"content": "hello"}, "finish_reason": "stop"}]}\n\n'
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield finished
+        while True:
+            yield b"data:\n\n"
+            await asyncio.sleep(0.01)
+
+    async def main() -> Reading:
+        exchange = Exchange("POST", "http://127.0.0.1:9/", {}, b"", timedelta(seconds=0.2))
+        response = Response(exchange, 200, [(b"content-type", b"text/event-stream")], chunks())
+        reading = Reading(Dialect.OPENAI, Scrubber().stream(), lambda _: None, local=False)
+        with pytest.raises(Stalled):
+            async with asyncio.timeout(exchange.wordless_s - 1):
+                await read_answer(response, reading, streamed=True)
+        return reading
+
+    assert asyncio.run(main()).whole
 
 
 def test_each_word_buys_time() -> None:

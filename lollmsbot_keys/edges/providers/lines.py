@@ -17,6 +17,8 @@ from typing import Final, NoReturn
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
 """Of a line, and of the data of one event."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_NO_PAGE = b"{", b"[", b":", b"data:", b"event:", b"id:", b"retry:"
 _DEFAULT_NAMES = frozenset({"", "message"})
 _DONE = "[DONE]"
 _BOM = b"\xef\xbb\xbf"
@@ -49,7 +51,8 @@ def frame_of(content_type: str, first: bytes, *, streamed: bool) -> Frame:
     """How a body reads, by its Content-Type; where that says nothing, by its first bytes and by what was asked for."""
     kind = content_type.partition(";")[0].strip().casefold()
     start = first.removeprefix(_BOM).lstrip()
-    if kind in {"text/html", "application/xhtml+xml"} or start.startswith(b"<"):
+    # Some who answer events forget to say so, and their server calls everything a page.
+    if start.startswith(b"<") or (kind in _PAGES and not start.startswith(_NO_PAGE)):
         return Frame.PAGE
     if kind in {"text/event-stream", "application/x-ndjson", "application/jsonl"}:
         return Frame.LINES
@@ -136,14 +139,14 @@ class EventReader:
             yield from self._event("", line)
         else:
             name, _, value = line.partition(":")
-            yield from self._field(name, value.removeprefix(" "))
+            yield from self._field(name, value.strip())
 
     def _field(self, name: str, value: str) -> Iterator[Event | End]:
         match name:
             case "data":
                 yield from self._add(value)
             case "event":
-                self._name = value.strip()
+                self._name = value
             case "" | "id" | "retry":
                 pass
             case _:
@@ -151,7 +154,6 @@ class EventReader:
 
     def _add(self, value: str) -> Iterator[Event | End]:
         """One more line of data. What is blank adds nothing to JSON: it is how a line is kept open."""
-        value = value.strip()
         if not value:
             return
         if len(self._data) == 1 and value.startswith(("{", _DONE)) and _is_object(self._data[0]):

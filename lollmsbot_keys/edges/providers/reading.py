@@ -11,7 +11,7 @@ from typing import assert_never
 
 from lollmsbot_keys.core.report import Ending, Usage
 from lollmsbot_keys.edges.providers.dialects import Dialect, Piece, piece_of
-from lollmsbot_keys.edges.providers.exchange import Response, Stalled, WireError
+from lollmsbot_keys.edges.providers.exchange import Exchange, Response, Stalled, WireError
 from lollmsbot_keys.edges.providers.lines import (
     END,
     End,
@@ -148,19 +148,20 @@ class Reading:
 class _Patience:
     """How long an answer may go on without a word: comments and blanks keep a line open, and for ever if they can."""
 
-    def __init__(self, wordless_s: float) -> None:
-        self._wordless_s, self._words = wordless_s, 0
-        self._until = monotonic() + wordless_s
+    def __init__(self, exchange: Exchange) -> None:
+        self._wordless_s, self._silence_s = exchange.wordless_s, exchange.silence.total_seconds()
+        self._words = 0
+        self._until = monotonic() + self._wordless_s
 
-    def check(self, words: int = 0) -> None:
-        """Go on; `words` is how many there are by now.
+    def check(self, words: int = 0, *, finished: bool = False) -> None:
+        """Go on; `words` is how many there are by now. Behind the finish, figures are all that can be waited for.
 
         Raises:
             Stalled: for too long there has been none.
         """
         now = monotonic()
         if words != self._words:
-            self._words, self._until = words, now + self._wordless_s
+            self._words, self._until = words, now + (self._silence_s if finished else self._wordless_s)
         elif now > self._until:
             raise Stalled("nothing but signs of life")
 
@@ -172,7 +173,7 @@ async def read_answer(response: Response, reading: Reading, *, streamed: bool) -
         Malformed: what came makes no sense.
         Silent, Broken: see there.
     """
-    patience = _Patience(response.exchange.wordless_s)
+    patience = _Patience(response.exchange)
     first = await _first_bytes(response, patience)
     frame = frame_of(response.headers.get("content-type", ""), first, streamed=streamed)
     match frame:
@@ -235,7 +236,7 @@ async def _read_lines(first: bytes, chunks: AsyncIterator[bytes], reading: Readi
             if reading.stage is Stage.FAILED:
                 await _read_last_words(reader, events, chunks, reading)
                 return
-        patience.check(reading.words)
+        patience.check(reading.words, finished=reading.whole)
         chunk = await anext(chunks, None)
         if chunk is None:
             break
