@@ -41,8 +41,8 @@ routing at once: a refused key is disabled, a good one enabled, a used up one le
     "ask": Page(
         """Send a prompt to the best key there is now, and print the answer as it comes.
 
-When a key fails before the first word, the next one is tried; after it, nothing is ever sent twice. The plan is the
-one that lbk route prints.
+When a key fails before the first word is seen, the next one is tried; after it, nothing is ever sent twice. With --json
+or --no-stream no word is seen before the last. The plan is the one that lbk route prints.
 
 The answer alone is on standard output, everything else on standard error. Standard input is added to the prompt,
 unless it is a terminal.""",
