@@ -80,17 +80,19 @@ def _claims(headers: Mapping[str, str], body: object, now: datetime, *, limited:
     for document in documents:
         yield from _in_document(document, now, limited=limited)
     for text in (*(text for document in documents for text in _texts(document)), body):
-        if (time := spoken(text)) is not None:
-            yield from _read(delay_or_moment, time, "the message", now)
+        for time in spoken(text):
+            if (seconds := _usable(delay_or_moment(time, now))) is not None:
+                yield _Claim(seconds, time, "the message")
     if limited:
         yield from _windows(headers, now)
 
 
 def _read(read: _Read, value: object, name: str, now: datetime) -> Iterator[_Claim]:
-    """The longest that `value`, which may be a list, says."""
-    whole = _usable(read(value, now))
-    found = [whole] if whole is not None else [s for part in each(value) if (s := _usable(read(part, now))) is not None]
-    if found:
+    """The longest that `value` says, which may be a list: of times, and of nothing else."""
+    whole = read(value, now)
+    parts = [whole] if whole is not None else [read(part, now) for part in each(value)]
+    found = [seconds for part in parts if (seconds := _usable(part)) is not None]
+    if found and None not in parts:
         yield _Claim(max(found), value, name)
 
 

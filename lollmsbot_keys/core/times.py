@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 _EPOCH_FROM = 1e9
@@ -36,20 +36,34 @@ _DATE_WITH_COMMA = re.compile(
     r"[A-Z][a-z]{2,8}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d(?::\d\d)?(?: GMT| UTC| [+-]\d{4})?", re.ASCII
 )
 
-_VERB = r"\b(?:resets?|reset time|retry|try again|come back|available|wait|lifted|renews?|refills?|refresh(?:es)?)\b"
-_ABOUT = (
-    r"(?:(?:about|approximately|approx\.?|around|roughly|almost|nearly|less than|under|at least|at most|up to|another|"
-    r"the next|\d{1,4} ?(?:-|–|to)) ?|~ ?)?"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED_DAY = re.compile(
+    rf"({'|'.join(_MONTHS)})[a-z]{{0,6}}\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})"
+    r"(?:(?:,| at)? (\d{1,2}):(\d\d)(?::\d\d)?(?: ?([ap])m)?)?(?: ?(?:UTC|GMT))?",
+    re.ASCII | re.IGNORECASE,
 )
-_DELAY = rf"{_ABOUT}({_DURATION.pattern}(?!\w)|{_CLOCK.pattern}(?!\w)|(?:an?|one) (?:week|day|hour|minute|second)\b)"
-_WHEN = rf"({_MOMENT}|{_DATE_WITH_COMMA.pattern}|{_DAY}|\d{{10}}(?:\d{{3}})?(?!\w))"
+_NEXT = re.compile(r"(?:midnight|(\d{1,2}):(\d\d)) ?(?:UTC|GMT|Z)\b", re.ASCII | re.IGNORECASE)
+
+_VERB = (
+    r"\b(?:resets?|reset time|retry|try again|another request|allowed|available|unavailable|back|wait|hold off|"
+    r"cool-?down|blocked|banned|lifted|renews?|refills?|refresh(?:es)?)\b"
+)
+_NEARLY = (
+    r"(?:(?:about|approximately|approx\.?|around|roughly|almost|nearly|less than|under|at least|at most|up to|another|"
+    r"the next|\d{1,4} ?(?:-|–|to)) ?|~ ?)"
+)
+_LENGTH = rf"({_DURATION.pattern}(?!\w)|{_CLOCK.pattern}(?!\w)|(?:an?|one) (?:week|day|hour|minute|second)\b)"
+_WHEN = (
+    rf"({_MOMENT}|{_DATE_WITH_COMMA.pattern}|{_DAY}|{_NAMED_DAY.pattern}|{_NEXT.pattern}|\d{{10}}(?:\d{{3}})?(?!\w))"
+)
 _GAP, _SIGN = r"[^.\d]{0,24}?\b", r" ?[:=]? ?[\"'(]? ?"
 _FIELD = r"retry[-_ ]?(?:delay|after)(?:[-_ ]?seconds)?\\?[\"']? ?[:=]? ?\\?[\"']?"
 _PROSE = tuple(
     re.compile(pattern, re.ASCII | re.IGNORECASE)
     for pattern in (
         rf"{_VERB}(?:{_GAP}(?:at|on|after|until)|){_SIGN}{_WHEN}",
-        rf"{_VERB}(?:{_GAP}(?:in|after|for|within)|){_SIGN}{_DELAY}",
+        rf"{_VERB}(?:{_GAP}(?:in|after|for|within)|){_SIGN}{_NEARLY}?{_LENGTH}",
+        rf"\bin {_NEARLY}{_LENGTH}",
         # A field amid the words, or without a unit: `retry-after: 30`, `\"retryDelay\": \"37s\"`.
         rf"{_FIELD}({_DURATION.pattern}|\d{{1,9}}(?:\.\d{{1,9}})?)(?= ?(?:$|[\\\"'.,;)}}\]]))",
     )
@@ -67,7 +81,9 @@ def delay_or_moment(value: object, now: datetime) -> float | None:
         return None
     text = value.strip()
     delay = _duration(text)
-    return delay if delay is not None else _until(_iso(text) or _http_date(text), now)
+    return (
+        delay if delay is not None else _until(_iso(text) or _named(text) or _next(text, now) or _http_date(text), now)
+    )
 
 
 def milliseconds(value: object, now: datetime) -> float | None:
@@ -96,13 +112,12 @@ def each(value: object) -> list[object]:
     return [*_DATE_WITH_COMMA.findall(text), *filter(None, map(str.strip, _DATE_WITH_COMMA.sub("", text).split(",")))]
 
 
-def spoken(text: object) -> str | None:
-    """The time in `reset after 140h 21m` or `will reset at 2026-09-09 03:30:06` (no zone: taken for UTC)."""
-    if not isinstance(text, str):
-        return None
-    line = " ".join(text[:_PROSE_CHARACTERS].split())
-    found = next(filter(None, (pattern.search(line) for pattern in _PROSE)), None)
-    return found.group(1) if found else None
+def spoken(text: object) -> Iterator[str]:
+    """The times in `reset after 140h 21m` or `will reset at 2026-09-09 03:30:06` (no zone: taken for UTC)."""
+    line = " ".join(text[:_PROSE_CHARACTERS].split()) if isinstance(text, str) else ""
+    for pattern in _PROSE:
+        for found in pattern.finditer(line):
+            yield found.group(1)
 
 
 def number(value: object) -> float | None:
@@ -150,6 +165,28 @@ def _iso(text: str) -> datetime | None:
     if not _ISO.fullmatch(text):
         return None
     return _aware(lambda: datetime.fromisoformat(re.sub("UTC|GMT", "", text).strip()))
+
+
+def _named(text: str) -> datetime | None:
+    """`Dec 3, 2026`, `November 26th, 2026 2:11 PM`."""
+    found = _NAMED_DAY.fullmatch(text)
+    if not found:
+        return None
+    month, day, year, hour, minute, half = found.groups()
+    hours = int(hour or 0) % 12 + 12 * (half.casefold() == "p") if half else int(hour or 0)
+    number_of_month = _MONTHS.index(month.casefold()) + 1
+    return _aware(lambda: datetime(int(year), number_of_month, int(day), hours, int(minute or 0), tzinfo=UTC))
+
+
+def _next(text: str, now: datetime) -> datetime | None:
+    """The next time that a clock shows `00:00 UTC`."""
+    found = _NEXT.fullmatch(text)
+    if not found:
+        return None
+    hour, minute = (int(part or 0) for part in found.groups())
+    here = now.astimezone(UTC)
+    then = _aware(lambda: here.replace(hour=hour, minute=minute, second=0, microsecond=0))
+    return then + timedelta(days=1) if then is not None and then <= here else then
 
 
 def _http_date(text: str) -> datetime | None:
