@@ -661,3 +661,17 @@ def test_a_document_is_ascii_and_one(level: Privacy, tmp_path: Path) -> None:
         assert done.out.isascii()
         found: Json = json.loads(done.out)
         assert found["text"].endswith("You said: Grüße")
+
+
+def test_amounts_are_written_out_and_open_files_are_no_news(tmp_path: Path) -> None:
+    """A price of a cent for a million tokens; a dotenv file for all to read, which `test-keys` tells of."""
+    settings = f'[keys.{OLLAMA}]\nsecret = "dotenv:.env#A"\n[models."{SERVED}"]\n'
+    prices = "input_usd_per_mtok = 0.01\noutput_usd_per_mtok = 0.02\n"
+    with lab(tmp_path, settings=settings + prices) as here:
+        (tmp_path / ".env").write_text(f"A={here.env.pop(OLLAMA)}\n")
+        (tmp_path / ".env").chmod(0o644)
+        done = here.run("ask", "hello", "-m", SERVED, "--key", OLLAMA, "-v")
+        assert (done.code, done.err.count("\n")) == (0, 1)
+        assert " 0.00000028 USD (estimate), " in done.err
+        assert here.run("route", "-q").err == ""
+        assert "chmod 600" in here.run("test-keys").err

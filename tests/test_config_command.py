@@ -186,6 +186,32 @@ def test_check_finds_endpoints_that_no_secret_may_go_to(tmp_path: Path) -> None:
     assert not checked.ok
 
 
+def test_check_opens_what_secrets_are_said_to_be_in(tmp_path: Path) -> None:
+    """Nobody knows here which variables are set where lbk runs; a file or a command is there or it is not."""
+    path, dotenv = tmp_path / "c.toml", tmp_path / ".env"
+    dotenv.write_text("A=sk-good\n")
+    dotenv.chmod(0o644)
+    path.write_text(
+        "[providers.openrouter]\nmanagement_secret = 'file:gone'\n"
+        "[keys.OLLAMA_API_KEY]\nsecret = 'file:/nonexistent'\n"
+        "[keys.OLLAMA_API_KEY_2]\nsecret = 'dotenv:.env#A'\n"
+        "[keys.OPENROUTER_API_KEY_1]\nsecret = 'command:false'\n"
+        "[keys.OPENROUTER_API_KEY_2]\nsecret = 'file:gone'\nenabled = false\n"
+        "[keys.OPENROUTER_API_KEY_3]\nsecret = 'env:NOT_HERE'\n"
+        "[keys.'odd.name']\nprovider = 'ollama'\nsecret = 'dotenv:.env#B'\n"
+    )
+    checked = commands.check(path, Environment({"PATH": os.defpath}))
+    assert [(problem.key, problem.line) for problem in checked.problems] == [
+        ("keys.OLLAMA_API_KEY.secret", 4),
+        ("keys.OPENROUTER_API_KEY_1.secret", 8),
+        ('keys."odd.name".secret', 16),
+        ("providers.openrouter.management_secret", 2),
+    ]
+    assert "No such file" in checked.problems[0].message
+    assert "exit code 1" in checked.problems[1].message
+    assert [warning for warning in checked.warnings if "chmod 600" in warning]
+
+
 def test_init_writes_once_and_for_its_owner_only(tmp_path: Path) -> None:
     result = lbk_config("init", XDG_CONFIG_HOME=str(tmp_path / "new"))
     path = tmp_path / "new" / "lollmsbot-keys" / "config.toml"

@@ -237,7 +237,7 @@ PROXIES = {"HTTP_PROXY": "http://p:1", "HTTPS_PROXY": "http://s:2"}
         (PROXIES, "https://ollama.com/v1", "http://s:2"),
         (PROXIES, "http://ollama.com/v1", "http://p:1"),
         ({**PROXIES, "https_proxy": "lower:3"}, "https://ollama.com", "http://lower:3"),
-        ({"ALL_PROXY": "socks5://a:4"}, "https://ollama.com", "socks5://a:4"),
+        ({"ALL_PROXY": "https://a:4"}, "https://ollama.com", "https://a:4"),
         ({**PROXIES, "REQUEST_METHOD": "GET"}, "http://ollama.com", None),
         (PROXIES, "http://localhost:11434", None),
         (PROXIES, "http://127.9.9.9", None),
@@ -257,6 +257,25 @@ PROXIES = {"HTTP_PROXY": "http://p:1", "HTTPS_PROXY": "http://s:2"}
 )
 def test_proxy(variables: dict[str, str], url: str, proxy: str | None) -> None:
     assert Environment(variables).proxy_for(url) == proxy
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"ALL_PROXY": "socks5h://me:hunter2@a:4"}, "ALL_PROXY"),
+        ({"all_proxy": "socks4://me:hunter2@a", "ALL_PROXY": "http://b"}, "all_proxy"),
+        ({"https_proxy": "ftp://me:hunter2@a", "ALL_PROXY": "http://b"}, "https_proxy"),
+        ({"HTTPS_PROXY": "SOCKS5://me:hunter2@a", "ALL_PROXY": "socks5://b"}, "HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_of_another_kind_is_blamed_on_the_variable_that_names_it(variables: dict[str, str], name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Environment(variables).proxy_for("https://ollama.com/v1")
+    said = str(caught.value)
+    assert said.startswith(f"{name} names a proxy")
+    assert f"Correct {name}," in said
+    assert "hunter2" not in said
+    assert Environment({**variables, "NO_PROXY": "ollama.com"}).proxy_for("https://ollama.com/v1") is None
 
 
 def test_without_overrides_keeps_the_rest() -> None:

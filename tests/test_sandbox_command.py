@@ -315,4 +315,8 @@ def quirky(temporary: Path) -> Path:
 def test_the_kinds_of_faults_can_be_listed(temporary: Path) -> None:
     code, out, _ = run(temporary, "--list-faults")
     assert code == 0
-    assert {"429", "drop", "errormid", "over"} <= {line.split()[0] for line in out.splitlines()}
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert {"429", "drop", "errormid", "over"} <= lines.keys()
+    code, out, _ = run(temporary, "--list-faults", "--json")
+    assert code == 0
+    assert {entry["kind"]: entry["meaning"] for entry in json.loads(out)["faults"]} == lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -191,3 +192,31 @@ def test_nobody_listening_to_talk_changes_nothing(tmp_path: Path) -> None:
             assert done.stdout.endswith("2\n")
             assert f"Sandbox {SERVED} here" in done.stdout
             assert done.stderr == ""
+
+
+# --- what takes long says so ---
+
+
+def test_a_pipe_that_says_nothing_is_named(tmp_path: Path) -> None:
+    """A second after the start; the pipe is written to only when that was read."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    asking = " ".join(command(["ask", "-m", SERVED]))
+    with lab(tmp_path) as here, Terminal(["sh", "-c", f"cat '{pipe}' | {asking}"], here.env) as terminal:
+        terminal.until("lbk: reading standard input…")
+        pipe.write_text("hello")
+        assert terminal.ended() == 0
+        assert "You said: hello" in terminal.drawn
+
+
+@pytest.mark.parametrize("options", [[], ["--no-stream"], ["--json"]])
+def test_a_model_that_says_nothing_is_named_until_it_does(tmp_path: Path, options: list[str]) -> None:
+    with lab(tmp_path, f"{OLLAMA}=slow=1.5:1") as here:
+        with Terminal(command(["ask", "hello", "-m", SERVED, "--key", OLLAMA, *options]), here.env) as terminal:
+            assert terminal.ended() == 0
+            drawn = terminal.drawn
+        line = f"lbk: waiting for {OLLAMA} × {SERVED} …"
+        assert drawn.count(line) == 1
+        assert drawn.index(line) < drawn.index("\r\x1b[K", drawn.index(line)) < drawn.index("You said: hello")
+        piped = here.run("ask", "hello", "-m", SERVED, "--key", OLLAMA)
+        assert piped.err == ""

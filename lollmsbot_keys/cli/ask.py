@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -138,7 +140,9 @@ def _whole_prompt(argument: str | None) -> str:
     parts = [_read_as_text("The prompt", argument)] if argument is not None else []
     if sys.stdin is not None and not sys.stdin.isatty():
         try:
-            piped = sys.stdin.buffer.read().decode("utf-8")
+            with _said_after_a_second("reading standard input…"):
+                content = sys.stdin.buffer.read()
+            piped = content.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UsageError(
                 f"Standard input is not UTF-8 text (byte {error.start}). Convert it first, for instance with iconv."
@@ -150,6 +154,23 @@ def _whole_prompt(argument: str | None) -> str:
     if not parts:
         raise UsageError('There is no prompt. Give one: lbk ask "…", or pipe it in.')
     return "\n\n".join(parts)
+
+
+@contextmanager
+def _said_after_a_second(message: str) -> Iterator[None]:
+    """Tell whoever sits at a terminal what takes so long: a pipe that somebody forgot looks like a slow model."""
+    from threading import Timer
+
+    from lollmsbot_keys.cli.boundary import say
+
+    timer = Timer(1, say, [message])
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _read_as_text(what: str, argument: str) -> str:

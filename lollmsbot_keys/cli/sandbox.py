@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,14 +56,16 @@ def sandbox(
     ] = Shell.SH,
     json: Annotated[
         bool,
-        typer.Option("--json", help="Without CMD: one JSON document instead of exports.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--json", help="Without CMD: one JSON document instead of exports, or of the list.", rich_help_panel=OUTPUT
+        ),
     ] = False,
 ) -> None:
     """Rehearse offline: Ollama Cloud, OpenRouter and a local Ollama on loopback, with made-up keys."""
     from lollmsbot_keys.commands import sandbox as commands
 
     if list_faults:
-        print(commands.fault_kinds())
+        _print_faults(commands.fault_kinds(), json=json)
         return
     if not command:
         announce = _print_json if json else _print_exports
@@ -73,6 +76,18 @@ def sandbox(
     done = commands.rehearse(command, fault or (), _say_started, serve_retired=serve_retired)
     _say_ended(done)
     raise typer.Exit(done.exit_code)
+
+
+def _print_faults(kinds: Mapping[str, str], *, json: bool) -> None:
+    """A table for people, one a line."""
+    if json:
+        from lollmsbot_keys.render.machine import document
+
+        print(document({"faults": [{"kind": kind, "meaning": meaning} for kind, meaning in kinds.items()]}))
+        return
+    width = max(map(len, kinds))
+    for kind, meaning in kinds.items():
+        print(f"{kind:<{width}}  {meaning}")
 
 
 def _say(text: str) -> None:

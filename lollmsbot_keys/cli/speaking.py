@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from lollmsbot_keys.cli.boundary import OutputLost, say
 from lollmsbot_keys.cli.status_line import StatusLine
@@ -19,6 +20,9 @@ from lollmsbot_keys.errors import Exit
 from lollmsbot_keys.render.stand_ins import has_likeness
 from lollmsbot_keys.render.terminal import can_print
 
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
 
 class Speaker(Listener):
     """Prints a question's progress and end. `workflow`: stdout is read for GitHub's workflow commands."""
@@ -29,6 +33,7 @@ class Speaker(Listener):
         self._guard = WorkflowCommandGuard() if workflow else None
         self._last = "\n"
         self._status = StatusLine(looks)
+        self._later: TimerHandle | None = None
         self._told_waiting = self._lacking = False
 
     # --- while it goes on ---
@@ -36,6 +41,15 @@ class Speaker(Listener):
     def text(self, piece: str) -> None:
         if self._aloud and self._stream:
             self._print(self._guard.feed(piece) if self._guard else piece)
+
+    def asking(self, candidate: str) -> None:
+        """After a second without a word, say who is waited for."""
+        self._wipe()
+        if self._status.is_seen:
+            import asyncio
+
+            later = asyncio.get_running_loop().call_later
+            self._later = later(1, self._status.show, f"lbk: waiting for {clean_line(candidate)} …")
 
     def attempt(self, attempt: Attempt) -> None:
         if not self._verbose or attempt.outcome is OutcomeKind.ANSWERED:
@@ -62,8 +76,15 @@ class Speaker(Listener):
                 self._say(f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC for a key to come free")
 
     def done_waiting(self) -> None:
-        self._status.wipe()
+        self._wipe()
         self._told_waiting = False
+
+    def _wipe(self) -> None:
+        """Take away the line that says what is waited for, or never write it."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self._status.wipe()
 
     # --- at the end ---
 
@@ -116,7 +137,7 @@ class Speaker(Listener):
 
     def _say_cost(self, answer: Answer) -> None:
         if self._verbose:
-            cost = f"{answer.cost_usd} USD" if answer.cost_usd is not None else f"at most {answer.charged_usd} USD"
+            cost = f"{answer.cost_usd:f} USD" if answer.cost_usd is not None else f"at most {answer.charged_usd:f} USD"
             usage = answer.usage
             self._say(
                 f"{answer.model} through {answer.key or 'local'}: {usage.prompt_tokens} tokens in, "
@@ -126,7 +147,7 @@ class Speaker(Listener):
     def _print(self, text: str) -> None:
         if not text:
             return
-        self._status.wipe()  # its line must not be wiped later, with the answer on it
+        self._wipe()  # its line must not be wiped later, with the answer on it
         self._lacking = self._lacking or (not can_print(text) and any(map(_is_lost, text)))
         try:
             sys.stdout.write(text)
@@ -136,7 +157,7 @@ class Speaker(Listener):
         self._last = text[-1]
 
     def _say(self, message: str) -> None:
-        self._status.wipe()
+        self._wipe()
         if self._last != "\n" and _one_place():
             print(file=sys.stderr)
             self._last = "\n"

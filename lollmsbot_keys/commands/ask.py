@@ -26,8 +26,8 @@ class Asking:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should be told about configuration, state and secrets."""
-        return (*self._engine.warnings, *self._engine.secrets.warnings)
+        """What a person should be told about configuration and state; of secrets, `test-keys` tells."""
+        return tuple(self._engine.warnings)
 
     def ask(self, question: Question, listener: Listener) -> Report:
         """Ask, and wait for the end.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from lollmsbot_keys.core.catalogue import Config
+from lollmsbot_keys.core.catalogue import Config, Key
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
@@ -14,7 +14,7 @@ from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
 from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.config.overrides import without_overrides
 from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.errors import SecretError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,10 @@ def show(option: Path | None, wanted: str | None = None, environment: Environmen
 
 
 def check(option: Path | None, environment: Environment | None = None) -> Checked:
-    """Everything that is wrong, as values: in the file, in the variables, and endpoints that no secret may go to."""
+    """Everything that is wrong, as values: in the file, in the variables, endpoints that no secret may go to, sources.
+
+    A source that somebody chose must give a secret; of a variable nobody knows whether it has to be set here.
+    """
     environment = environment or Environment.here()
     here = where(option, environment)
     problems: tuple[Problem, ...] = ()
@@ -86,7 +89,9 @@ def check(option: Path | None, environment: Environment | None = None) -> Checke
             return Checked(here.path, here.found, problems, ())
         sources = config_file.read(option, without_overrides(environment))
     loaded = config_file.config_of(sources)
-    return Checked(here.path, here.found, (*problems, *_untrusted(sources, loaded.config)), loaded.warnings)
+    problems = (*problems, *_untrusted(sources, loaded.config))
+    bad, unwise = _sources(sources, loaded.config, environment)
+    return Checked(here.path, here.found, (*problems, *bad), (*loaded.warnings, *unwise))
 
 
 def init(option: Path | None, environment: Environment | None = None) -> Where:
@@ -145,7 +150,33 @@ def _untrusted(sources: config_file.Sources, config: Config) -> list[Problem]:
                 message = (
                     f"{endpoint} may not be shown a secret: it is neither {' nor '.join(sorted(OWN_HOSTS[provider]))} "
                     f"over https, nor loopback. If it is yours, use https and name its host in "
-                    f"providers.{provider}.trusted_hosts"
+                    f"providers.{provider}.trusted_hosts."
                 )
                 problems.append(Problem(message, at.key, at.file, at.line, at.variable))
     return problems
+
+
+def _sources(
+    sources: config_file.Sources, config: Config, environment: Environment
+) -> tuple[list[Problem], tuple[str, ...]]:
+    """The sources of secrets that give none, and what is unwise about the others."""
+    from lollmsbot_keys.edges.config.origins import settings
+    from lollmsbot_keys.edges.secrets import Secrets
+
+    places = {f"keys.{key.name}.secret": key for key in config.keys if key.enabled}
+    for provider, its in config.providers.items():
+        at = f"providers.{provider}.management_secret"
+        if its.management_secret is not None:
+            places[at] = Key(at, provider, its.management_secret)
+    places = {at: key for at, key in places.items() if not key.secret.startswith("env:")}
+    base = sources.path.parent.absolute()
+    secrets = Secrets(places.values(), environment.variables, base, base / "no fingerprint is needed")
+    origins = {_unquoted(setting.key): setting for setting in settings(sources)}
+    problems: list[Problem] = []
+    for at, key in places.items():
+        try:
+            secrets.open(key.name)
+        except SecretError:
+            by = origins[at]
+            problems.append(Problem(f"no secret: {secrets.problem(key.name)}", by.key, by.file, by.line, by.variable))
+    return problems, secrets.warnings

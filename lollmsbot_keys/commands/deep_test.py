@@ -44,7 +44,7 @@ async def deepen(engine: Engine, pool: KeyPool, found: KeyFinding, silence: time
         case Answer():
             last = report.attempts[-1]
             proof = deepened(found.proof, last.outcome, "", None, None)
-            cost = f"{report.cost_usd} USD" if report.cost_usd is not None else f"at most {report.charged_usd} USD"
+            cost = f"{report.cost_usd:f} USD" if report.cost_usd is not None else f"at most {report.charged_usd:f} USD"
             return found._replace(proof=proof, deep=f"{model} answered in {last.latency_ms} ms, {cost}")
         case NoAnswer():
             return _failed(engine, found, report, model)

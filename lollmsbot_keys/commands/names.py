@@ -140,7 +140,7 @@ def _models(tree: Tree) -> Iterator[Name]:
     """Those of the catalogue, then those that are only named: by a pillar, or as a free one."""
     for name, model in _tables(tree, "models").items():
         prices = [model.get(f"{way}put_usd_per_mtok") for way in ("in", "out")]
-        cost = f"{prices[0]} and {prices[1]} USD/Mtok" if None not in prices else ""
+        cost = f"{prices[0]:f} and {prices[1]:f} USD/Mtok" if None not in prices else ""
         successor = model.get("successor")
         yield Name(name, _words(f"replaced by {successor}" if successor else "", cost))
     free = _tables(tree, "providers").get("openrouter", {}).get("free_models")

@@ -34,7 +34,7 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
     engine = Engine.open(config, state, create=False)
     now = engine.clock() if at is None else _moment(at, engine)
     plan = engine.plan(request, now, _assumptions(assume, engine.config, now))
-    return Decided(plan, now, engine.environment.looks, (*engine.warnings, *engine.secrets.warnings))
+    return Decided(plan, now, engine.environment.looks, tuple(engine.warnings))
 
 
 def _moment(text: str, engine: Engine) -> datetime:

@@ -81,11 +81,11 @@ def serve(
         return 0 if number == signal.SIGINT else 128 + number
 
 
-def fault_kinds() -> str:
-    """Every kind of fault with its meaning, one a line."""
-    from lollmsbot_keys.sandbox.kinds import describe_kinds
+def fault_kinds() -> dict[str, str]:
+    """Every kind of fault with its meaning."""
+    from lollmsbot_keys.sandbox.kinds import KINDS
 
-    return describe_kinds()
+    return {kind.name: kind.meaning for kind in KINDS.values()}
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from lollmsbot_keys.core.trust import address, is_loopback
+from lollmsbot_keys.errors import ConfigError
 
 
 def proxy_for(variables: Mapping[str, str], url: str) -> str | None:
@@ -13,6 +14,9 @@ def proxy_for(variables: Mapping[str, str], url: str) -> str | None:
 
     Lower-case names win over upper-case ones. Under CGI (`REQUEST_METHOD` is set) `HTTP_PROXY` is ignored: whoever
     sends a request can set it there. A URL that is not understood gets no proxy.
+
+    Raises:
+        ConfigError: the variable that counts names no proxy that can be used. Its value may hold a password.
     """
     found = address(url)
     if found is None or is_loopback(found[1]):
@@ -20,13 +24,23 @@ def proxy_for(variables: Mapping[str, str], url: str) -> str | None:
     scheme, host, port = found
     if _excepted(_either(variables, "no_proxy") or "", host, port):
         return None
-    proxy = variables.get(f"{scheme}_proxy")
-    if not proxy and not (scheme == "http" and "REQUEST_METHOD" in variables):
-        proxy = variables.get(f"{scheme.upper()}_PROXY")
-    proxy = (proxy or _either(variables, "all_proxy") or "").strip()
+    upper = [] if scheme == "http" and "REQUEST_METHOD" in variables else [f"{scheme.upper()}_PROXY"]
+    for name in (f"{scheme}_proxy", *upper, "all_proxy", "ALL_PROXY"):
+        if proxy := variables.get(name, ""):
+            return _usable(proxy.strip(), name)
+    return None
+
+
+def _usable(proxy: str, name: str) -> str | None:
     if not proxy:
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    if url.partition("://")[0].lower() not in {"http", "https"}:
+        raise ConfigError(
+            f"{name} names a proxy that cannot be used: http:// and https:// proxies are understood. Correct {name}, "
+            "or except the host in NO_PROXY."
+        )
+    return url
 
 
 def proxy_credentials(proxy: str) -> tuple[str, ...]:

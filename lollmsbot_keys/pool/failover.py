@@ -193,6 +193,7 @@ class Failover:
         for notice in claimed.notices:
             self._listener.notice(notice)
         candidate, sent_at = claimed.candidate, monotonic()
+        self._listener.asking(f"{candidate.label} × {candidate.model}")
         try:
             outcome = await self._wire.send(self._call(claimed), self._hear)
         except (ConfigError, SecretError):  # raised before a byte leaves: there is nothing to book

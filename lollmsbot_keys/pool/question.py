@@ -125,6 +125,9 @@ class Listener:
     def text(self, piece: str) -> None:
         """The next piece of the answer, already harmless and without secrets."""
 
+    def asking(self, candidate: str) -> None:
+        """An attempt begins, with a key and a model in words."""
+
     def attempt(self, attempt: Attempt) -> None:
         """An attempt ended."""
 

@@ -149,9 +149,3 @@ _KINDS = (
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
 RAW = Kind("raw", "a reply given from Python, byte for byte", value=Value.TEXT, default="")
-
-
-def describe_kinds() -> str:
-    """The kinds as a table for people, one a line."""
-    width = max(len(kind.name) for kind in KINDS.values())
-    return "\n".join(f"{kind.name:<{width}}  {kind.meaning}" for kind in KINDS.values())

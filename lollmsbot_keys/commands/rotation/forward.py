@@ -34,7 +34,7 @@ async def obtain(work: Work) -> None:
     else:
         work.journal.begin(Step.OBTAIN)
         work.new = _given(work)
-        told = "given"
+        told = "a new secret was given"
     work.proof = None
     work.journal.end(work.journal.rotation._replace(new=work.new.fingerprint, hash=number))
     work.tell(Step.OBTAIN, Status.DONE, told)

@@ -74,7 +74,7 @@ def _syntax(error: Exception, text: str, path: str) -> Problem:
 
 def _decode(data: bytes, path: Path) -> str:
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise _wrong(path, "begins with a byte order mark. Save it as plain UTF-8", line=1)
+        raise _wrong(path, "begins with a byte order mark. Save it as plain UTF-8.", line=1)
     if b"\0" in data:
         raise _wrong(path, "holds a NUL byte, so it is no text", line=data.count(b"\n", 0, data.index(b"\0")) + 1)
     try:

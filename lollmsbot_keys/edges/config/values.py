@@ -203,8 +203,13 @@ def secret_reference(value: object) -> object:
     if not good:
         if isinstance(value, str) and re.match(r"(?:file|dotenv|command):.*[\b\t\n\f\r].*[^\n]", value):
             raise Unechoed("a backslash changed it: a path with backslashes stands between single quotes")
-        raise Unechoed(f"expected where the secret is: {SECRET_FORMS}. The secret itself never stands in this file")
+        raise Unechoed(f"expected where the secret is: {SECRET_FORMS}. The secret itself never stands in this file.")
     return value
+
+
+_RESOURCES = re.compile(
+    r"/(?:(?:chat/)?completions|responses|messages|embeddings|models|api/(?:chat|generate|embed|embeddings|tags|show))/*"
+)
 
 
 def endpoint(value: object) -> object:
@@ -212,6 +217,9 @@ def endpoint(value: object) -> object:
         raise Unechoed(
             'expected an http(s) URL such as "https://host/v1", without a name or password, a query or a fragment'
         )
+    resource = _RESOURCES.search(value)
+    if resource is not None and resource.end() == len(value):
+        raise ValueError(f"expected the URL up to {resource[0]}, which lbk adds by itself")
     return value
 
 

@@ -82,7 +82,7 @@ class Proxied:
             # The URL may hold a password: it is not repeated, and neither is the error that quotes it.
             raise ConfigError(
                 "The proxy of the environment cannot be used: http:// and https:// proxies are understood. "
-                "Correct HTTPS_PROXY, or except the host in NO_PROXY."
+                "Correct the variable that names it, or except the host in NO_PROXY."
             ) from None
 
 
