@@ -146,7 +146,7 @@ function __lbk_know
             string join \t -- option - 'Print every KIND and what it does' --list-faults
             string join \t -- option - 'Ollama Cloud still serves the models that it has retired' --serve-retired
             string join \t -- option '=sh|fish' 'Syntax of the printed exports' --shell
-            string join \t -- option - 'Without CMD: one JSON document instead of exports' --json
+            string join \t -- option - 'Without CMD: one JSON document instead of exports, or of the list' --json
             string join \t -- option - 'Show this message and exit' -h --help
             string join \t -- argument 'command-line*'
         case completion
