@@ -123,7 +123,7 @@ class Engine:
         present = self.secrets.present()
         lacking = (key.name for key in self.config.keys if key.name not in present)
         problems = {name: problem for name in lacking if (problem := self.secrets.problem(name)) is not None}
-        return Facts(present, kept.lists, assumed or {}, problems, kept.prices)
+        return Facts(present, kept.lists, assumed or {}, problems, kept.prices, kept.local_chat or "")
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.
@@ -139,12 +139,16 @@ class Engine:
         return account_of(key, self.secrets.present().get(key.name, ""), snapshot)
 
     def keep_list(
-        self, provider: Provider, names: Iterable[str], prices: Mapping[str, Sequence[str] | None] = EMPTY
+        self,
+        provider: Provider,
+        names: Iterable[str],
+        prices: Mapping[str, Sequence[str] | None] = EMPTY,
+        chat: str | None = None,
     ) -> None:
-        """Remember a provider's fetched model list, and what it asks for them."""
+        """Remember a provider's fetched model list, what it asks for them, and which of local's chats."""
         from lollmsbot_keys.edges.model_lists import keep_list
 
-        keep_list(self.state.cache, provider, names, self.clock(), prices)
+        keep_list(self.state.cache, provider, names, self.clock(), prices, chat)
 
     def summary(self) -> Summary:
         """Today at a glance. Changes nothing."""

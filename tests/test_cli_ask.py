@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.catalogue import Privacy
-from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.wire import Reply
+from lollmsbot_keys.sandbox import Fault, Where
+from lollmsbot_keys.sandbox.wire import Reply, json_reply
 from tests.lab import (
     OLLAMA,
     OLLAMA_2,
@@ -227,6 +227,7 @@ def test_critical_asks_the_daemon_on_this_machine_and_nobody_else(tmp_path: Path
         assert proxy.heard == []
         assert [(r.place, r.where, r.with_authorization) for r in here.sandbox.requests] == [
             ("local", "show", False),
+            ("local", "list", False),
             ("local", "chat", False),
         ]
 
@@ -241,6 +242,58 @@ def test_critical_refuses_what_it_cannot_prove_local(model: str, tmp_path: Path)
         done = here.run("ask", "my diary", "--privacy", "critical", "-m", model, "--json")
         assert (done.code, done.document["error"]["code"]) == (4, "refused")
         assert not here.state.days
+
+
+@pytest.mark.parametrize("name", ["gpt-oss:120b-cloud ", " glm-5.2: cloud", "GLM-5.2:\u2003Cloud", "x:cloud:local"])
+def test_a_cloud_model_by_any_reading_of_its_name_stays_unasked(name: str, tmp_path: Path) -> None:
+    """The daemon trims names, whole and in their tag, before it looks whether they are cloud models."""
+    with lab(tmp_path) as here:
+        done = here.quick("ask", "my diary", "--privacy", "critical", "-m", name)
+        assert (done.code, done.out, here.sandbox.requests) == (4, "", ())
+        assert "it is a cloud model" in done.err
+        assert here.route("--privacy", "critical", "-m", name)["decision"] is None
+
+
+def test_critical_without_a_model_takes_the_first_chat_model_of_this_machine(tmp_path: Path) -> None:
+    tags = sandbox_tags("nomic-embed-text:latest", LOCAL)
+    with lab(tmp_path, Fault.raw("local", json_reply(200, tags), where=Where.LIST)) as here:
+        assert here.route("--privacy", "critical")["decision"] is None, "its list is not known"
+        said = here.ask("--privacy", "critical")
+        assert (said["key"], said["provider"], said["model"]) == (None, "local", LOCAL)
+        assert {entry.place for entry in here.sandbox.requests} == {"local"}
+        assert here.route("--privacy", "critical")["decision"]["model"] == LOCAL
+
+
+def test_critical_without_a_model_takes_the_configured_one(tmp_path: Path) -> None:
+    with lab(tmp_path, settings='[routing]\nlocal_model = "qwen3-vl:4b"\n') as here:
+        assert here.route("--privacy", "critical")["decision"]["model"] == "qwen3-vl:4b"
+        assert here.ask("--privacy", "critical")["model"] == "qwen3-vl:4b"
+
+
+@pytest.mark.parametrize(
+    ("names", "has"), [([], "no model at all"), (["nomic-embed-text:latest"], "it has nomic-embed-text:latest")]
+)
+def test_critical_without_a_model_is_refused_where_nothing_here_chats(
+    names: list[str], has: str, tmp_path: Path
+) -> None:
+    with lab(tmp_path, Fault.raw("local", json_reply(200, sandbox_tags(*names)), where=Where.LIST)) as here:
+        done = here.quick("ask", "my diary", "--privacy", "critical")
+        assert (done.code, done.out, here.chats()) == (4, "", [])
+        assert has in done.err
+
+
+def test_critical_without_a_daemon_is_refused_for_nothing_was_sent(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        for options in ([], ["-m", LOCAL]):
+            done = here.run("ask", "my diary", "--privacy", "critical", *options, OLLAMA_HOST="127.0.0.1:9")
+            assert (done.code, done.out) == (4, "")
+            assert "127.0.0.1:9" in done.err
+        assert here.sandbox.requests == ()
+
+
+def sandbox_tags(*names: str) -> dict[str, object]:
+    details = {"format": "gguf", "family": "x"}
+    return {"models": [{"name": n, "size": 1_000_000_000, "digest": "0" * 64, "details": details} for n in names]}
 
 
 def test_what_cannot_be_proved_local_is_refused_without_failover_too(tmp_path: Path) -> None:

@@ -129,6 +129,20 @@ async def until(condition: Callable[[], object], what: str) -> None:
         await asyncio.sleep(0.005)
 
 
+def test_a_critical_prompt_without_a_model_is_answered_here_or_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As the README has it."""
+
+    async def run(world: World) -> Answer:
+        async with world.pool() as pool:
+            return await pool.ask("dear diary", privacy="critical")
+
+    answer = asyncio.run(run(World(sandbox, tmp_path)))
+    assert (answer.key, answer.model) == (None, "gemma3:27b")
+    (tmp_path / "dead").mkdir()
+    with pytest.raises(Refused, match="its list is not known"):
+        asyncio.run(run(World(sandbox, tmp_path / "dead", OLLAMA_HOST="127.0.0.1:9")))
+
+
 # Words of the prompt in what a provider says
 
 

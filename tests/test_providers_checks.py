@@ -183,6 +183,11 @@ def test_a_model_of_this_machine_is_proven(sandbox: Sandbox, suffix: str) -> Non
         ("gpt-oss:120b-cloud", "cloud model"),
         ("glm-5.2:cloud", "cloud model"),
         ("GLM-5.2:CLOUD", "cloud model"),
+        ("glm-5.2:cloud ", "cloud model"),
+        (" glm-5.2: cloud", "cloud model"),
+        ("gpt-oss:\u2003120b-cloud\u00a0", "cloud model"),
+        ("gpt-oss:120b-cloud\u200b", "cloud model"),
+        ("glm-5.2:cloud:local", "cloud model"),
         ("diary", "run elsewhere"),
         ("nope", "does not know"),
     ],
@@ -193,7 +198,8 @@ def test_what_runs_elsewhere_is_refused(sandbox: Sandbox, model: str, why: str) 
     assert why in found.detail
 
 
-OWN = {"details": {"family": "x"}, "model_info": {}}
+DETAILS = {"format": "gguf", "family": "x"}
+OWN = {"details": DETAILS, "model_info": {"general.architecture": "x"}}
 
 
 @pytest.mark.parametrize(
@@ -202,9 +208,27 @@ OWN = {"details": {"family": "x"}, "model_info": {}}
         {**OWN, "remote_host": "https://ollama.com:443"},
         {**OWN, "remote_model": "kimi-k3"},
         {**OWN, "Remote_Host": "x"},
-        {**OWN, "details": {"remoteHost": "x"}},
+        {**OWN, "details": {**DETAILS, "remoteHost": "x"}},
         {**OWN, "model_info": {"general": [{"remote_model": {"name": "x"}}]}},
-        {"details": {"parent_model": "kimi-k3:cloud"}},
+        {"details": {**DETAILS, "parent_model": "kimi-k3:cloud"}},
+        {"details": {**DETAILS, "parent_model": "kimi-k3: cloud"}},
+        {**OWN, "format": "cloud"},
+        {"details": {**DETAILS, "format": "Cloud "}},
+        {"details": {**DETAILS, "format": ""}},
+        {"details": {"family": "x"}},
+        {"details": None, "model_info": {}},
+        {"model_info": {"general.architecture": "x"}},
+        {"details": {**DETAILS, "family": "cloud"}},
+        {"details": {**DETAILS, "families": ["x", "remote"]}},
+        {**OWN, "capabilities": ["completion", "cloud"]},
+        {**OWN, "remote_url": "https://x.example"},
+        {**OWN, "remotes": ["x"]},
+        {**OWN, "is_cloud": True},
+        {**OWN, "upstream": {"host": "x"}},
+        {**OWN, "model_info": {"general.remote_host": "x"}},
+        {**OWN, "model": "kimi-k3:cloud"},
+        {**OWN, "modelfile": "FROM kimi-k3: cloud\n"},
+        {**OWN, "modelfile": 'FROM "kimi-k3:\u2003Cloud "\n'},
         {**OWN, "modelfile": "# by hand\nfrom  'kimi-k3:CLOUD'\nTEMPLATE x"},
         {**OWN, "modelfile": "# FROM gpt-oss:120b-cloud\n\nFROM /blobs/sha256-1\n"},
         {**OWN, "modelfile": ["FROM kimi-k3:cloud"]},
@@ -218,6 +242,84 @@ OWN = {"details": {"family": "x"}, "model_info": {}}
 def test_a_daemon_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, body: object) -> None:
     sandbox.add(Fault.raw("local", json_reply(200, body), where=Where.SHOW))
     assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+
+
+TAG = {"name": "gemma3:27b", "size": 17_396_936_941, "digest": "a418f5838eaf" + "0" * 52, "details": DETAILS}
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        {**TAG, "remote_host": "https://ollama.com:443"},
+        {**TAG, "remote_model": "gemma3:27b"},
+        {**TAG, "remote": True},
+        {**TAG, "size": 0},
+        {**TAG, "size": 383},
+        {**TAG, "size": "17396936941"},
+        {**TAG, "size": True},
+        {name: TAG[name] for name in ("name", "digest", "details")},
+        {name: TAG[name] for name in ("name", "size", "details")},
+        {name: TAG[name] for name in ("name", "size", "digest")},
+        {**TAG, "digest": ""},
+        {**TAG, "digest": "cloud"},
+        {**TAG, "details": {**DETAILS, "format": "cloud"}},
+        {**TAG, "details": {**DETAILS, "format": ""}},
+        {**TAG, "details": {**DETAILS, "families": ["cloud"]}},
+        {**TAG, "model": "gemma3:cloud"},
+        {**TAG, "name": "gemma3:4b"},
+    ],
+)
+def test_a_list_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, tag: dict[str, object]) -> None:
+    """A relay may say one thing of a model, and another in its list; the prompt of neither leaves."""
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": [tag]}), where=Where.LIST))
+    assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+    assert [request.where for request in sandbox.requests] == ["show", "list"]
+
+
+@pytest.mark.parametrize(
+    "name", ["gemma3:27b", " Gemma3: 27B ", "library/gemma3:27b", "registry.ollama.ai/library/gemma3:27b"]
+)
+def test_a_model_is_found_in_the_list_as_the_daemon_finds_it(sandbox: Sandbox, name: str) -> None:
+    sandbox.add(Fault.raw("local", json_reply(200, OWN), where=Where.SHOW))
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": [TAG]}), where=Where.LIST))
+    assert proof(sandbox, name).locality is Locality.PROVEN
+
+
+def test_a_twin_in_the_list_that_runs_elsewhere_is_refused(sandbox: Sandbox) -> None:
+    twins = [TAG, {**TAG, "name": "Gemma3:27B", "remote_host": "x"}]
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": twins}), where=Where.LIST))
+    assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+
+
+@pytest.mark.parametrize("fault", ["500", "404", "drop", "html200", "junk", "redirect"])
+def test_trouble_with_the_list_is_no_proof(sandbox: Sandbox, fault: str) -> None:
+    sandbox.add(f"local@list={fault}")
+    assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
+
+
+def test_a_model_that_the_daemon_does_not_know_is_refused_with_those_it_has(sandbox: Sandbox) -> None:
+    found = proof(sandbox, "kimi-k3")
+    assert "does not know kimi-k3; it has: gemma3:27b, gpt-oss:20b, nomic" in found.detail
+    assert "diary" not in found.detail
+
+
+@pytest.mark.parametrize(
+    ("tags", "chat"),
+    [
+        ([], ""),
+        ([TAG], "gemma3:27b"),
+        ([{**TAG, "name": "nomic-embed-text:latest"}, TAG], "gemma3:27b"),
+        ([{**TAG, "name": "x", "details": {**DETAILS, "families": ["nomic-bert"]}}, TAG], "gemma3:27b"),
+        ([{**TAG, "name": "x", "capabilities": ["embedding"]}, TAG], "gemma3:27b"),
+        ([{**TAG, "name": "bge-like", "capabilities": ["completion"]}, TAG], "bge-like"),
+        ([{**TAG, "name": "kimi: cloud"}, TAG], "gemma3:27b"),
+        ([{**TAG, "name": "diary", "remote_host": "x"}], ""),
+        ([{**TAG, "name": "unclear", "size": 300}, TAG], "gemma3:27b"),
+    ],
+)
+def test_the_first_chat_model_is_one_that_clearly_runs_here(sandbox: Sandbox, tags: list[object], chat: str) -> None:
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": tags}), where=Where.LIST))
+    assert models(sandbox, "local").chat == chat
 
 
 @pytest.mark.parametrize(
@@ -281,7 +383,7 @@ def test_a_name_is_pinned_to_the_address_that_answered(sandbox: Sandbox) -> None
 def test_a_critical_prompt_leaves_only_after_the_proof(sandbox: Sandbox) -> None:
     heard = send(sandbox, "local", privacy=Privacy.CRITICAL)
     assert heard.outcome.kind == "answered"
-    assert [request.where for request in sandbox.requests] == ["show", "chat"]
+    assert [request.where for request in sandbox.requests] == ["show", "list", "chat"]
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -303,6 +405,12 @@ def test_one_unproven_endpoint_does_not_spoil_a_proven_one(sandbox: Sandbox) -> 
 def test_both_requests_go_to_the_pinned_address_under_the_name(sandbox: Sandbox) -> None:
     """The daemon sees its own name in Host, although the connection was made to the address."""
 
+    said = {
+        "/api/show": OWN,
+        "/api/tags": {"models": [TAG]},
+        "/api/chat": {"message": {"content": "hi"}, "done": True},
+    }
+
     async def main() -> tuple[list[str], str]:
         hosts: list[str] = []
         over = asyncio.Event()
@@ -310,15 +418,15 @@ def test_both_requests_go_to_the_pinned_address_under_the_name(sandbox: Sandbox)
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             head = await reader.readuntil(b"\r\n\r\n")
             hosts.extend(line for line in head.decode().split("\r\n") if line.lower().startswith("host:"))
-            is_show = b"/api/show" in head
-            data = json.dumps(OWN if is_show else {"message": {"content": "hi"}, "done": True}).encode()
+            path = head.split()[1].decode()
+            data = json.dumps(said[path]).encode()
             head = (
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
             )
             writer.write(head % len(data) + data)
             await writer.drain()
             await hang_up(writer)
-            if not is_show:
+            if path == "/api/chat":
                 over.set()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -332,7 +440,7 @@ def test_both_requests_go_to_the_pinned_address_under_the_name(sandbox: Sandbox)
         return hosts, host
 
     hosts, expected = asyncio.run(main())
-    assert [host.split(": ")[1] for host in hosts] == [expected, expected]
+    assert [host.split(": ")[1] for host in hosts] == [expected] * 3
 
 
 def _has_ipv6() -> bool:

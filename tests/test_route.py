@@ -9,7 +9,18 @@ from typing import NamedTuple
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Config, Pillar, Privacy, Provider, ProviderSettings, Role, Routing
+from lollmsbot_keys.core.catalogue import (
+    Config,
+    Pillar,
+    Privacy,
+    Provider,
+    ProviderSettings,
+    Role,
+    Routing,
+    is_cloud_name,
+    match_name,
+    strip_cloud,
+)
 from lollmsbot_keys.core.claim import Claim, Claimant, Locked, Nothing, claim
 from lollmsbot_keys.core.request import Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
 from lollmsbot_keys.core.route import route
@@ -108,6 +119,11 @@ def listed(name: Provider, *models: str) -> Change:
     return facts(lambda it: it._replace(lists={**it.lists, name: frozenset(models)}))
 
 
+def chats(model: str) -> Change:
+    """What is known of this machine's first chat model."""
+    return facts(lambda it: it._replace(local_chat=model))
+
+
 def assumed(name: str, reason: Reason) -> Change:
     return facts(lambda it: it._replace(assumed={name: SetAside(reason, detail="assumed")}))
 
@@ -157,6 +173,44 @@ RULE_1_PRIVACY = [
         "critical goes to local only, whether its list is known or not",
         Request(privacy=Privacy.CRITICAL),
         f"{aside(ONE_LINE, 'privacy')}|local kimi local|{aside(OPENROUTER_GENERAL, 'privacy')}",
+    ),
+    Case(
+        "critical without a model takes the first chat model of this machine",
+        Request(privacy=Privacy.CRITICAL),
+        f"{aside(ONE_LINE, 'privacy')}|local gemma3:27b local|{aside(OPENROUTER_GENERAL, 'privacy')}",
+        [chats("gemma3:27b")],
+    ),
+    Case(
+        "critical without a model takes the configured one first",
+        Request(privacy=Privacy.CRITICAL),
+        f"{aside(ONE_LINE, 'privacy')}|local own:7b local|{aside(OPENROUTER_GENERAL, 'privacy')}",
+        [chats("gemma3:27b"), switched(lambda it: it._replace(local_model="own:7b"))],
+    ),
+    Case(
+        "critical without a model, and this machine has none that chats",
+        Request(key="local", privacy=Privacy.CRITICAL),
+        "local kimi local - no_such_model",
+        [listed(LOCAL, "nomic-embed-text"), chats("")],
+    ),
+    Case(
+        "critical without a model, and nobody knows what this machine has",
+        Request(key="local", privacy=Privacy.CRITICAL),
+        "local kimi local - unproven",
+        [chats("")],
+    ),
+    Case(
+        "less than critical is no matter of the first chat model",
+        Request(key="local"),
+        "local kimi local",
+        [chats("gemma3:27b")],
+    ),
+    *(
+        Case(
+            f"the daemon takes {name!r} for a cloud model",
+            Request(key="local", model=name, privacy=Privacy.CRITICAL),
+            f"local {name.strip().replace(': ', ':')} local - unproven",
+        )
+        for name in ("glm-5.2:cloud ", " glm-5.2: cloud", "gpt-oss:120b-CLOUD\t", "x:cloud:local")
     ),
     Case(
         "a role's level holds where the request says less",
@@ -962,3 +1016,62 @@ def test_who_switched_openrouter_off_does_not_get_it_for_its_free_models() -> No
     assert plan.choice is not None
     assert plan.choice.provider is OLLAMA
     assert World(Request(free=True), config=CONFIG._replace(routing=routing)).plan().choice is not None
+
+
+# --- names, as the daemon compares them ---
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("glm-5.2:cloud", "glm-5.2"),
+        ("gpt-oss:120b-cloud", "gpt-oss:120b"),
+        ("gpt-oss-cloud", "gpt-oss"),
+        (" glm-5.2:cloud\n", "glm-5.2"),
+        ("glm-5.2 :\u2003CLOUD\xa0", "glm-5.2"),
+        ("gpt-oss: 120b-Cloud", "gpt-oss:120b"),
+        ("me/glm:cloud", "me/glm"),
+    ],
+)
+def test_a_cloud_name_is_one_however_it_is_written(name: str, base: str) -> None:
+    assert (is_cloud_name(name), strip_cloud(name)) == (True, base)
+
+
+@pytest.mark.parametrize(
+    "name", ["x:cloud:local", "x:local:cloud", "x:7b-cloud@sha256:12", "x:cl\u200boud", "x:clo ud"]
+)
+def test_what_could_be_a_cloud_name_is_one(name: str) -> None:
+    assert is_cloud_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["gemma3", "cloud:7b", "cloudy:7b", "x:cloud-7b", "x:local", "cloud/x:7b", "", ":", "x:"]
+)
+def test_another_name_is_none(name: str) -> None:
+    assert not is_cloud_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Kimi-K2.6", "kimi-k2.6"),
+        (" kimi-k2.6 ", "kimi-k2.6"),
+        ("GPT-OSS: 20b", "gpt-oss:20b"),
+        ("gpt-oss:20B-cloud ", "gpt-oss:20b"),
+        ("GPT-OSS", None),
+        ("mistral-large-3", "Mistral-Large-3:675b"),
+        ("gemma3", "gemma3:latest"),
+        ("Gemma3:LATEST", "gemma3:latest"),
+        ("twin", None),
+        ("TWIN:7b", "TWIN:7b"),
+        ("Twin:7b", None),
+    ],
+)
+def test_names_that_the_daemon_takes_for_the_same_are_found(name: str, found: str | None) -> None:
+    known = ["kimi-k2.6", "gpt-oss:20b", "gpt-oss:120b", "Mistral-Large-3:675b", "gemma3:latest", "twin:7b", "TWIN:7b"]
+    assert match_name(name, known) == found
+
+
+def test_a_name_of_white_space_only_is_refused() -> None:
+    with pytest.raises(UsageError, match="more than white space"):
+        route(Request(model=" \u2003"), CONFIG, Snapshot(), FACTS, NOW)

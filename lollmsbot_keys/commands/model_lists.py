@@ -35,4 +35,4 @@ async def fetch_list(engine: Engine, wire: Wire, provider: Provider, limit: time
 def keep(engine: Engine, provider: Provider, found: ModelList) -> None:
     """Remember a list that came."""
     if not found.problem:
-        engine.keep_list(provider, found.names, found.prices)
+        engine.keep_list(provider, found.names, found.prices, found.chat)

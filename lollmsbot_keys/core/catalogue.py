@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from lollmsbot_keys.core.noun import NamedTuple
 
@@ -167,6 +168,7 @@ class Routing(NamedTuple):
     max_output_tokens: int
     unknown_price: Price
     template_tokens: int
+    local_model: str = ""
 
 
 class Cooldowns(NamedTuple):
@@ -222,27 +224,64 @@ class Config(NamedTuple):
         return model.endswith(":free") or model in self.providers[Provider.OPENROUTER].free_models
 
 
+def as_compared(name: str) -> str:
+    """`name` as the Ollama daemon compares names: case does not count, nor do white space and what nothing shows.
+
+    The daemon trims a name as a whole, and its tag once more.
+    """
+    plain = name.casefold()
+    if plain.isprintable() and " " not in plain:
+        return plain
+    return "".join(filter(str.isprintable, plain)).replace(" ", "")
+
+
+def trimmed(name: str) -> str:
+    """`name` as the daemon trims it: without white space around it and around its tag."""
+    head, colon, tag = name.strip().rpartition(":")
+    return f"{head.rstrip()}{colon}{tag.lstrip()}"
+
+
 def strip_cloud(name: str) -> str:
     """`gpt-oss:120b-cloud` and `glm-5.2:cloud` as the provider itself calls them: without the local daemon's suffix."""
-    return name.removesuffix("-cloud").removesuffix(":cloud")
+    plain = trimmed(name)
+    ends = plain.casefold().endswith(_CLOUD)
+    return plain[: -len(_CLOUD[0])] if ends else plain
+
+
+_CLOUD = ("-cloud", ":cloud")
 
 
 def is_cloud_name(name: str) -> bool:
-    """Whether a local daemon would pass this model on to ollama.com instead of running it."""
-    return name.casefold().endswith(("-cloud", ":cloud"))
+    """Whether a local daemon could pass this model on to ollama.com instead of running it."""
+    head, *tags = as_compared(name).replace("@", ":").split(":")
+    return head.endswith(_CLOUD[0]) or any(tag == "cloud" or tag.endswith(_CLOUD[0]) for tag in tags)
 
 
 def match_name(name: str, known: Iterable[str]) -> str | None:
     """Find `name` among `known`, with or without its tag and the cloud suffix; `None` where that is ambiguous.
 
-    An exact match wins; `mistral-large-3` finds `mistral-large-3:675b` if no other tag of it is known.
+    An exact match wins, then one that differs in case or white space only; `mistral-large-3` finds
+    `mistral-large-3:675b` if no other tag of it is known.
     """
     names = known if isinstance(known, Mapping | set | frozenset) else frozenset(known)
     wanted = strip_cloud(name).removesuffix(":latest")
     for exact in (name, wanted, f"{wanted}:latest"):
         if exact in names:
             return exact
-    if ":" in wanted or "/" in wanted:
-        return None
-    tagged = [known_name for known_name in names if known_name.partition(":")[0] == wanted]
-    return tagged[0] if len(tagged) == 1 else None
+    plain = as_compared(wanted)
+    index = _index(frozenset(names))
+    found = index.get(plain) or index.get(f"{plain}:latest")
+    if found is None and ":" not in plain and "/" not in plain:
+        found = index.get(f"{plain}:")
+    return found[0] if found is not None and len(found) == 1 else None
+
+
+@lru_cache(maxsize=16)
+def _index(names: frozenset[str]) -> Mapping[str, list[str]]:
+    """The names by what they are compared by, and those of one family by `family:`."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        plain = as_compared(name)
+        found.setdefault(plain, []).append(name)
+        found.setdefault(f"{plain.partition(':')[0]}:", []).append(name)
+    return found

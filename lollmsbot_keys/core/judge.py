@@ -227,10 +227,22 @@ class Bench:
         if is_cloud_name(candidate.model):
             return SetAside(Reason.UNPROVEN, detail=f"{candidate.model} would leave this machine: it is a cloud model")
         if self.wish.privacy is Privacy.CRITICAL:
+            if self.wish.wants_own_model and self.facts.local_chat == "":
+                return self._no_own_model()
             remote = next((e for e in candidate.endpoints if _certainly_remote(e)), None)
             if remote is not None:
                 return SetAside(Reason.UNPROVEN, detail=f"{remote} is not on this machine")
         return None
+
+    def _no_own_model(self) -> SetAside:
+        listed = self.facts.lists.get(Provider.LOCAL)
+        if listed is None:
+            words = "the first chat model of this machine's daemon would take it, and its list is not known"
+            return SetAside(Reason.UNPROVEN, detail=words)
+        has = ", ".join(sorted(listed)) or "no model at all"
+        return SetAside(
+            Reason.NO_SUCH_MODEL, detail=f"this machine's daemon has no chat model of its own: it has {has}"
+        )
 
     def _passing(self, candidate: Candidate, key: Key | None, holder: Holder) -> list[SetAside]:
         found = [

@@ -201,7 +201,8 @@ class Facts(NamedTuple):
     `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet); `problems` says
     of others why they have none. `lists` holds
     the model names of each provider whose list is known and fresh; `prices` is OpenRouter's, however old. `assumed`
-    answers `what if`.
+    answers `what if`. `local_chat` is the first model of this machine that can chat ("": none is known; `None`: it
+    was not looked for).
     """
 
     secrets: Mapping[str, str]
@@ -209,3 +210,4 @@ class Facts(NamedTuple):
     assumed: Mapping[str, SetAside] = EMPTY
     problems: Mapping[str, str] = EMPTY
     prices: PriceList = PriceList()
+    local_chat: str | None = None

@@ -165,6 +165,10 @@ class _Order:
 
     def _local(self) -> Iterator[Option]:
         """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
+        if self.wish.general and self.wish.privacy is Privacy.CRITICAL:
+            chosen = self.wish.local_model or self.bench.facts.local_chat or self.wish.local_name
+            yield Option(None, Provider.LOCAL, chosen, Rule.LOCAL)
+            return
         listed = None
         if known := self.bench.facts.lists.get(Provider.LOCAL):
             own = {name for name in known if not is_cloud_name(name)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lollmsbot_keys.core.catalogue import LONGEST_NAME, Config, Key, Pillar, Privacy, Role, strictest
+from lollmsbot_keys.core.catalogue import LONGEST_NAME, Config, Key, Pillar, Privacy, Role, strictest, trimmed
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.errors import UsageError
@@ -18,6 +18,7 @@ class Wish(NamedTuple):
 
     model: str
     local_name: str
+    local_model: str
     general: bool
     pillar: str | None
     role: str | None
@@ -31,6 +32,11 @@ class Wish(NamedTuple):
     key: str | None
     prompt_tokens: int
     max_output_tokens: int
+
+    @property
+    def wants_own_model(self) -> bool:
+        """Whether this machine chooses the model: a critical request that names none, without `routing.local_model`."""
+        return self.general and self.privacy is Privacy.CRITICAL and not self.local_model
 
     @property
     def is_openrouter_id(self) -> bool:
@@ -53,6 +59,9 @@ def understand(request: Request, config: Config) -> Wish:
     if request.key and request.key != LOCAL_NAME and config.key(request.key) is None:
         raise UsageError(unknown("key", request.key, [*(key.name for key in config.keys), LOCAL_NAME]))
     named = request.model or (role.model if role else None)
+    named = trimmed(named) if named else None
+    if named == "":
+        raise UsageError("A model's name has more than white space.")
     if named is not None and len(named) > LONGEST_NAME:
         raise UsageError(f"No model has a name of {len(named)} characters; at most {LONGEST_NAME} are taken.")
     general = named is None
@@ -63,6 +72,7 @@ def understand(request: Request, config: Config) -> Wish:
     return Wish(
         model=config.model(model).name,
         local_name=model if model not in config.models else config.model(model).name,
+        local_model=config.routing.local_model,
         general=general,
         pillar=request.pillar,
         role=role_name,

@@ -6,7 +6,7 @@ from datetime import datetime
 from math import inf
 from typing import assert_never
 
-from lollmsbot_keys.core.catalogue import Privacy
+from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.report import Answer, Ending
 from lollmsbot_keys.core.request import Plan, Reason, SetAside
 
@@ -46,7 +46,13 @@ def shortfall(answer: Answer) -> str:
 
 
 def why_not(plan: Plan) -> str:
-    """Why no candidate of `plan` may be used, in one line: of each label the reason of its best candidate."""
+    """Why no candidate of `plan` may be used, in one line: of each label the reason of its best candidate.
+
+    At `critical` only this machine is looked at: of all others it is said once that no such prompt goes there.
+    """
+    if plan.privacy is Privacy.CRITICAL:
+        local = [c.set_aside for c in plan.candidates if c.provider is Provider.LOCAL and c.set_aside is not None]
+        return "; ".join(aside.detail or _told(aside) for aside in local) or "critical prompts stay on this machine"
     told = [f"{label}: {_told(aside)}" for label, aside in set_aside(plan).items()]
     return ", ".join(told) or "no key could take it at all"
 

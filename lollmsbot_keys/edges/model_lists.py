@@ -22,34 +22,36 @@ _PATIENCE = timedelta(seconds=5)
 
 
 class Kept(NamedTuple):
-    """The names in each list that is fresh, and OpenRouter's prices however old they are."""
+    """The names in each list that is fresh, OpenRouter's prices however old they are, and `Facts.local_chat`."""
 
     lists: Mapping[Provider, frozenset[str]] = EMPTY
     prices: PriceList = PriceList()
+    local_chat: str | None = None
 
 
 def read_lists(folder: Path, now: datetime) -> Kept:
     """What is known at `now`. What cannot be read is not known."""
     lists: dict[Provider, frozenset[str]] = {}
-    prices = PriceList()
-    for provider, fetched, names, quoted in _understood(_content(folder)):
+    prices, local_chat = PriceList(), None
+    for provider, fetched, names, quoted, chat in _understood(_content(folder)):
         if timedelta() <= now - fetched < LIST_FRESH_FOR:
             lists[provider] = names
+            local_chat = chat if provider is Provider.LOCAL else local_chat
         if provider is Provider.OPENROUTER and quoted:
             prices = PriceList(fetched, quoted)
-    return Kept(lists, prices)
+    return Kept(lists, prices, local_chat)
 
 
 @lru_cache(maxsize=1)
-def _understood(content: bytes) -> tuple[tuple[Provider, datetime, frozenset[str], dict[str, Any]], ...]:
-    """Each list with its provider, its time and its prices. Looked at for every call, and new once a day."""
+def _understood(content: bytes) -> tuple[tuple[Provider, datetime, frozenset[str], dict[str, Any], str | None], ...]:
+    """Each list with its provider, time, prices and chat model. Looked at for every call, and new once a day."""
     found = []
     for name, entry in _entries(content).items():
         with suppress(ValueError, KeyError, TypeError):
             fetched = datetime.fromisoformat(entry["fetched"])
             if fetched.tzinfo is not None:
                 names = frozenset(map(str, entry["models"]))
-                found.append((Provider(name), fetched, names, dict(entry["prices"])))
+                found.append((Provider(name), fetched, names, dict(entry["prices"]), entry.get("chat")))
     return tuple(found)
 
 
@@ -59,12 +61,13 @@ def keep_list(
     models: Iterable[str],
     now: datetime,
     prices: Mapping[str, Sequence[str] | None] = EMPTY,
+    chat: str | None = None,
 ) -> None:
     """Remember a list, and forget none that another process keeps. Best effort: it can be done without."""
     from lollmsbot_keys.edges.atomic_file import replace_file
     from lollmsbot_keys.edges.state.lock import locked
 
-    entry = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices)}
+    entry = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices), "chat": chat}
     with suppress(OSError, StateError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(folder / f"{FILE}.lock", _PATIENCE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lollmsbot_keys.core.catalogue import Privacy
 from lollmsbot_keys.core.report import Attempt, Failure, NoAnswerCode, OutcomeKind
 from lollmsbot_keys.core.request import Candidate, Plan, Reason
 from lollmsbot_keys.core.wish import LOCAL_NAME
@@ -18,7 +19,8 @@ def exhausted(plan: Plan, attempts: Sequence[Attempt], local: str) -> tuple[NoAn
     """
     aside = set_aside(plan)
     sent = {one.key or LOCAL_NAME: told(one) for one in attempts if one.outcome is not OutcomeKind.UNPROVEN}
-    local = "" if LOCAL_NAME in {*aside, *sent} else local
+    if plan.privacy is not Privacy.CRITICAL and LOCAL_NAME in {*aside, *sent}:
+        local = ""
     if not sent:
         why = "; ".join(attempt.detail for attempt in attempts) or why_not(plan)
         return "refused", f"{nothing_may(plan)} {why}{_beside(local)}. {what_next(plan)}"

@@ -36,7 +36,7 @@ from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
 from lollmsbot_keys.core.state import Snapshot, same_secret
 from lollmsbot_keys.core.symptoms import Words
 from lollmsbot_keys.core.trust import is_on_loopback
-from lollmsbot_keys.core.wish import LOCAL_NAME
+from lollmsbot_keys.core.wish import LOCAL_NAME, understand
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.queue import StateQueue
 from lollmsbot_keys.engine import Engine
@@ -95,6 +95,8 @@ class Failover:
             UsageError, ConfigError, StateError, SecretError: see there. What the providers do is in the report.
         """
         began = monotonic()
+        if understand(self._question.request, self._engine.config).wants_own_model:
+            await self._list_local()
         try:
             while True:
                 claiming = await self._claim()
@@ -126,19 +128,25 @@ class Failover:
         """
         if self._question.request.key not in (None, LOCAL_NAME):
             return False
-        endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
-        if self._asked_local or plan.privacy is Privacy.CRITICAL or not all(map(is_on_loopback, endpoints)):
+        if plan.privacy is Privacy.CRITICAL or not await self._list_local():
             return False
-        self._asked_local = True
-        listed = await self._wire.list_models(Provider.LOCAL, endpoints, _LOCAL_PATIENCE)
-        if listed.problem:
-            self._local = listed.problem
-            return False
-        await asyncio.to_thread(self._engine.keep_list, Provider.LOCAL, listed.names)
         candidates = self._engine.plan(self._question.request).candidates
         here = [candidate for candidate in candidates if candidate.provider is Provider.LOCAL]
         self._local = "" if here else f"it does not have {plan.model or self._engine.config.routing.default_model}"
         return any(candidate.eligible for candidate in here)
+
+    async def _list_local(self) -> bool:
+        """Whether the daemon's list came, for the first time in this question. It is kept."""
+        endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
+        if self._asked_local or not all(map(is_on_loopback, endpoints)):
+            return False
+        self._asked_local = True
+        listed = await self._wire.list_models(Provider.LOCAL, endpoints, _LOCAL_PATIENCE)
+        self._local = listed.problem
+        if listed.problem:
+            return False
+        await asyncio.to_thread(self._engine.keep_list, Provider.LOCAL, listed.names, chat=listed.chat)
+        return True
 
     # --- claim ---
 

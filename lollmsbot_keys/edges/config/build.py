@@ -133,6 +133,7 @@ def _routing(fields: Fields) -> Routing:
         max_output_tokens=cast("int", fields["max_output_tokens"]),
         unknown_price=Price(Decimal(price_in), Decimal(price_out)),
         template_tokens=cast("int", fields["template_tokens"]),
+        local_model=cast("str", fields["local_model"]),
     )
 
 

@@ -20,7 +20,7 @@ from lollmsbot_keys.edges.plain_file import open_plain
 if TYPE_CHECKING:
     from lollmsbot_keys.edges.config.variables import Override
 
-FORMAT = 4
+FORMAT = 5
 """Raise it when the compiled tree changes its shape."""
 
 _FILES = 3

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from lollmsbot_keys.core import durations
-from lollmsbot_keys.core.catalogue import LONGEST_NAME, match_name
+from lollmsbot_keys.core.catalogue import LONGEST_NAME, Privacy, is_cloud_name, match_name
 from lollmsbot_keys.edges.config.merge import Table
 from lollmsbot_keys.edges.config.values import nearest
 
@@ -37,6 +37,7 @@ def faults(tree: Table, file: Table) -> list[Fault]:
         *_prices(models),
         *_successors(models, file.get("models")),
         *_roles(pillars, keys),
+        *_leaving(pillars, cast("Table", tree["routing"])),
     ]
 
 
@@ -65,8 +66,8 @@ def _names(keys: Tables, models: Tables, pillars: Mapping[str, Tables]) -> Itera
             if len(name) > LONGEST_NAME:
                 yield (kind, name), f"expected a name of at most {LONGEST_NAME} characters"
     for name in models:
-        if not name or not name.isprintable() or name != name.strip():
-            yield ("models", name), "expected a model's name: not empty, without space around it"
+        if not name or not name.isprintable() or name.split() != [name]:
+            yield ("models", name), "expected a model's name: not empty, without white space"
     for pillar, roles in pillars.items():
         for role in roles:
             if re.fullmatch(_IDENTIFIER, role) is None:
@@ -129,3 +130,17 @@ def _roles(pillars: Mapping[str, Tables], keys: Tables) -> Iterator[Fault]:
             if key is not None and key not in keys:
                 known = nearest(str(key), keys) or f"; known keys: {', '.join(keys)}"
                 yield ("pillars", pillar, role, "key"), f"no such key{known}"
+
+
+def _leaving(pillars: Mapping[str, Tables], routing: Table) -> Iterator[Fault]:
+    """Cloud models where critical prompts would go, which stay on this machine."""
+    if is_cloud_name(str(routing["local_model"])):
+        yield ("routing", "local_model"), "expected a model of this machine's own; this is a cloud model"
+    for pillar, roles in pillars.items():
+        for role, settings in roles.items():
+            level = settings.get("privacy", routing["default_privacy"])
+            if level == Privacy.CRITICAL and is_cloud_name(str(settings["model"])):
+                yield (
+                    ("pillars", pillar, role, "model"),
+                    "a cloud model, which critical prompts never reach; name one of this machine's own",
+                )

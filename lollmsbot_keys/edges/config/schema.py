@@ -24,6 +24,8 @@ TwoPrices = Annotated[Any, AfterValidator(values.two_prices)]
 Duration = Annotated[Any, AfterValidator(values.duration)]
 Day = Annotated[Any, AfterValidator(values.day)]
 Name = Annotated[Any, AfterValidator(values.name)]
+ModelName = Annotated[Any, AfterValidator(values.model_name)]
+ModelNameOrNone = Annotated[Any, AfterValidator(values.model_name_or_none)]
 OpenRouterId = Annotated[Any, AfterValidator(values.openrouter_id)]
 PrivacyLevel = Annotated[Any, AfterValidator(values.privacy)]
 BalanceWord = Annotated[Any, AfterValidator(values.balance)]
@@ -49,7 +51,8 @@ class RoutingTable(_Table):
     openrouter_fallback: Flag
     prefer_free_tier: Flag
     ollama_usage_threshold_percent: Percent
-    default_model: Name
+    default_model: ModelName
+    local_model: ModelNameOrNone
     default_privacy: PrivacyLevel
     follow_successors: Flag
     max_output_tokens: Tokens
@@ -115,7 +118,7 @@ class KeyTable(_Table):
 class ModelTable(_Table):
     rc2: Flag = _ABSENT
     openrouter: OpenRouterId = _ABSENT
-    successor: Name = _ABSENT
+    successor: ModelName = _ABSENT
     input_usd_per_mtok: Amount = _ABSENT
     output_usd_per_mtok: Amount = _ABSENT
     cached_input_usd_per_mtok: Amount = _ABSENT
@@ -125,7 +128,7 @@ class ModelTable(_Table):
 
 
 class RoleTable(_Table):
-    model: Name
+    model: ModelName
     key: Name = _ABSENT
     privacy: PrivacyLevel = _ABSENT
     free: Flag = _ABSENT

@@ -133,6 +133,17 @@ def name(value: object) -> object:
     return value
 
 
+def model_name(value: object) -> object:
+    """A model's name. A blank in it is none: a daemon may not see it, and take the name for another."""
+    if isinstance(value, str) and value.strip() and len(value.split()) > 1:
+        raise ValueError("expected a model's name, without white space in it")
+    return name(value)
+
+
+def model_name_or_none(value: object) -> object:
+    return value if value == "" else model_name(value)
+
+
 def file(value: object) -> object:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ValueError('expected the path of a file, such as "events.jsonl"')

@@ -21,6 +21,7 @@ from lollmsbot_keys.errors import SecretError
 
 ERROR_BYTES = 1024 * 1024
 LIST_BYTES = 32 * 1024 * 1024
+_MOST_MODELS = 20_000
 _KEPT_TEXT_CHARACTERS = 4_000
 _JSON = re.compile(r"\s*[\[{]")
 _HINT_WORDS = ("retry", "ratelimit", "rate-limit")
@@ -151,6 +152,16 @@ def _opened(body: object) -> object:
 def _trusted(provider: Provider, endpoint: str, hosts: tuple[str, ...]) -> bool:
     """Asked for every request, and the same each time."""
     return trusted(provider, endpoint, hosts)
+
+
+def entries_of(got: Got) -> list[dict[str, object]] | None:
+    """The entries of a list of models; `None` where there is no list."""
+    if got.status != 200 or not isinstance(got.body, dict):
+        return None
+    found = got.body.get("models", got.body.get("data"))
+    if not isinstance(found, list):
+        return None
+    return [entry for entry in found[:_MOST_MODELS] if isinstance(entry, dict)]
 
 
 def place(endpoint: str) -> str:

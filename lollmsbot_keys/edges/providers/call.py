@@ -71,12 +71,14 @@ class KeyCheck:
 class ModelList(NamedTuple):
     """The models that a provider offers; or, where `problem` is not empty, why that is not known.
 
-    `prices` is what OpenRouter asks for them, as `core.request.PriceList` keeps it.
+    `prices` is what OpenRouter asks for them, as `core.request.PriceList` keeps it. `chat` is of a local daemon: the
+    first model that clearly is run here and can chat ("": none).
     """
 
     names: frozenset[str]
     problem: str = ""
     prices: Mapping[str, tuple[str, ...] | None] = EMPTY
+    chat: str = ""
 
 
 class Locality(StrEnum):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from lollmsbot_keys.core.catalogue import Provider, is_cloud_name
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.locality import elsewhere, first_chat_model
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.edges.providers.asking import LIST_BYTES, Asker, Got, Question, place
+from lollmsbot_keys.edges.providers.asking import LIST_BYTES, Asker, Got, Question, entries_of, place
 from lollmsbot_keys.edges.providers.call import KeyCheck, KeyVerdict, ModelList
 from lollmsbot_keys.edges.providers.dialects import Dialect, dialect_of, root_of
 from lollmsbot_keys.edges.providers.exchange import Broken, Silent, Unsent
@@ -15,7 +16,6 @@ from lollmsbot_keys.edges.providers.lines import alone
 from lollmsbot_keys.edges.providers.quotes import quotes
 from lollmsbot_keys.edges.secrets.secret import Secret
 
-_MOST_MODELS = 20_000
 _LONGEST_NAME = 200
 _DETAIL_CHARACTERS = 200
 
@@ -121,10 +121,13 @@ async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ..
         except (Unsent, Silent, Broken) as error:
             problem = asker.scrubber.line(f"{place(endpoint)} cannot be asked: {error}", _DETAIL_CHARACTERS)
             continue
-        entries = _entries(got)
+        entries = entries_of(got)
+        if entries is not None and provider is Provider.LOCAL:
+            own = [entry for entry in entries if not elsewhere(entry)]
+            return ModelList(frozenset(_names(own)), chat=first_chat_model(own))
         if entries is not None:
             prices = quotes(entries) if provider is Provider.OPENROUTER else {}
-            return ModelList(frozenset(_names(entries, local=provider is Provider.LOCAL)), prices=prices)
+            return ModelList(frozenset(_names(entries)), prices=prices)
         problem = f"{place(endpoint)} gave no list ({got.status})"
     return ModelList(frozenset(), problem)
 
@@ -138,21 +141,9 @@ def _list_urls(provider: Provider, endpoint: str) -> tuple[str, ...]:
     return (tags, plain) if provider is Provider.LOCAL else (plain,)
 
 
-def _entries(got: Got) -> list[dict[str, object]] | None:
-    if got.status != 200 or not isinstance(got.body, dict):
-        return None
-    found = got.body.get("models", got.body.get("data"))
-    if not isinstance(found, list):
-        return None
-    return [entry for entry in found[:_MOST_MODELS] if isinstance(entry, dict)]
-
-
-def _names(entries: Iterable[dict[str, object]], *, local: bool) -> Iterator[str]:
+def _names(entries: Iterable[dict[str, object]]) -> Iterator[str]:
     for entry in entries:
         # OpenRouter's entries have an id, and a name for people.
         name = entry.get("id", entry.get("name"))
-        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
-            continue
-        if local and (entry.get("remote_host") or entry.get("remote_model") or is_cloud_name(name)):
-            continue
-        yield name
+        if isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME:
+            yield name

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
+from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 
 from lollmsbot_keys.core.catalogue import Provider, is_cloud_name
+from lollmsbot_keys.core.locality import doubt_of_show, doubt_of_tags, elsewhere, names_of
 from lollmsbot_keys.core.trust import address
-from lollmsbot_keys.edges.providers.asking import Asker, Got, Question
+from lollmsbot_keys.edges.providers.asking import LIST_BYTES, Asker, Got, Question, entries_of
 from lollmsbot_keys.edges.providers.call import Locality, Proof
 from lollmsbot_keys.edges.providers.dialects import root_of
 from lollmsbot_keys.edges.providers.exchange import Broken, Silent, Unsent
 
 _SHOW_BYTES = 16 * 1024 * 1024
-_ELSEWHERE = {"remotehost", "remotemodel"}
-_FROM = re.compile(r"^[\s#]*FROM\s+[\"']*([^\s\"']+)", re.IGNORECASE | re.MULTILINE)
-"""What a Modelfile says a model is made from; in a comment, too, where Ollama puts the model's own name."""
-_OWN_PARTS = {"details", "model_info", "modelfile", "template", "capabilities"}
+_NAMED = 12
+"""So many of the daemon's models are named at most."""
 
 
 async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelta) -> Proof:
@@ -84,41 +82,37 @@ def _is_loopback(text: str) -> bool:
 
 
 async def _objection(asker: Asker, pinned: str, host: str, model: str, silence: timedelta) -> str:
-    """Why `model` is not shown to be run there; "" where it is."""
+    """Why `model` is not shown to be run there; "" where it is. The daemon is asked of the model, and for its list."""
+    root, headers = root_of(pinned), asker.headers(Provider.LOCAL, pinned, None)
     body = json.dumps({"model": model}, ensure_ascii=False).encode("utf-8", "replace")
-    question = Question("POST", f"{root_of(pinned)}/api/show", silence, body, direct=True, host=host, strict=True)
+    show = Question("POST", f"{root}/api/show", silence, body, direct=True, host=host, strict=True)
+    tags = Question("GET", f"{root}/api/tags", silence, direct=True, host=host, strict=True)
     try:
-        got = await asker.ask(question, asker.headers(Provider.LOCAL, pinned, None), _SHOW_BYTES)
+        shown = await asker.ask(show, headers, _SHOW_BYTES)
+        doubt = _doubt_of_show(shown, model)
+        if doubt and shown.status != HTTPStatus.NOT_FOUND:
+            return doubt
+        listed = await asker.ask(tags, headers, LIST_BYTES)
     except (Silent, Broken) as error:
         return f"the daemon was asked about {model} and gave no answer: {error}"
-    return _read(got, model)
+    entries = entries_of(listed)
+    if doubt:
+        return f"{doubt}; it has: {_own(entries)}" if entries is not None else doubt
+    if entries is None:
+        return f"the daemon gives no list of its models ({listed.status})"
+    doubt = doubt_of_tags(entries, model)
+    return f"{model} is not clearly run here: {doubt}" if doubt else ""
 
 
-def _read(got: Got, model: str) -> str:
-    if got.status == 404:
+def _doubt_of_show(got: Got, model: str) -> str:
+    if got.status == HTTPStatus.NOT_FOUND:
         return f"the daemon does not know {model}"
-    if got.status != 200 or not isinstance(got.body, dict):
+    if got.status != HTTPStatus.OK or not isinstance(got.body, dict):
         return f"the daemon cannot say where {model} runs ({got.status})"
-    if got.body.get("error") or _OWN_PARTS.isdisjoint(got.body):
-        return f"the daemon does not say where {model} runs"
-    for name, value in _fields(got.body):
-        plain = name.casefold().replace("_", "").replace("-", "")
-        if plain in _ELSEWHERE and value:
-            return f"{model} is run elsewhere ({name} is set)"
-        if plain == "parentmodel" and isinstance(value, str) and is_cloud_name(value):
-            return f"{model} is made from a cloud model"
-        if plain == "modelfile" and (not isinstance(value, str) or any(map(is_cloud_name, _FROM.findall(value)))):
-            return f"{model} may be made from a cloud model"
-    return ""
+    doubt = doubt_of_show(got.body)
+    return f"{model} may be run elsewhere: {doubt}" if doubt else ""
 
 
-def _fields(value: object) -> Iterator[tuple[str, object]]:
-    """Every name and value at any depth."""
-    waiting = [value]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, dict):
-            yield from here.items()
-            waiting += here.values()
-        elif isinstance(here, list):
-            waiting += here
+def _own(entries: list[dict[str, object]]) -> str:
+    names = [name for entry in entries if not elsewhere(entry) for name in names_of(entry)[:1]]
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "") or "none"

@@ -81,7 +81,7 @@ class Wire:
                 proof = await self.prove_local(endpoint, call.model, call.timeout)
                 if proof.locality is not Locality.PROVEN:
                     detail = proof.detail
-                    trouble = Trouble.UNPROVEN if proof.locality is Locality.REFUSED else trouble
+                    trouble = Trouble.UNPROVEN  # a daemon that cannot be asked proves nothing, and nothing was sent
                     continue
                 endpoint, host = proof.pinned, proof.host  # noqa: PLW2901 - the same endpoint, by its address
             try:
