@@ -99,6 +99,7 @@ STUMBLES: Mapping[str, tuple[str, int | None]] = {
     "drop": ("dropped", None),
     "lost": ("dropped", None),
     "junk": ("junk", 200),
+    "empty": ("empty", 200),
     "html200": ("junk", 200),
     "html403": ("junk", 403),
     "redirect": ("redirected", 302),

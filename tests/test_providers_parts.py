@@ -344,6 +344,7 @@ EVENT_STREAMS = [
     (b"event: done\ndata: [DONE]\n\n", [END]),
     (A + b"data: null\n\n" + B + b'data: ""\n\n', [{"a": 1}, {"b": 2}]),
     (b' {"a": 1}\n\n{"b": 2}', [{"a": 1}, {"b": 2}]),
+    (b'\x1e{"a": 1}\n\x1e{"b": 2}\n', [{"a": 1}, {"b": 2}]),  # RFC 7464, application/json-seq
     (b'{"a": 1}\n{"b"', [{"a": 1}]),
     (A + b'data: {"b"', [{"a": 1}]),
     (A + b'data: {"b": 2}', [{"a": 1}, {"b": 2}]),

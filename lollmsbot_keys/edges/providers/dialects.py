@@ -16,6 +16,11 @@ from lollmsbot_keys.edges.providers.figures import native_usage, usage_in
 
 APP_NAME = "lollmsbot-keys"
 _WORD_CHARACTERS = 100
+_NO_TEXT = (
+    *("reasoning", "reasoning_content", "reasoning_details", "thinking"),
+    *("tool_calls", "function_call", "audio", "images"),
+)
+"""Where a message keeps what a model produced besides text."""
 
 
 class Dialect(Enum):
@@ -126,7 +131,7 @@ def _openai_piece(event: Mapping[str, object]) -> Piece:
     finish = _word(choice.get("finish_reason"))
     part = _table(choice.get("delta")) or _table(choice.get("message"))
     text = _text(part.get("content")) or _text(part.get("refusal"))
-    begun = bool(text) or any(part.get(name) for name in ("reasoning", "reasoning_content", "tool_calls"))
+    begun = bool(text) or any(part.get(name) for name in _NO_TEXT)
     return Piece(
         text=text,
         begun=begun,

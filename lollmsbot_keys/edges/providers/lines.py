@@ -135,8 +135,8 @@ class EventReader:
         self._lines += bool(line)
         if not line:
             yield from self._dispatch()
-        elif line.lstrip().startswith("{"):
-            yield from self._event("", line)
+        elif (stripped := line.strip()).startswith("{"):
+            yield from self._event("", stripped)
         else:
             name, _, value = line.partition(":")
             yield from self._field(name, value.strip())
