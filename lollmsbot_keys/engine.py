@@ -16,6 +16,7 @@ from lollmsbot_keys.core.catalogue import Config, Key, Provider
 from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Request, SetAside
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.trust import is_own_host
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.edges.config.file import compiled_path, load
@@ -120,10 +121,31 @@ class Engine:
         from lollmsbot_keys.edges.model_lists import read_lists
 
         kept = read_lists(self.state.cache, self.clock())
-        present = self.secrets.present()
+        misplaced = self._misplaced()
+        present = {name: of for name, of in self.secrets.present().items() if name not in misplaced}
         lacking = (key.name for key in self.config.keys if key.name not in present)
-        problems = {name: problem for name in lacking if (problem := self.secrets.problem(name)) is not None}
+        problems = {n: problem for n in lacking if (problem := misplaced.get(n) or self.secrets.problem(n)) is not None}
         return Facts(present, kept.lists, assumed or {}, problems, kept.prices, kept.local_chat or "")
+
+    def _misplaced(self) -> dict[str, str]:
+        """Keys whose secret is plainly another company's, where it would go to nobody but the provider itself."""
+        self.secrets.present()
+        found = {}
+        for name, company in self.secrets.foreign.items():
+            provider = next(key.provider for key in self.config.keys if key.name == name)
+            if all(is_own_host(provider, endpoint) for endpoint in self.config.providers[provider].endpoints):
+                found[name] = f"it looks like a key of {company}, so it is not sent to {provider}"
+        return found
+
+    def doubts(self) -> dict[str, str]:
+        """What a person should be told of secrets before any is sent, by key: they are not what they should be."""
+        misplaced, secrets = self._misplaced(), self.secrets
+        wrong = {key.name: secrets.problem(key.name) for key in self.config.keys if secrets.is_unusable(key.name)}
+        told = {name: f"{name} is not used: {problem}." for name, problem in {**wrong, **misplaced}.items()}
+        return {
+            **{name: f"The secret of {name} looks like a key of {of}." for name, of in secrets.foreign.items()},
+            **told,
+        }
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -30,7 +31,7 @@ from tests.lab import (
     on_terminal,
     sse,
 )
-from tests.support import ROOT, command, start_lbk
+from tests.support import ROOT, command, run_lbk, start_lbk
 
 LOCAL = "gpt-oss:20b"
 
@@ -294,6 +295,54 @@ def test_critical_without_a_daemon_is_refused_for_nothing_was_sent(tmp_path: Pat
 def sandbox_tags(*names: str) -> dict[str, object]:
     details = {"format": "gguf", "family": "x"}
     return {"models": [{"name": n, "size": 1_000_000_000, "digest": "0" * 64, "details": details} for n in names]}
+
+
+FOREIGN = "sk-ant-api03-0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ('"{}"', "quotation marks"),
+        ("'{}'", "quotation marks"),
+        (f"{OLLAMA}={{}}", "whole assignment"),
+        (f"export {OLLAMA}={{}}", "whole assignment"),
+    ],
+)
+def test_a_secret_that_was_stored_wrongly_is_told_and_never_sent(value: str, told: str, tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        wrong = value.format(here.env[OLLAMA])
+        here.env = {**here.env, OLLAMA: wrong}
+        done = here.run("ask", "hello", "-m", SERVED, "--key", OLLAMA)
+        assert (done.code, here.sandbox.requests) == (4, ())
+        assert told in done.err
+        assert wrong not in done.err
+        done = here.run("ask", "hello", "-m", SERVED)
+        assert (done.code, [chat.caller for chat in here.sandbox.chats()]) == (0, [OLLAMA_2])
+        assert f"{OLLAMA} is not used" in done.err
+
+
+def test_another_company_s_key_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    """Here the endpoint is on loopback, where somebody's own relay may want just that key."""
+    with lab(tmp_path) as here:
+        done = here.run("ask", "hello", "-m", SERVED, "-v", "--no-failover", **{OLLAMA: FOREIGN})
+        told = done.err.index(f"The secret of {OLLAMA} looks like a key of Anthropic.")
+        assert told < done.err.index("unauthorized")
+        assert FOREIGN not in done.err
+
+
+def test_another_company_s_key_never_goes_to_a_provider_s_own_host(tmp_path: Path) -> None:
+    env = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "LBK_STATE": str(tmp_path / "state.json"),
+        OLLAMA: FOREIGN,
+    }
+    done = run_lbk(["ask", "hello", "-m", SERVED, "--key", OLLAMA], env)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "looks like a key of Anthropic, so it is not sent to ollama" in done.stderr
+    planned = json.loads(run_lbk(["route", "--json", "-m", SERVED, "--key", OLLAMA], env).stdout)
+    assert [c["reason"] for c in planned["candidates"]] == ["no_secret"]
 
 
 def test_what_cannot_be_proved_local_is_refused_without_failover_too(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ class Failover:
         self._tried: list[Tried] = []
         self._prompt = Words(message.content for message in question.messages)
         self._text: list[str] = []
+        self._doubted = set[str]()
         self._broken = ""
         """What came of the last answer that broke off and that nobody saw."""
         self._asked_local, self._local = False, ""
@@ -167,6 +168,7 @@ class Failover:
     async def _try_claim(self) -> Claiming:
         engine, question = self._engine, self._question
         facts = engine.facts()
+        self._tell_doubts()
         opened = {name for name, fingerprint in facts.secrets.items() if fingerprint}
         claimant = Claimant(self._owner, new_id(), opened, self._queueing.ticket)
 
@@ -182,6 +184,13 @@ class Failover:
         if isinstance(answer, Claim):
             self._queueing.ticket = None
         return answer
+
+    def _tell_doubts(self) -> None:
+        """Say once what is odd about a secret, before one is sent."""
+        for name, doubt in self._engine.doubts().items():
+            if name not in self._doubted:
+                self._doubted.add(name)
+                self._listener.notice(doubt)
 
     async def _give_back(self, claiming: Awaitable[Claiming]) -> None:
         """The hold may be on the disk already. Nothing was sent, so it goes again."""

@@ -49,12 +49,20 @@ class Secret:
         raise TypeError("a secret is not copied or pickled")
 
 
+_SHORTEST_NAME = 3
+
+
 def fault_of(characters: str) -> str | None:
     """Why `characters` (stripped, not empty) cannot be a secret; `None` when they can. Never quotes them."""
     # RFC 6750 gives a bearer token printable ASCII without blanks; HTTP libraries refuse the rest with errors that
     # quote it.
     if len(characters) > LONGEST:
         return f"is longer than {LONGEST} characters"
+    if len(characters) > 1 and characters[0] == characters[-1] and characters[0] in "\"'`":
+        return "stands in quotation marks, which docker --env-file leaves on: write it without them"
+    name, _, value = characters.removeprefix("export ").partition("=")
+    if name.isidentifier() and len(name) >= _SHORTEST_NAME and len(value.strip("=")) >= SHORTEST_REDACTED:
+        return "is a whole assignment (NAME=value): leave out the name"
     if characters.isascii() and characters.isprintable() and " " not in characters:
         return None
     if any(line_break in characters for line_break in "\r\n"):

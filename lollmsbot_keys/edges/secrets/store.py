@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Key
 from lollmsbot_keys.edges.secrets.fingerprint import fingerprint, installation_key
+from lollmsbot_keys.edges.secrets.kinds import looks_like_another
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import SHORTEST_REDACTED, Secret, fault_of
 from lollmsbot_keys.edges.secrets.sources import (
@@ -31,7 +32,7 @@ class Secrets:
 
     __slots__ = (
         "_command_limit", "_create_key", "_environ", "_files", "_key", "_key_path", "_key_read", "_keys", "_opened",
-        "_problems", "_unusable", "_warnings", "scrubber",
+        "_problems", "_unusable", "_warnings", "foreign", "scrubber",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,8 @@ class Secrets:
         self._problems: dict[str, str] = {}
         self._unusable = set[str]()
         self._warnings: list[str] = []
+        self.foreign: dict[str, str] = {}
+        """The keys whose secret looks like one of another company, and of which."""
         self.scrubber = Scrubber()
         """Takes every secret opened so far, and every later one, out of text; one for the life of this object."""
 
@@ -107,6 +110,7 @@ class Secrets:
     def forget(self, name: str) -> None:
         """Read the secret of `name` anew when it is next wanted. The scrubber still knows the old one."""
         self._unusable.discard(name)
+        self.foreign.pop(name, None)
         self._opened.pop(name, None)
         self._problems.pop(name, None)
         self._files.forget()
@@ -144,6 +148,8 @@ class Secrets:
                 self._warnings.append(f"The secret of {key.name} is too short to be recognised in a provider's text.")
 
     def _keep(self, key: Key, secret: Secret) -> None:
+        if company := looks_like_another(secret):
+            self.foreign[key.name] = company
         self.scrubber.learn(secret)  # first: from the next line on another thread may send it
         self._opened[key.name] = secret
 
