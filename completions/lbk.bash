@@ -24,6 +24,8 @@ _lbk_know() {
                 '=ollama|openrouter|local --provider'
                 '- --deep'
                 '- --allow-unreachable'
+                '- --models'
+                '- --pillars'
                 'duration --timeout'
                 'file --config'
                 'file --state'

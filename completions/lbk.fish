@@ -23,9 +23,11 @@ function __lbk_know
             string join \t -- option - 'Print the version and exit' --version
             string join \t -- option - 'Show this message and exit' -h --help
         case test-keys
-            string join \t -- option '=ollama|openrouter|local' 'Only this provider\'s keys' --provider
+            string join \t -- option '=ollama|openrouter|local' 'Only its keys' --provider
             string join \t -- option - 'Also one real call of one token for each key' --deep
             string join \t -- option - 'A provider that cannot be reached is no failure' --allow-unreachable
+            string join \t -- option - 'Show each model and where it is offered' --models
+            string join \t -- option - 'Name the models of roles and settings that cannot be had' --pillars
             string join \t -- option duration 'The longest that one check may take' --timeout
             string join \t -- option file 'The config file, instead of $LBK_CONFIG or the usual place' --config
             string join \t -- option file 'The state file, instead of $LBK_STATE or the usual place' --state

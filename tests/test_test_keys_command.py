@@ -341,7 +341,7 @@ def test_a_key_that_fails_its_check_is_not_called(tmp_path: Path) -> None:
     ("args", "words"),
     [
         (["OLAMA_API_KEY"], "Did you mean 'OLLAMA_API_KEY'?"),
-        (["--provider", "local"], "has no keys"),
+        ([OLLAMA, "--provider", "local"], "No key that you named"),
         (["--provider", "nobody"], "--provider"),
         (["--timeout", "soon"], "--timeout 'soon'"),
         (["--timeout", "0s"], "--timeout must be longer"),
@@ -431,3 +431,24 @@ def test_checks_that_are_kept_at_once_are_all_kept(tmp_path: Path) -> None:
 def test_a_fault_of_checks_says_how_to_write_it(tmp_path: Path) -> None:
     with lab(tmp_path) as here, pytest.raises(UsageError, match=rf"Write {OLLAMA}@check=spent"):
         here.sandbox.add(f"{OLLAMA}=spent")
+
+
+# --- the daemon on this machine ---
+
+
+def test_the_daemon_is_tested_as_a_provider_without_keys(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        found = run_on(here, "--provider", "local", "--deep", code=0)
+        assert [(key["key"], key["provider"], key["verdict"]) for key in found["keys"]] == [(None, "local", "valid")]
+        assert found["keys"][0]["models"]
+        assert here.run("test-keys", "--provider", "local").out.splitlines()[-1] == "the local daemon answers"
+        assert {entry.place for entry in here.sandbox.requests} == {"local"}
+        gone = {"OLLAMA_HOST": "127.0.0.1:9"}
+        dead = here.run("test-keys", "--provider", "local", "--json", **gone)
+        assert (dead.code, dead.document["keys"][0]["verdict"]) == (1, "unreachable")
+        assert "ollama serve" in here.run("test-keys", "--provider", "local", **gone).out
+        assert here.run("test-keys", "--provider", "local", "--allow-unreachable", **gone).code == 0
+        among = here.run("test-keys", **gone)
+        assert among.code == 0, "nobody has to have one"
+        assert next(line for line in among.out.splitlines() if "daemon" in line).startswith("local: no daemon (")
+        assert len([line for line in among.out.splitlines() if "local" in line]) == 1

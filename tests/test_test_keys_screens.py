@@ -26,8 +26,8 @@ TROUBLE = (
 )
 
 
-def screen(here: Lab, columns: int, **variables: str) -> str:
-    return on_terminal(["test-keys"], {**here.env, **variables}, columns=columns).out
+def screen(here: Lab, columns: int, *options: str, **variables: str) -> str:
+    return on_terminal(["test-keys", *options], {**here.env, **variables}, columns=columns).out
 
 
 def final_lines(drawn: str) -> list[str]:
@@ -39,7 +39,13 @@ def final_lines(drawn: str) -> list[str]:
 @pytest.mark.parametrize("faults", [(), TROUBLE], ids=["well", "trouble"])
 def test_the_screen_fits_and_wraps_no_key(columns: int, faults: tuple[str, ...], tmp_path: Path) -> None:
     with lab(tmp_path, *faults) as here:
-        lines = final_lines(screen(here, columns))
+        lines = final_lines(screen(here, columns, "--models", "--pillars"))
+        short = final_lines(screen(here, columns))
+    assert max(map(len, short)) <= columns
+    assert not any("kimi-k2.5" in line for line in short)
+    counts = [line for line in short if "RC2" in line]
+    assert len(counts) == 1
+    assert re.match(r"\d+ of 17 RC2 models are offered under their own name, \d+ retired: --models", counts[0])
     assert max(map(len, lines)) <= columns
     for name in ALL:
         assert any(line.startswith(f"{name}  ") for line in lines), name
@@ -74,7 +80,7 @@ def test_progress_is_for_terminals_and_wipes_itself(tmp_path: Path) -> None:
 
 def test_a_terminal_without_unicode_still_reads(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
-        done = here.run("test-keys", PYTHONIOENCODING="ascii")
+        done = here.run("test-keys", "--models", PYTHONIOENCODING="ascii")
     assert "valid" in done.out.splitlines()[1]
     assert any(line.startswith("mistral-large-3:675b") and "yes" in line for line in done.out.splitlines())
     assert not any("?" in line for line in done.out.splitlines() if line.startswith("mistral-large-3:675b"))
@@ -91,7 +97,7 @@ def test_what_a_provider_says_is_neither_control_nor_markup(tmp_path: Path) -> N
 
 def test_a_models_name_at_the_beginning_of_a_line_is_no_command(tmp_path: Path) -> None:
     with lab(tmp_path, settings='[pillars.soul.primary]\nmodel = "::error::gotcha"\n') as here:
-        here_out = here.run("test-keys", GITHUB_ACTIONS="true").out
+        here_out = here.run("test-keys", "--models", GITHUB_ACTIONS="true").out
     assert "\\::error::gotcha" in here_out
     assert not [line for line in here_out.splitlines() if line.startswith("::error::gotcha")]
 

@@ -10,7 +10,7 @@ import typer
 
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
-from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption, duration
+from lollmsbot_keys.cli.options import OUTPUT, ConfigOption, JsonOption, StateOption, duration
 from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.looks import Looks
@@ -26,13 +26,23 @@ def prove(
         list[str] | None, typer.Argument(metavar="[KEY…]", help="Only these keys.", show_default=False)
     ] = None,
     provider: Annotated[
-        Provider | None, typer.Option("--provider", metavar="PROVIDER", help="Only this provider's keys.")
+        Provider | None,
+        typer.Option("--provider", metavar="PROVIDER", help="Only its keys; local: the daemon."),
     ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Also one real call of one token for each key; it costs next to nothing.")
     ] = False,
     allow_unreachable: Annotated[
         bool, typer.Option("--allow-unreachable", help="A provider that cannot be reached is no failure.")
+    ] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Show each model and where it is offered.", rich_help_panel=OUTPUT)
+    ] = False,
+    pillars: Annotated[
+        bool,
+        typer.Option(
+            "--pillars", help="Name the models of roles and settings that cannot be had.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="DURATION", help="The longest that one check may take.")
@@ -52,23 +62,19 @@ def prove(
     finally:
         for warning in test.warnings:
             say(warning)
-    _print(test, found, json=json)
-    if test.workflow:
-        _tell_runner(test, found, to_stderr=json)
-    if not found.ok:
-        raise typer.Exit(Exit.NO)
-
-
-def _print(test: KeyTest, found: Findings, *, json: bool) -> None:
     if json:
         from lollmsbot_keys.render.machine import document
         from lollmsbot_keys.render.test_keys_tree import findings_tree
 
         print(document(findings_tree(found)))
     else:
-        from lollmsbot_keys.render.test_keys import draw_findings
+        from lollmsbot_keys.render.test_keys import Depth, draw_findings
 
-        draw_findings(found, test.now, test.looks)
+        draw_findings(found, test.now, test.looks, Depth(models, pillars))
+    if test.workflow:
+        _tell_runner(test, found, to_stderr=json)
+    if not found.ok:
+        raise typer.Exit(Exit.NO)
 
 
 def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:

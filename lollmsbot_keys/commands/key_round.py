@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from lollmsbot_keys.commands.model_lists import fetch_list, keep
 from lollmsbot_keys.core import judge, lessons
-from lollmsbot_keys.core.availability import Market, rotten, survey
+from lollmsbot_keys.core.availability import LOCAL, Market, rotten, survey
 from lollmsbot_keys.core.catalogue import Key, Provider
 from lollmsbot_keys.core.classify import classifier
 from lollmsbot_keys.core.finding import Findings, KeyFinding, Proof, Verdict
@@ -104,7 +104,9 @@ class KeyRound:
             self._keep(lists)
             await asyncio.to_thread(self._learn, asked)
             findings = [self._finding(one, lists) for one in asked]
-            if self._wanted.deep:
+            if self._wanted.provider is Provider.LOCAL:
+                findings.append(self._daemon(lists[Provider.LOCAL]))
+            if self._wanted.deep and self._wanted.provider is not Provider.LOCAL:
                 findings = await self._deepen(findings)
             return self._together(self._with_routing(findings), lists, sellers)
         finally:
@@ -226,6 +228,16 @@ class KeyRound:
             models = listed.names
         return KeyFinding(one.key.name, one.key.provider, one.proof, one.endpoint, one.status, one.latency_ms, models)
 
+    def _daemon(self, listed: ModelList) -> KeyFinding:
+        """The daemon on this machine as a finding: it has no key, and is well if it lists its models."""
+        endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
+        endpoint = endpoints[0] if endpoints else ""
+        if listed.problem:
+            proof = Proof(Verdict.UNREACHABLE, listed.problem, NO_DAEMON)
+            return KeyFinding(LOCAL, Provider.LOCAL, proof, endpoint)
+        reason = "answers" if listed.names else "answers, and has no model yet: ollama pull NAME"
+        return KeyFinding(LOCAL, Provider.LOCAL, Proof(Verdict.VALID, reason), endpoint, models=listed.names)
+
     def _with_routing(self, findings: Iterable[KeyFinding]) -> list[KeyFinding]:
         """What routing makes of each key from now on."""
         engine = self._engine
@@ -257,9 +269,10 @@ class KeyRound:
             lists=tuple((provider, len(came[provider])) for provider in Provider if provider in came),
             silent=tuple((p, lists[p].problem) for p in Provider if p in lists and lists[p].problem),
             shared=lessons.sharing((found, self._billed(found)) for found in findings),
-            warnings=(*_soon_over(findings, self._engine.clock()), *rotten(config, market), *paid),
+            warnings=(*_soon_over(findings, self._engine.clock()), *paid),
             notes=tuple(self._notes),
             allow_unreachable=self._wanted.allow_unreachable,
+            pillars=rotten(config, market),
         )
 
     def _billed(self, found: KeyFinding) -> str:
@@ -271,6 +284,7 @@ class KeyRound:
         return "" if "#" in account and account.startswith(f"{key.name}#") else account
 
 
+NO_DAEMON = "Start it with: ollama serve. If it is elsewhere, set OLLAMA_HOST, or endpoints in [providers.local]."
 _TELLING = {Verdict.VALID, Verdict.INVALID, Verdict.LIMITED, Verdict.NO_CREDIT}
 _SOON = timedelta(days=7)
 

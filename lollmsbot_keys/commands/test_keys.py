@@ -56,6 +56,8 @@ class KeyTest:
             progress.secret(secret.reveal())
         with_filter = bool(wanted.keys) or wanted.provider is not None
         sellers = {key.provider for key in keys} if with_filter else set(self._engine.config.providers)
+        if wanted.provider is Provider.LOCAL:
+            sellers = {Provider.LOCAL}
         return asyncio.run(
             KeyRound(self._engine, wanted, snapshot, secrets, progress, tuple(notes)).run(keys, frozenset(sellers))
         )
@@ -76,8 +78,8 @@ class KeyTest:
         for name in wanted.keys:
             if config.key(name) is None:
                 raise UsageError(unknown("key", name, [key.name for key in config.keys]))
-        if wanted.provider is Provider.LOCAL:
-            raise UsageError("The local provider has no keys. Providers that have: ollama, openrouter.")
+        if wanted.provider is Provider.LOCAL and not wanted.keys:
+            return [], []  # the daemon has no key, and is asked for its list
         keys = [key for key in config.keys if not wanted.keys or key.name in wanted.keys]
         keys = [key for key in keys if wanted.provider in (None, key.provider)]
         if not keys:

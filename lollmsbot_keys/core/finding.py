@@ -126,7 +126,9 @@ class ModelFinding(NamedTuple):
 class Findings(NamedTuple):
     """Everything. `lists` counts the models of each list that came, `silent` says why another did not.
 
-    `shared` are the keys that are one account. `warnings` are about the configuration, `notes` about this test.
+    `shared` are the keys that are one account. `warnings` are about keys and prices, `pillars` about models that roles
+    and settings name in vain, `notes` about this test. The daemon on this machine is among `keys`, without a secret,
+    where it was asked for.
     """
 
     keys: tuple[KeyFinding, ...]
@@ -137,6 +139,7 @@ class Findings(NamedTuple):
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     allow_unreachable: bool
+    pillars: tuple[str, ...] = ()
 
     @property
     def present(self) -> tuple[KeyFinding, ...]:

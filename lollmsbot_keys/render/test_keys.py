@@ -10,6 +10,7 @@ from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.finding import Findings, KeyFinding, ModelFinding, Status, Verdict
 from lollmsbot_keys.core.looks import Looks
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.render.allowances import still
 from lollmsbot_keys.render.terminal import can_print, grid, page, shortened
 from lollmsbot_keys.render.times import until
@@ -37,19 +38,30 @@ _WIDE = 100
 _REASON = 160
 
 
-def draw_findings(found: Findings, now: datetime, looks: Looks) -> None:
-    """Print everything; the last line says whether all is well."""
+class Depth(NamedTuple):
+    """What is drawn in full, and not only counted."""
+
+    models: bool = False
+    pillars: bool = False
+
+
+def draw_findings(found: Findings, now: datetime, looks: Looks, depth: Depth) -> None:
+    """Print everything, some of it as a line; the last one says whether all is well."""
     with page(looks) as out:
         _draw_keys(out, found, now)
-        if found.models:
+        if found.models and depth.models:
             _draw_models(out, found)
-        _draw_talk(out, found, now)
+        _draw_talk(out, found, now, depth)
 
 
 def conclusion(found: Findings) -> str:
     """`5/5 keys valid`, or what is wrong."""
     lacking = len(found.keys) - len(found.present)
     without = f" ({lacking} without a secret)" if lacking else ""
+    if found.keys and all(key.provider is Provider.LOCAL for key in found.keys):
+        return (
+            "the local daemon answers" if found.keys[0].verdict is Verdict.VALID else "the local daemon does not answer"
+        )
     if not found.present:
         return f"no key to test: {len(found.keys)} without a secret"
     valid = sum(key.verdict is Verdict.VALID for key in found.present)
@@ -177,16 +189,36 @@ def _legend(found: Findings, *, wide: bool) -> Iterator[str]:
 # --- what is wrong ---
 
 
-def _draw_talk(out: Console, found: Findings, now: datetime) -> None:
+def _counted(found: Findings, depth: Depth) -> Iterator[str]:
+    """One line for all that is not drawn in full."""
+    known = [model for model in found.models if model.rc2]
+    if known and not depth.models:
+        words = {Status.RETIRED: "retired", Status.UNLISTED: "unlisted", Status.UNKNOWN: "unknown"}
+        counts = {word: sum(model.status is status for model in known) for status, word in words.items()}
+        rest = "".join(f", {count} {word}" for word, count in counts.items() if count)
+        here = sum(model.status is Status.AVAILABLE for model in known)
+        yield f"{here} of {len(known)} RC2 models are offered under their own name{rest}: --models"
+    if found.pillars and not depth.pillars:
+        number = len(found.pillars)
+        yield f"{number} model{'s' * (number > 1)} of roles or settings cannot be had as named: --pillars"
+    for provider, problem in found.silent:
+        if provider is Provider.LOCAL and not any(key.provider is Provider.LOCAL for key in found.keys):
+            yield f"local: no daemon ({clean_line(problem)})"
+
+
+def _draw_talk(out: Console, found: Findings, now: datetime, depth: Depth) -> None:
     from rich.text import Text
 
     deep = [f"{key.key}: {key.deep}." for key in found.keys if key.deep]
     notes = [*_shared(found), *_silence(found), *found.notes, *deep]
-    if notes or found.warnings:
+    lines, warnings = list(_counted(found, depth)), [*found.warnings, *(found.pillars if depth.pillars else ())]
+    if lines or notes or warnings:
         out.print()
+    for line in lines:
+        out.print(Text(line))
     for note in notes:
         out.print(Text(f"Note: {clean_line(note)}"))
-    for warning in found.warnings:
+    for warning in warnings:
         out.print(Text(f"Warning: {clean_line(warning)}", style="yellow"))
     out.print()
     for key in found.present:
@@ -207,4 +239,5 @@ def _shared(found: Findings) -> Iterator[str]:
 
 def _silence(found: Findings) -> Iterator[str]:
     for provider, problem in found.silent:
-        yield f"no list of models from {provider}: {problem}"
+        if provider is not Provider.LOCAL:
+            yield f"no list of models from {provider}: {problem}"

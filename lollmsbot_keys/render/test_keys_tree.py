@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.finding import Allowance, Findings, KeyFinding, ModelFinding, Verdict
 
 
@@ -19,7 +20,7 @@ def findings_tree(found: Findings) -> dict[str, object]:
             **{provider.value: {"models": None, "problem": problem} for provider, problem in found.silent},
         },
         "shared_accounts": [list(group) for group in found.shared],
-        "warnings": list(found.warnings),
+        "warnings": [*found.warnings, *found.pillars],
         "notes": list(found.notes),
     }
 
@@ -27,7 +28,7 @@ def findings_tree(found: Findings) -> dict[str, object]:
 def _key(key: KeyFinding) -> dict[str, object]:
     proof = key.proof
     return {
-        "key": key.key,
+        "key": None if key.provider is Provider.LOCAL else key.key,
         "provider": key.provider,
         "verdict": key.verdict,
         "detail": proof.reason,

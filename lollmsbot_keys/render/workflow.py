@@ -33,7 +33,7 @@ def commands(found: Findings) -> Iterator[str]:
         if key not in found.failing and key.verdict is not Verdict.VALID:
             title = _property(f"{key.key}: {key.verdict.words}")
             yield f"::warning title={title}::{_data(clean_line(key.proof.reason))}"
-    for warning in found.warnings:
+    for warning in (*found.warnings, *found.pillars):
         yield f"::warning title=lbk test-keys::{_data(clean_line(warning))}"
 
 
@@ -67,7 +67,7 @@ def summary(found: Findings, now: datetime) -> str:
             "</details>",
             "",
         ]
-    lines += [f"- ⚠️ {_cell(warning)}" for warning in found.warnings]
+    lines += [f"- ⚠️ {_cell(warning)}" for warning in (*found.warnings, *found.pillars)]
     return "\n".join(lines) + "\n\n"
 
 
