@@ -108,8 +108,9 @@ class Alarm:
 
 
 def to_say(seen: Watch) -> tuple[str, ...]:
-    """What whoever made the call should hear. That its key was refused, the pool has said already."""
-    return tuple(alert.message for alert in seen.news if alert.kind is not AlertKind.KEY_DISABLED)
+    """What whoever made the call should hear. That its key was refused, or all of them, the pool has said already."""
+    known = {AlertKind.KEY_DISABLED, AlertKind.STANDSTILL}
+    return tuple(alert.message for alert in seen.news if alert.kind not in known)
 
 
 def holding(engine: Engine, now: datetime) -> tuple[Alert, ...]:

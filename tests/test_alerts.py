@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from lollmsbot_keys.core.alert import POOL, Alert, AlertKind
+from lollmsbot_keys.core import lines
+from lollmsbot_keys.core.alert import POOL, STANDSTILL, Alert, AlertKind
 from lollmsbot_keys.core.alerts import alerts
 from lollmsbot_keys.core.alerts_of_keys import overdue, usable
 from lollmsbot_keys.core.catalogue import Alerts, Config, Provider
@@ -138,13 +140,124 @@ def test_a_budget_is_used_up_when_no_ordinary_call_fits_into_the_rest() -> None:
     assert alert.threshold == 100
     assert "49.99 of 50 USD (99 %); the rest is too little for an ordinary call" in alert.message
     small = with_settings(CONFIG, Provider.OLLAMA, lambda s: s._replace(daily_budget_usd=Decimal("0.01")))
-    assert named(Snapshot(days=spent({"O1": "0.0001"})), small) == [], "no ordinary call ever fitted into that"
+    for snapshot in (Snapshot(days=spent({"O1": "0.0001"})), Snapshot()):
+        (alert,) = told(snapshot, small)
+        assert (alert.name, alert.level, alert.grave, alert.window) == (f"budget {DAILY}", 10_000, True, "")
+        assert alert.message == (
+            f"{DAILY} cannot pay one call of the default cap: it is 0.01 USD, and kimi may cost "
+            f"{lines.ordinary(small, Provider.OLLAMA).bound_usd:.4f}. Raise it, or lower routing.max_output_tokens."  # type: ignore[union-attr]
+        )
 
 
 def test_a_budget_of_nothing_is_no_news_until_something_is_spent() -> None:
     closed = with_settings(PRICELESS, Provider.OLLAMA, lambda s: s._replace(daily_budget_usd=Decimal(0)))
     assert named(Snapshot(days=spent({"R1": "1"})), closed) == []
     assert named(Snapshot(days=spent({"O1": "0.01"})), closed) == [(f"budget {DAILY}", "100")]
+
+
+def test_each_budget_that_no_ordinary_call_fits_into_is_told() -> None:
+    config = with_key(CONFIG, "R1", lambda key: key._replace(monthly_budget_usd=Decimal("0.001")))
+    config = with_key(config, "O1", lambda key: key._replace(daily_budget_usd=Decimal(0)))
+    config = with_settings(config, Provider.OPENROUTER, lambda it: it._replace(daily_budget_usd=Decimal("0.002")))
+    small = {"keys.R1.monthly_budget_usd", "providers.openrouter.daily_budget_usd"}
+    assert lines.too_small(config).keys() == small
+    assert {alert.name for alert in told(Snapshot(), config)} == {f"budget {setting}" for setting in small}
+    unpriced = config._replace(routing=config.routing._replace(default_model="nobody-knows"))
+    assert lines.too_small(unpriced) == {}, "OpenRouter does not have that model"
+    poor = with_settings(unpriced, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.1")))
+    assert lines.too_small(poor).keys() == {DAILY}, "an unknown price is bounded, too"
+
+
+def test_a_day_that_begins_does_not_end_what_the_month_goes_on_refusing() -> None:
+    """Else "resolved" would be told while every call is refused."""
+    config = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(monthly_budget_usd=Decimal(50)))
+    held = told(Snapshot(months={"2026-11": {Spender(Provider.OLLAMA, "O1"): Decimal(50)}}), config)
+    (month,) = held
+    assert f"budget {DAILY}" in month.covers
+    assert all("openrouter" not in name for name in month.covers)
+
+
+def test_a_budget_that_became_too_small_is_not_told_to_be_over() -> None:
+    small = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.02")))
+    (before,) = told(Snapshot(days=spent({"O1": "0.015"})), small)
+    smaller = with_settings(CONFIG, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.01")))
+    (after,) = told(Snapshot(days=spent({"O1": "0.005"})), smaller)
+    assert (before.name, before.level) == (after.name, after.level)
+
+
+# --- nothing answers ---
+
+
+def out(key: str, since: timedelta, until: timedelta) -> Cooldown:
+    return Cooldown(key_scope(key), Reason.COOLING_DOWN, NOW + since, NOW + until)
+
+
+ALL_OUT = [out(key, -20 * MINUTE - number * MINUTE, HOUR) for number, key in enumerate(KEY_NAMES)]
+USED = {key: Sighting(fingerprint(key), NOW - DAY) for key in KEY_NAMES}
+
+
+def still(
+    *cooldowns: Cooldown,
+    config: Config = PRICELESS,
+    facts: Facts = NOBODY,
+    **fields: Any,  # noqa: ANN401 - those of a snapshot
+) -> Alert | None:
+    snapshot = Snapshot(cooldowns=by_scope(*cooldowns), sightings=USED)._replace(**fields)
+    return next((a for a in told(snapshot, config, facts) if a.kind is AlertKind.STANDSTILL), None)
+
+
+def test_all_keys_out_for_an_hour_is_told_with_the_time_since_when() -> None:
+    alert = still(*ALL_OUT)
+    assert alert is not None
+    assert (alert.grave, alert.since) == (True, NOW - 20 * MINUTE)
+    assert alert.message.startswith(
+        "Nothing could answer since 2026-11-23 05:40 UTC: O1: cooling down until 2026-11-23"
+    )
+    assert alert.message.endswith("See: lbk route")
+    answered = still(*ALL_OUT, successes={"O1": NOW - MINUTE})
+    assert answered is not None
+    assert answered.since == NOW - MINUTE
+
+
+@pytest.mark.parametrize(
+    ("cooldowns", "fields"),
+    [
+        (ALL_OUT[1:], {}),
+        (ALL_OUT, {"sightings": {}}),
+        ([out(key, -MINUTE, 3 * MINUTE) for key in KEY_NAMES], {}),
+        ([], {}),
+    ],
+)
+def test_no_standstill_while_one_is_left_or_for_a_moment_or_where_nobody_asks(
+    cooldowns: list[Cooldown], fields: dict[str, Any]
+) -> None:
+    assert still(*cooldowns, **fields) is None
+
+
+def test_a_moment_after_a_longer_standstill_does_not_end_it() -> None:
+    """An outage is one cooldown of a few minutes after another."""
+    known = {STANDSTILL: Raised("2026-11-23", 0, NOW - HOUR, "nothing could answer", lasting=True)}
+    alert = still(*(out(key, -MINUTE, 3 * MINUTE) for key in KEY_NAMES), alerts=known)
+    assert alert is not None
+    assert alert.since == NOW - HOUR
+
+
+def test_a_standstill_has_other_reasons_too() -> None:
+    refused = {key: Disabled(fingerprint(key), NOW - HOUR) for key in KEY_NAMES}
+    assert still(disabled=refused) is not None
+    spent_all = {"O1": "50", "R1": "20"}
+    assert still(days=spent(spent_all)) is not None
+    held = Hold("h", ME, NOW, NOW + HOUR, TODAY, "O1", Provider.OLLAMA, "kimi", "", Decimal(50))
+    assert still(days=spent({"R1": "20"}), holds={"h": held}) is None, "what is held comes back"
+    here = Facts({}, {Provider.LOCAL: frozenset({"kimi"})})
+    assert still(days=spent(spent_all), config=CONFIG, facts=here) is None, "the daemon of this machine answers"
+
+
+def test_while_nothing_answers_no_budget_is_told_to_be_over() -> None:
+    known = {f"budget {DAILY}": Raised("2026-11-22", 10_000, NOW - DAY, "it"), "rotation O1": Raised("", 0, NOW, "it")}
+    alert = still(*ALL_OUT, alerts=known)
+    assert alert is not None
+    assert alert.covers == (f"budget {DAILY}",)
 
 
 def test_the_words_of_a_budget() -> None:
@@ -239,7 +352,8 @@ def test_a_replaced_secret_ends_it_wherever_it_was_seen() -> None:
     assert told(snapshot, facts=FACTS) == []
     assert [a.key for a in told(snapshot)] == ["O1"]
     assert told(snapshot._replace(sightings={"O1": Sighting("new", NOW)})) == []
-    assert [a.key for a in told(snapshot._replace(sightings={"O1": Sighting("old", NOW)}))] == ["O1"]
+    seen = told(snapshot._replace(sightings={"O1": Sighting("old", NOW)}))
+    assert [a.key for a in seen if a.kind is AlertKind.KEY_DISABLED] == ["O1"]
 
 
 def test_a_key_that_nobody_wants_is_no_news() -> None:
@@ -413,6 +527,7 @@ def test_the_gravest_come_first() -> None:
         trail={"O1": {TODAY - number * DAY: 1 for number in range(1, 9)}},
     )  # fmt: skip
     assert [alert.name for alert in told(snapshot)] == [
+        STANDSTILL,
         "pool",
         *(f"disabled {key}" for key in ("O1", "O2", "R1", "R2")),
         "budget providers.openrouter.daily_budget_usd",

@@ -93,6 +93,24 @@ def told(listener: Listener) -> list[str]:
 # --- what is printed ---
 
 
+def test_a_standstill_is_printed_and_sent_once_by_whoever_meets_it(tmp_path: Path) -> None:
+    with channel() as listener:
+        settings = f"[alerts]\nurls = {json.dumps([url(listener)])}\n"
+        with lab(tmp_path, "ollama=429", "openrouter=429retry=3600", settings=settings) as here:
+            for _ in range(2):
+                asked = here.run("ask", "hello", "-m", SERVED)
+                assert asked.code in {4, 5}
+                assert "Nothing could answer" not in asked.err
+            for _ in range(2):
+                alert = here.run("costs", "--alert")
+                assert alert.code == 1
+                assert re.fullmatch(r"Nothing could answer since .{16} UTC: .+\. See: lbk route\n", alert.out)
+            assert here.run("costs", "--alert", "--json").document["alerts"][0]["kind"] == "standstill"
+            here.run("reset-limits", "--all")
+            assert here.run("costs", "--alert").out.startswith("resolved: nothing could answer (since ")
+        assert told(listener) == ["lbk: nothing could answer", "lbk: resolved: nothing could answer"]
+
+
 def test_silent_while_all_is_well(home: Home) -> None:
     assert home.alert() == (0, "", "")
     assert [path for path in home.state.parent.iterdir() if "cache" not in path.name] == []

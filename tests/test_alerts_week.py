@@ -91,7 +91,7 @@ class Week:
 
         class Person(Hearer):
             def notice(self, message: str) -> None:
-                if "by its known price" not in message:
+                if "by the known price" not in message:
                     people.append(Entry(time, [message]))
 
         async with KeyPool(self._engine()) as pool:

@@ -258,3 +258,14 @@ def test_the_written_file_changes_nothing_and_says_the_defaults(tmp_path: Path) 
     path.write_text(values)
     assert config_file.load(path, NOTHING).config == defaults
     assert set(tomllib.loads(values)) == set(schema.Root.model_fields)
+
+
+def test_check_warns_of_a_budget_that_can_never_pay_an_ordinary_call(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[providers.ollama]\ndaily_budget_usd = 0.001\nmonthly_budget_usd = 0\n", "utf-8")
+    checked = commands.check(config, Environment({"HOME": str(tmp_path)}))
+    assert checked.ok
+    (warning,) = checked.warnings
+    assert warning.startswith(
+        "providers.ollama.daily_budget_usd cannot pay one call of the default cap: it is 0.001 USD"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lollmsbot_keys.core.catalogue import Config, Key
 from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.lines import too_small
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
 from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
@@ -91,7 +92,8 @@ def check(option: Path | None, environment: Environment | None = None) -> Checke
     loaded = config_file.config_of(sources)
     problems = (*problems, *_untrusted(sources, loaded.config))
     bad, unwise = _sources(sources, loaded.config, environment)
-    return Checked(here.path, here.found, (*problems, *bad), (*loaded.warnings, *unwise))
+    warnings = (*loaded.warnings, *unwise, *too_small(loaded.config).values())
+    return Checked(here.path, here.found, (*problems, *bad), warnings)
 
 
 def init(option: Path | None, environment: Environment | None = None) -> Where:

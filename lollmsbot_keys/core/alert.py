@@ -14,6 +14,7 @@ from lollmsbot_keys.core.owner import Lease
 class AlertKind(StrEnum):
     """What an alert is about; the order is that of lines and messages, the gravest first."""
 
+    STANDSTILL = "standstill"
     POOL = "pool"
     KEY_DISABLED = "key_disabled"
     BUDGET = "budget"
@@ -64,8 +65,8 @@ class Letter(NamedTuple):
 
 
 STANDARD_OUTPUT = ""
-POOL = "pool"
-"""The name of the alert that the pool has shrunk: there is one pool."""
+POOL, STANDSTILL = "pool", "standstill"
+"""The names of the alerts that the pool has shrunk, and that nothing could answer: there is one pool."""
 
 
 class Ended(NamedTuple):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from lollmsbot_keys.core import schedule
 from lollmsbot_keys.core.alert import Alert, AlertKind
-from lollmsbot_keys.core.alerts_of_keys import disabled, overdue, shrunk
+from lollmsbot_keys.core.alerts_of_keys import disabled, overdue, shrunk, standstill
 from lollmsbot_keys.core.alerts_of_money import budgets, forecasts
 from lollmsbot_keys.core.alerts_of_use import unusual
 from lollmsbot_keys.core.catalogue import Config
@@ -22,6 +22,7 @@ def alerts(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> t
     of_budgets = tuple(budgets(config, snapshot, now))
     pointless = {name for alert in of_budgets for name in alert.covers}
     found = [
+        *standstill(config, snapshot, facts, now),
         *shrunk(config, snapshot, facts, now),
         *disabled(config, snapshot, facts),
         *of_budgets,

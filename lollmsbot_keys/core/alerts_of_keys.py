@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lollmsbot_keys.core import judge, money
 from lollmsbot_keys.core.accounts import fingerprint_of
-from lollmsbot_keys.core.alert import POOL, Alert, AlertKind
+from lollmsbot_keys.core.alert import POOL, STANDSTILL, Alert, AlertKind
 from lollmsbot_keys.core.catalogue import Config, Key
-from lollmsbot_keys.core.request import Facts
+from lollmsbot_keys.core.request import Candidate, Facts, Reason, Request
+from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.wording import why_not
 
+WORTH_A_MESSAGE = timedelta(minutes=5)
+"""What comes back sooner stands still for a moment only."""
 GONE_FOR = timedelta(days=1)
 """A key that is left out for so long is lost to the pool; a rate limit of an hour is not worth a message."""
 
@@ -90,6 +94,65 @@ def shrunk(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> I
         provider=last.provider if last is not None else None,
         key=last.name if last is not None else None,
     )
+
+
+def standstill(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Iterator[Alert]:
+    """That neither a general request nor one of any role could go anywhere now, and for longer than a moment."""
+    used = {*snapshot.sightings, *snapshot.successes, *facts.secrets}
+    seen = {key.name: fingerprint_of(key.name, snapshot, facts) for key in config.keys if key.name in used}
+    if not seen:
+        return
+    known_to_all = Facts(seen, facts.lists, prices=facts.prices)
+    plan = route(Request(), config, snapshot, known_to_all, now)
+    if any(map(_may_answer, plan.candidates)):
+        return
+    for role in _roles(config):  # that this machine has some model of a role is no help to the others
+        of_role = route(role, config, snapshot, known_to_all, now).candidates
+        if any(candidate.key is not None and _may_answer(candidate) for candidate in of_role):
+            return
+    mine = tuple(candidate for candidate in plan.candidates if candidate.key is None or candidate.key in seen)
+    if not mine:
+        return
+    answered = max((moment for moment in snapshot.successes.values() if moment <= now), default=None)
+    since = max([*(_out_since(candidate, snapshot, now) for candidate in mine), *([answered] if answered else [])])
+    known = snapshot.alerts.get(STANDSTILL)
+    standing = known is not None and known.over is None
+    if standing and known is not None and (answered is None or answered <= known.since):
+        since = min(since, known.since)
+    elif plan.retry_at is not None and plan.retry_at - since < WORTH_A_MESSAGE:
+        return
+    plan = plan._replace(candidates=mine)
+    yield Alert(
+        AlertKind.STANDSTILL,
+        STANDSTILL,
+        "nothing could answer",
+        f"Nothing could answer since {since:%Y-%m-%d %H:%M} UTC: {why_not(plan)}. See: lbk route",
+        grave=True,
+        since=since,
+        covers=tuple(name for name in snapshot.alerts if name == POOL or name.startswith(("budget ", "disabled "))),
+    )
+
+
+def _roles(config: Config) -> Iterator[Request]:
+    for name, pillar in config.pillars.items():
+        yield from (Request(pillar=name, role=role) for role in pillar.roles)
+
+
+def _may_answer(candidate: Candidate) -> bool:
+    """Whether it can be used now, or in a moment."""
+    return candidate.set_aside is None or candidate.set_aside.reason is Reason.HELD
+
+
+def _out_since(candidate: Candidate, snapshot: Snapshot, now: datetime) -> datetime:
+    """Since when it is known to be out; the beginning of time where nobody knows."""
+    mark = snapshot.disabled.get(candidate.key or "")
+    began = [mark.since] if mark is not None and mark.covers(candidate.fingerprint) else []
+    began += [
+        cooldown.since
+        for cooldown in snapshot.cooldowns.values()
+        if cooldown.until > now and cooldown.scope.covers(candidate)
+    ]
+    return min(began, default=datetime.min.replace(tzinfo=UTC))
 
 
 def overdue(config: Config, due: Sequence[tuple[str, int]]) -> Iterator[Alert]:

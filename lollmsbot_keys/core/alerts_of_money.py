@@ -33,12 +33,21 @@ class _Budget(NamedTuple):
     spent: Decimal
     reached: Decimal | None
 
+    def is_of(self, other: _Budget) -> bool:
+        """Whether the two are different budgets of one provider."""
+        return self.provider is other.provider and self.setting != other.setting
+
 
 def budgets(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert]:
-    """Of each budget the highest share that is reached."""
-    for budget in _all(config, snapshot, now):
-        if budget.reached is not None:
-            yield _reached(budget, budget.reached)
+    """Of each budget the highest share that is reached; or that it is too small for any ordinary call."""
+    small, every = lines.too_small(config), list(_all(config, snapshot, now))
+    for budget in every:
+        # While calls are refused here, it is no news that another budget of the same keys has begun anew.
+        others = tuple(f"budget {one.setting}" for one in every if budget.key in {None, one.key} and one.is_of(budget))
+        if budget.setting in small:
+            yield _too_small(budget, small[budget.setting], others)
+        elif budget.reached is not None:
+            yield _reached(budget, budget.reached, others)
 
 
 def forecasts(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert]:
@@ -93,7 +102,21 @@ def _times(config: Config, length: Window, now: datetime) -> tuple[str, str]:
             assert_never(length)
 
 
-def _reached(budget: _Budget, percent: Decimal) -> Alert:
+def _too_small(budget: _Budget, words: str, others: tuple[str, ...]) -> Alert:
+    return Alert(
+        AlertKind.BUDGET,
+        f"budget {budget.setting}",
+        f"{budget.about}: {budget.setting} cannot pay one call of the default cap",
+        words,
+        level=int(lines.WHOLE * 100),
+        grave=True,
+        provider=budget.provider,
+        key=budget.key,
+        covers=(f"forecast {budget.setting}", *others),
+    )
+
+
+def _reached(budget: _Budget, percent: Decimal, others: tuple[str, ...]) -> Alert:
     sums = f"{figure(budget.spent)} of {figure(budget.usd)} USD"
     if budget.spent < budget.usd:
         sums += f" ({int(100 * budget.spent / budget.usd)} %)"
@@ -120,7 +143,7 @@ def _reached(budget: _Budget, percent: Decimal) -> Alert:
         provider=budget.provider,
         key=budget.key,
         threshold=percent,
-        covers=(f"forecast {budget.setting}",) if used_up else (),
+        covers=(f"forecast {budget.setting}", *others) if used_up else (),
     )
 
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from lollmsbot_keys.core import money, templates, unusual
 from lollmsbot_keys.core.budgets import Budgets, Limit
-from lollmsbot_keys.core.catalogue import Config, Provider
+from lollmsbot_keys.core.catalogue import Config, Key, Provider, ProviderSettings
 from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import EMPTY
 from lollmsbot_keys.core.state import Hold, Snapshot, Spender
 
@@ -21,6 +22,14 @@ WHOLE = Decimal(100)
 EARLY = timedelta(hours=2)
 """Before this time of a day its pace says nothing."""
 _SECOND = timedelta(seconds=1)
+
+
+class Ordinary(NamedTuple):
+    """A call of the default model at the default cap, with hardly a prompt, and the most that it may cost."""
+
+    model: str
+    bound_usd: Decimal
+    is_priced: bool
 
 
 def spent_budgets(config: Config, snapshot: Snapshot, now: datetime) -> Budgets:
@@ -82,21 +91,50 @@ def _pace(config: Config, limit: Limit, now: datetime) -> Iterator[Decimal]:
         yield limit.budget_usd * Decimal((now - begins) // _SECOND) / Decimal((ends - begins) // _SECOND)
 
 
-def _room(config: Config, limit: Limit, provider: Provider) -> Decimal:
-    """What an ordinary call may cost; nothing where nobody knows its price, or where none would ever fit."""
+def ordinary(config: Config, provider: Provider) -> Ordinary | None:
+    """The call that most people make of `provider`; `None` where it does not have the default model."""
     model = config.routing.default_model
     if provider is Provider.OPENROUTER and "/" not in model:
         model = config.model(model).openrouter or model
-    price = money.price_of(config, provider, model) if ("/" in model) is (provider is Provider.OPENROUTER) else None
-    if price is None:
-        return money.NOTHING
+    if ("/" in model) is not (provider is Provider.OPENROUTER):
+        return None
+    price = money.price_of(config, provider, model)
     bound = money.bound(
-        price,
+        price or config.routing.unknown_price,
         prompt_tokens=0,
         template_tokens=templates.configured(config, model),
         max_output_tokens=config.routing.max_output_tokens,
     )
-    return bound if bound < limit.budget_usd else money.NOTHING
+    return Ordinary(model, bound, is_priced=price is not None)
+
+
+def too_small(config: Config) -> dict[str, str]:
+    """The budgets that can never pay an ordinary call, by their settings, and what to say of each.
+
+    A budget of nothing is meant so.
+    """
+    tables: list[tuple[str, Provider, ProviderSettings | Key]] = [
+        *((f"providers.{provider}", provider, its) for provider, its in config.providers.items()),
+        *((f"keys.{key.name}", key.provider, key) for key in config.keys),
+    ]
+    found = {}
+    for table, provider, its in tables:
+        call = ordinary(config, provider)
+        for name, usd in (("daily_budget_usd", its.daily_budget_usd), ("monthly_budget_usd", its.monthly_budget_usd)):
+            if call is not None and usd and usd < call.bound_usd:
+                found[f"{table}.{name}"] = (
+                    f"{table}.{name} cannot pay one call of the default cap: it is {usd} USD, and {call.model} may "
+                    f"cost {call.bound_usd:.4f}. Raise it, or lower routing.max_output_tokens."
+                )
+    return found
+
+
+def _room(config: Config, limit: Limit, provider: Provider) -> Decimal:
+    """What an ordinary call may cost; nothing where nobody knows its price, or where none would ever fit."""
+    call = ordinary(config, provider)
+    if call is None or not call.is_priced:
+        return money.NOTHING
+    return call.bound_usd if call.bound_usd < limit.budget_usd else money.NOTHING
 
 
 def _becomes_unusual(after: Snapshot, spender: Spender, today: date, spent: Decimal, cost: Decimal) -> bool:

@@ -324,6 +324,7 @@ class Failover:
         return None if self._journal is None else self._journal.request
 
     def _exhausted(self, plan: Plan) -> NoAnswer:
+        self.settling.crossed |= bool(self._engine.config.alerts.urls)  # perhaps nothing can answer any more
         code, message = exhausted(plan, self.settling.attempts, self._local)
         if code == "refused" and self._journal is not None:
             self._journal.refused(plan)
