@@ -394,6 +394,16 @@ def test_a_cut_keeps_what_its_reason_cools(sandbox: Sandbox) -> None:
     assert failure.until == NOW + timedelta(seconds=17)
 
 
+@pytest.mark.parametrize("before", [b"\n", b": hello\n\n", b"event: error\n", b"retry: 7\ndata:\n\n"])
+@pytest.mark.parametrize("after", [b"\n", DONE])
+def test_a_refusal_may_come_as_an_event(sandbox: Sandbox, before: bytes, after: bytes) -> None:
+    error = {"error": {"code": 429, "message": "slow down", "metadata": {"retry_after_seconds": 17}}}
+    heard = send(sandbox, "openrouter", raw("openrouter", before, sse(error), after, status=429))
+    failure = heard.outcome.failure
+    assert failure is not None
+    assert (failure.kind, failure.until, failure.evidence) == ("rate_limited", NOW + timedelta(seconds=17), "slow down")
+
+
 def test_an_error_chunk_that_comes_first_costs_nothing(sandbox: Sandbox) -> None:
     error = sse({"error": {"code": 502, "message": "Provider returned error"}, "choices": [{"finish_reason": "error"}]})
     heard = send(sandbox, "openrouter", raw("openrouter", b": OPENROUTER PROCESSING\n\n", error))

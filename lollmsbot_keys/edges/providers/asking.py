@@ -14,7 +14,7 @@ from lollmsbot_keys.core.trust import trusted
 from lollmsbot_keys.edges.providers.dialects import APP_NAME
 from lollmsbot_keys.edges.providers.exchange import Exchange, Response
 from lollmsbot_keys.edges.providers.http import Http
-from lollmsbot_keys.edges.providers.lines import Frame, Malformed, frame_of, parse, parse_bytes
+from lollmsbot_keys.edges.providers.lines import Frame, Malformed, error_in, frame_of, parse, parse_bytes
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
 from lollmsbot_keys.errors import SecretError
@@ -113,7 +113,7 @@ class Asker:
         html = False
         body: object
         try:
-            body = self.opened(parse_bytes(raw, strict=strict))
+            body = self.opened(_parsed(raw, strict=strict))
         except Malformed:
             html = frame_of(response.headers.get("content-type", ""), raw[:1024], streamed=False) is Frame.PAGE
             # Scrubbed before it is shortened: half a secret would not be recognised.
@@ -131,6 +131,16 @@ class Asker:
             for name, value in headers.items()
             if any(word in name for word in _HINT_WORDS)
         }
+
+
+def _parsed(raw: bytes, *, strict: bool) -> object:
+    """One document; or the error in a stream of events, as some refuse who were asked for one."""
+    try:
+        return parse_bytes(raw, strict=strict)
+    except Malformed:
+        if strict:
+            raise
+        return error_in(raw)
 
 
 def _opened(body: object) -> object:

@@ -187,6 +187,19 @@ class EventReader:
             raise Malformed("an event that is no JSON object")
 
 
+def error_in(body: bytes) -> Event:
+    """The error that a stream of events tells.
+
+    Raises:
+        Malformed: it tells none, or is none.
+    """
+    reader = EventReader()
+    for event in (*reader.feed(body), *reader.close()):
+        if event is not END and event.get("error"):
+            return event
+    raise Malformed("no error in it")
+
+
 def _is_object(text: str) -> bool:
     try:
         return isinstance(parse(text), dict)
