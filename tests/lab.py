@@ -25,7 +25,8 @@ from lollmsbot_keys.cli.app import build
 from lollmsbot_keys.core.state import Cell, CellKey, Snapshot
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.sandbox import Fault, Sandbox
-from tests.support import ROOT, command, run_lbk
+from tests.support import PATIENCE_S, ROOT, command, run_lbk
+from tests.warm import popen
 
 OLLAMA, OLLAMA_2 = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"
 ROUTERS = ("OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3")
@@ -65,13 +66,15 @@ class Lab:
 
     def run(self, *args: str, stdin: str | None = None, **variables: str) -> Ended:
         """A real process."""
-        done = run_lbk(args, {**self.env, **variables}, stdin, timeout=60)
+        done = run_lbk(args, {**self.env, **variables}, stdin)
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def run_bytes(self, *args: str, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess[bytes]:
         """A real process whose streams are not decoded."""
-        env = {"PYTHONPATH": str(ROOT), **self.env, **variables}
-        return subprocess.run(command(args), env=env, input=stdin, capture_output=True, timeout=60, check=False)
+        env, pipe = {"PYTHONPATH": str(ROOT), **self.env, **variables}, subprocess.PIPE
+        with popen(command(args), env, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            out, err = process.communicate(stdin, timeout=PATIENCE_S)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def quick(self, *args: str) -> Ended:
         """In this process, where one of its own would add nothing but time."""
@@ -129,9 +132,9 @@ def on_terminal(
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(
+    process = popen(
         command(args),
-        env={"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **env},
+        {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **env},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

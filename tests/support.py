@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from lollmsbot_keys.core.state import Hold, Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.file import Change, StateFile
 from lollmsbot_keys.edges.state.processes import this_process
+from tests.warm import LBK, popen
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 110.0
@@ -35,21 +35,18 @@ def run_lbk(
     args: Sequence[str], env: Mapping[str, str], stdin: str | None = None, timeout: float = PATIENCE_S
 ) -> subprocess.CompletedProcess[str]:
     """Run `lbk ARGS` with exactly this environment. Without `stdin`, standard input is empty."""
-    return subprocess.run(
-        command(args),
-        env=_with_package(env),
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    process = start(command(args), env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout=timeout)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def command(args: Iterable[str]) -> list[str]:
     """What starts this very `lbk`."""
-    return [sys.executable, "-m", "lollmsbot_keys", *args]
+    return [*LBK, *args]
 
 
 def start_lbk(
@@ -63,9 +60,9 @@ def start(
     argv: Sequence[str], env: Mapping[str, str], stdin: int = subprocess.DEVNULL, *, own_session: bool = False
 ) -> subprocess.Popen[str]:
     """Start any program that may import the package; its output is kept in pipes."""
-    return subprocess.Popen(
-        list(argv),
-        env=_with_package(env),
+    return popen(
+        argv,
+        _with_package(env),
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

