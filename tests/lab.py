@@ -123,7 +123,7 @@ def on_terminal(
     env: Mapping[str, str],
     *,
     columns: int = 80,
-    patience_s: float = 60,
+    patience_s: float = PATIENCE_S,
     typed: tuple[str, str] = ("", ""),
 ) -> Ended:
     """Run `lbk` with stdin, stdout and stderr on a terminal; `out` is everything that was drawn, `err` empty.
@@ -155,7 +155,7 @@ def on_terminal(
             if typed[0] and typed[0].encode() in drawn:
                 os.write(ours, typed[1].encode())
                 typed = ("", "")
-        return Ended(process.wait(timeout=10), drawn.decode().replace("\r\n", "\n"), "")
+        return Ended(process.wait(timeout=PATIENCE_S), drawn.decode().replace("\r\n", "\n"), "")
     finally:
         os.close(ours)
         if process.poll() is None:

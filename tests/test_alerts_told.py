@@ -17,6 +17,7 @@ from lollmsbot_keys.core.owner import Lease, Owner
 from lollmsbot_keys.core.record import record
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.upkeep import upkeep
+from tests.examples import examples
 from tests.strategies import DAY, HOUR, LONGEST, ME, MINUTE, NOW, OTHER, TODAY, snapshots
 
 CHANNELS = ("mail", "chat")
@@ -305,7 +306,7 @@ def held_at(turn: Turn, now: datetime) -> list[Alert]:
 
 
 @given(st.lists(turns, max_size=25))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_nobody_is_told_twice_in_a_window(history: list[Turn]) -> None:
     diary = Diary()
     play(diary, history, mortal=False)
@@ -314,7 +315,7 @@ def test_nobody_is_told_twice_in_a_window(history: list[Turn]) -> None:
 
 
 @given(history=st.lists(turns, max_size=25), mortal=st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_everybody_knows_how_it_stands_once_the_channels_work(history: list[Turn], *, mortal: bool) -> None:
     diary = Diary()
     end = play(diary, history, mortal=mortal)

@@ -15,6 +15,7 @@ from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.money import budget_day, day_end, last_of_month, month_end, month_of
 from lollmsbot_keys.core.request import Reason, Request, SetAside
 from lollmsbot_keys.core.state import Snapshot, Spender
+from tests.examples import examples
 from tests.strategies import CONFIG, NOW, World, spent, with_key, with_settings
 
 MICROSECOND = timedelta(microseconds=1)
@@ -89,7 +90,7 @@ ZONES: list[tzinfo] = [
 ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(ZONES), st.datetimes(datetime(2015, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_a_day_ends_once_and_the_next_one_begins_there(timezone: tzinfo, now: datetime) -> None:
     day = budget_day(now, timezone)
@@ -99,7 +100,7 @@ def test_a_day_ends_once_and_the_next_one_begins_there(timezone: tzinfo, now: da
     assert budget_day(end, timezone) == day + timedelta(days=1)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(ZONES), st.datetimes(datetime(2015, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_a_month_ends_with_its_last_day(timezone: tzinfo, now: datetime) -> None:
     day = budget_day(now, timezone)

@@ -31,7 +31,7 @@ from tests.lab import (
     on_terminal,
     sse,
 )
-from tests.support import ROOT, command, run_lbk, start_lbk
+from tests.support import PATIENCE_S, ROOT, command, run_lbk, start_lbk
 
 LOCAL = "gpt-oss:20b"
 
@@ -652,7 +652,7 @@ def test_a_wait_ends_with_a_reset(tmp_path: Path) -> None:
             time.sleep(0.02)
             assert waiting.poll() is None
         assert here.quick("reset-limits", "--all").code == 0
-        out, _ = waiting.communicate(timeout=15)
+        out, _ = waiting.communicate(timeout=PATIENCE_S)
         assert (waiting.returncode, out) == (0, f"{heading()}hello\n")
         assert here.chats() == [OLLAMA, OLLAMA]
         assert not here.state.waiters
@@ -690,7 +690,7 @@ def test_a_reader_that_leaves_gets_no_traceback(options: list[str], tmp_path: Pa
         assert program.stderr is not None
         assert program.stderr.read() == ""
         program.stderr.close()
-        assert program.wait(timeout=20) == 130
+        assert program.wait(timeout=PATIENCE_S) == 130
         assert here.cell()[1].calls == 1
         assert not here.state.holds
 
@@ -725,7 +725,7 @@ def interrupted(here: Lab, *options: str) -> tuple[int, str, str]:
         time.sleep(0.02)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, err
 
 

@@ -19,6 +19,7 @@ from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.config.build import build, compile_tree
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.errors import ConfigError
+from tests.examples import examples
 
 NOTHING = Environment({"HOME": "/nonexistent"})
 HEAVY = """
@@ -174,7 +175,7 @@ AMOUNTS = st.decimals(min_value=0, max_value=1000, places=6).map(str)
 SPANS = st.sampled_from(["1s", "59m", "1h30m", "8d"])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=examples(40))
 @given(
     AMOUNTS,
     SPANS,

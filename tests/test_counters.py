@@ -15,6 +15,7 @@ from lollmsbot_keys.core.metrics import measured
 from lollmsbot_keys.core.metrics_family import Kind
 from lollmsbot_keys.core.state import Cell, Failed, Hold, Snapshot, Spender
 from lollmsbot_keys.edges.state.codec import decode, encode
+from tests.examples import examples
 from tests.strategies import CONFIG, FACTS, HOUR, ME, NOW, TODAY
 
 OTHER = "(other)"
@@ -44,7 +45,7 @@ def by_provider(totals: Mapping[Spender, Cell]) -> dict[Provider, Cell]:
     return {p: Cell.total(cell for spender, cell in totals.items() if spender.provider is p) for p in Provider}
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(calls)
 def test_what_the_counters_add_up_to_is_all_that_was_called(made: list[tuple[Spender, str, int]]) -> None:
     snapshot = before = nearly_full()
@@ -63,7 +64,7 @@ def test_what_the_counters_add_up_to_is_all_that_was_called(made: list[tuple[Spe
     assert found == expected
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(calls)
 def test_whoever_has_a_row_keeps_it_and_it_only_grows(made: list[tuple[Spender, str, int]]) -> None:
     snapshot = nearly_full()
@@ -81,7 +82,7 @@ def test_whoever_has_a_row_keeps_it_and_it_only_grows(made: list[tuple[Spender, 
     assert decode(encode(snapshot)) == snapshot
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(calls)
 def test_no_series_of_a_monitoring_system_goes_back_or_away(made: list[tuple[Spender, str, int]]) -> None:
     snapshot, before = nearly_full(), samples(nearly_full())

@@ -44,6 +44,7 @@ from lollmsbot_keys.edges.state.lock import locked
 from lollmsbot_keys.errors import ConfigError, UsageError
 from lollmsbot_keys.render.machine import document, plan_tree
 from lollmsbot_keys.render.replay import draw_replay, replay_tree
+from tests.examples import examples
 from tests.strategies import NOW, World, amounts, moments, worlds
 from tests.support import finished, start, together
 
@@ -193,7 +194,7 @@ PLACES = list(places(tree()))
 
 
 @given(st.sampled_from(PLACES), json_values)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_spoilt_line_is_none_or_harmless(place: tuple[str | int, ...], value: object) -> None:
     spoilt = tree()
     inside: Any = spoilt

@@ -15,6 +15,7 @@ from lollmsbot_keys.core.forecast import Forecast, forecast
 from lollmsbot_keys.core.money import budget_day, day_end, of_provider, recorded_in_month
 from lollmsbot_keys.core.state import Cell, CellKey, Day, Snapshot, Spender
 from lollmsbot_keys.core.windows import minute_of
+from tests.examples import examples
 from tests.strategies import CONFIG, DAY, HOUR, MINUTE, ZONES, moments, snapshots, with_settings
 
 OLLAMA, O1 = Provider.OLLAMA, Spender(Provider.OLLAMA, "O1")
@@ -180,7 +181,7 @@ def test_calls_of_another_provider_are_not_its_own() -> None:
 # --- laws ---
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     snapshots(), moments(-2 * DAY, 8 * DAY), st.sampled_from(ZONES), st.sampled_from(["0", "0.5", "2", "1000", None])
 )
@@ -205,7 +206,7 @@ def test_whatever_the_state_it_makes_sense(
         assert found.day_usd >= Decimal(budget or 0)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.integers(2, 23), st.integers(0, 500), st.integers(1, 50))
 def test_more_spent_is_never_less_ahead(hour: int, cents: int, more: int) -> None:
     now = NOON.replace(hour=hour)

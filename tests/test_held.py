@@ -24,6 +24,7 @@ from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool import KeyPool
 from lollmsbot_keys.pool.waiting import UNMOVED
+from tests.examples import examples
 from tests.lab import OLLAMA, SERVED, Lab, lab
 from tests.strategies import CONFIG, DAY, HOUR, MINUTE, NOW, World, spent, with_key, with_settings, worlds
 from tests.support import PATIENCE_S, finished, hold, opened, start_lbk, utc_now
@@ -84,7 +85,7 @@ def test_only_what_is_spent_is_over_budget(
     assert (aside.reason if aside else None) == reason
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(worlds())
 def test_held_is_exactly_what_comes_back_when_all_calls_have_ended(world: World) -> None:
     ended = world._replace(snapshot=world.snapshot._replace(holds=EMPTY)).plan().candidates

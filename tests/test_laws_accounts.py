@@ -20,6 +20,7 @@ from lollmsbot_keys.core.record import Cooled, Replaced, record, resettable
 from lollmsbot_keys.core.request import Candidate, Reach, Reason, Request
 from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Scope, Snapshot
 from lollmsbot_keys.edges.state.codec import decode, encode
+from tests.examples import examples
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Lab, lab
 from tests.strategies import (
     CONFIG,
@@ -129,7 +130,7 @@ _of_accounts = st.sampled_from([Reach.ACCOUNT, Reach.FREE_MODELS])
 _known = st.builds(Known, _whose, _whose)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.sampled_from(OPENROUTER_KEYS), st.sampled_from([Reach.ACCOUNT, Reach.FREE_MODELS]), st.lists(_known, max_size=3)
 )

@@ -17,6 +17,7 @@ from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Candidate, Facts, Reach, Request, Tried
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.upkeep import upkeep
+from tests.examples import examples
 from tests.strategies import CONFIG, FACTS, KEY_NAMES, LONGEST, ME, MINUTE, NOW, with_settings
 
 FREE = Request(free=True, privacy=Privacy.LOW)
@@ -68,7 +69,7 @@ def _pool(provider: Provider, size: int) -> tuple[Config, list[str]]:
     return config._replace(keys=keys), [key.name for key in keys]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sampled_from(sorted(KINDS)), st.integers(1, 3), st.data())
 def test_no_key_gets_more_than_one_call_above_another(provider: Provider, size: int, data: st.DataObject) -> None:
     """Requests of all kinds that take turns share them: the same cursor serves equivalents, free and general ones."""
@@ -81,7 +82,7 @@ def test_no_key_gets_more_than_one_call_above_another(provider: Provider, size: 
         assert _spread(counts, names) <= 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sampled_from(sorted(KINDS)), st.lists(st.integers(0, 3), max_size=12))
 def test_attempts_stay_even_when_some_fail_as_long_as_nothing_cools(provider: Provider, fails: list[int]) -> None:
     """For questions one after the other, whose failures cool nothing. Of questions that overlap, each failover may
@@ -120,7 +121,7 @@ def test_the_turn_goes_on_after_a_key_that_left_the_configuration() -> None:
 # --- the hourly window ---
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     st.integers(1, 4),
     st.lists(st.tuples(st.sampled_from([0, 1, 29, 59, 61, 900, 1_799, 3_540]), st.booleans()), max_size=40),

@@ -40,6 +40,7 @@ from lollmsbot_keys.core.record import (
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.request import Reach, Reason, Request
 from lollmsbot_keys.core.state import Cooldown, Disabled, Failed, Hold, Scope, Sighting, Snapshot, Spender
+from tests.examples import examples
 from tests.strategies import (
     CONFIG,
     DAY,
@@ -102,7 +103,7 @@ def single_events(draw: st.DrawFn, snapshot: Snapshot) -> Event:
     return draw(st.sampled_from(events))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data(), snapshots())
 def test_the_same_event_twice_changes_nothing_more(data: st.DataObject, snapshot: Snapshot) -> None:
     event = data.draw(single_events(snapshot))
@@ -110,7 +111,7 @@ def test_the_same_event_twice_changes_nothing_more(data: st.DataObject, snapshot
     assert record(once, event, NOW) == once
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.data(), snapshots())
 def test_a_settlement_that_comes_again_later_changes_nothing(data: st.DataObject, snapshot: Snapshot) -> None:
     """Those that bring a hold do not bear this: its name is new each time, and it is remembered once, for its end."""
@@ -126,7 +127,7 @@ def test_a_settlement_that_comes_again_later_changes_nothing(data: st.DataObject
         assert record(after, settled, NOW) == after
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data(), snapshots())
 def test_counters_never_go_back(data: st.DataObject, snapshot: Snapshot) -> None:
     for _ in range(4):
@@ -229,7 +230,7 @@ def test_an_answer_in_between_begins_the_row_anew() -> None:
     assert snapshot.cooldowns == {}
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.data(), snapshots())
 def test_no_event_but_a_reset_ends_a_cooldown_or_makes_it_shorter(data: st.DataObject, snapshot: Snapshot) -> None:
     event = data.draw(single_events(snapshot) | st.builds(Stumbled, cooldowns()))
@@ -277,7 +278,7 @@ def late_news(draw: st.DrawFn, key: str) -> Event:
     return draw(st.sampled_from(events))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data(), key_names, st.sampled_from(["ready", "refused"]))
 def test_late_news_of_an_old_secret_does_not_touch_the_new_one(data: st.DataObject, key: str, standing: str) -> None:
     """Neither to shut it out nor to let it in. (Two refusals of one key are kept as one, the last: see `Disabled`.)"""
@@ -294,7 +295,7 @@ def test_late_news_of_an_old_secret_does_not_touch_the_new_one(data: st.DataObje
     assert World(request, snapshot=snapshot).plan() == before
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data(), key_names)
 def test_a_secret_that_was_not_opened_yet_sets_nobody_free(data: st.DataObject, key: str) -> None:
     scope = data.draw(
@@ -329,7 +330,7 @@ def test_proof_of_a_secret_that_nobody_knows_sets_no_key_free() -> None:
 # --- resets ---
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(snapshots(), st.sets(key_names, min_size=1, max_size=2))
 def test_a_reset_leaves_money_and_windows_alone_and_nothing_else_of_its_keys(
     snapshot: Snapshot, chosen: set[str]

@@ -22,6 +22,7 @@ from lollmsbot_keys.core.request import Reach, Request
 from lollmsbot_keys.core.state import Cell, Day, Hold, Snapshot, Spender, Uncertain
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.codec import decode, encode
+from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, KEY_NAMES, LONGEST, MINUTE, NOW, with_key, with_settings
 
 T = TypeVar("T")
@@ -331,5 +332,5 @@ class Pool(RuleBasedStateMachine):
         return (now.amount_usd, now.day, now.key) == (then.amount_usd, then.day, then.key)
 
 
-Pool.TestCase.settings = settings(max_examples=120, stateful_step_count=40)
+Pool.TestCase.settings = settings(max_examples=examples(120), stateful_step_count=40)
 TestPool = Pool.TestCase

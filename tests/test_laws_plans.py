@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.catalogue import Key, Privacy, Provider, strictest
 from lollmsbot_keys.core.request import Candidate, Facts, Plan, Reach, Reason, Request, Rule, Tried
 from lollmsbot_keys.core.state import Cooldown, Day, Scope, Snapshot
+from tests.examples import examples
 from tests.strategies import HOUR, NOW, World, by_scope, exhausted_worlds, key_scope, reaches, worlds
 
 PASSING = {Reason.COOLING_DOWN, Reason.NO_CREDIT, Reason.NO_SUCH_MODEL, Reason.HOURLY_LIMIT}
@@ -153,7 +154,7 @@ def _level(world: World) -> Privacy:
 # --- law 1 ---
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(worlds() | exhausted_worlds())
 def test_what_a_plan_offers_has_nothing_against_it(world: World) -> None:
     for candidate in world.plan().candidates:
@@ -161,7 +162,7 @@ def test_what_a_plan_offers_has_nothing_against_it(world: World) -> None:
             assert list(faults(candidate, world)) == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(worlds() | exhausted_worlds())
 def test_every_other_candidate_has_a_reason_that_is_true_and_a_time_to_come(world: World) -> None:
     plan = world.plan()
@@ -177,7 +178,7 @@ def test_every_other_candidate_has_a_reason_that_is_true_and_a_time_to_come(worl
             assert reason in set(faults(candidate, world))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(exhausted_worlds(), st.floats(0, 0.999))
 def test_nothing_comes_free_before_retry_at_and_something_does_then(world: World, part: float) -> None:
     plan = world.plan()
@@ -191,7 +192,7 @@ def test_nothing_comes_free_before_retry_at_and_something_does_then(world: World
     assert any(candidate.eligible for candidate in world._replace(now=plan.retry_at).plan().candidates)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(worlds())
 def test_retry_at_is_the_first_time_that_a_plan_names(world: World) -> None:
     plan = world.plan()
@@ -214,7 +215,7 @@ def _failing(world: World, reaches: list[Reach]) -> Iterator[tuple[Plan, Candida
         tried.append(Tried(plan.choice, reach))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(worlds(), st.lists(reaches, min_size=4, max_size=8))
 def test_privacy_never_widens_however_often_it_fails_over(world: World, fails: list[Reach]) -> None:
     level = _level(world)
@@ -229,14 +230,14 @@ def test_privacy_never_widens_however_often_it_fails_over(world: World, fails: l
                 assert candidate.provider is not Provider.OPENROUTER
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(worlds(), st.lists(reaches, min_size=1, max_size=8))
 def test_a_failover_offers_nothing_again_and_ends(world: World, fails: list[Reach]) -> None:
     places = [(choice.key, choice.provider, choice.model) for _, choice in _failing(world, fails)]
     assert len(places) == len(set(places))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(worlds())
 def test_free_is_never_silently_replaced_by_paid(world: World) -> None:
     plan = world.plan()
@@ -280,7 +281,7 @@ def _reordered(snapshot: Snapshot, facts: Facts, chance: random.Random) -> tuple
     ), facts._replace(secrets=_shuffled(facts.secrets, chance))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(worlds(), st.randoms(use_true_random=False))
 def test_same_inputs_same_plan_in_whatever_order_the_maps_are(world: World, chance: random.Random) -> None:
     assume(world.snapshot.cooldowns or world.snapshot.hours)

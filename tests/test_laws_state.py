@@ -32,6 +32,7 @@ from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Account, CellKey, Cooldo
 from lollmsbot_keys.core.upkeep import LAPSED_KEPT, SKEW, Housekeeping, upkeep
 from lollmsbot_keys.core.windows import calls_within_an_hour, minute_of
 from lollmsbot_keys.edges.state.codec import decode, encode
+from tests.examples import examples
 from tests.strategies import (
     DAY,
     HOUR,
@@ -73,7 +74,7 @@ def keep(snapshot: Snapshot, now: datetime) -> Snapshot:
 # --- law 7: the codec, upkeep, size ---
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(snapshots())
 def test_what_is_read_equals_what_was_written(snapshot: Snapshot) -> None:
     read = decode(encode(snapshot))
@@ -103,7 +104,7 @@ def test_a_state_of_version_1_is_upgraded(snapshot: Snapshot) -> None:
     assert decode(json.dumps(old).encode()) == expected
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(snapshots(), st.sampled_from([frozenset[str](), frozenset({"dead"})]))
 def test_upkeep_twice_at_the_same_time_is_upkeep_once(snapshot: Snapshot, which: frozenset[str]) -> None:
     dead = frozenset({SOMEONE}) if which else frozenset()
@@ -114,7 +115,7 @@ def test_upkeep_twice_at_the_same_time_is_upkeep_once(snapshot: Snapshot, which:
     assert {day.date for day in closed} | set(finished.days) == set(once.days)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(snapshots(), moments(-2 * DAY, YEAR))
 def test_upkeep_never_touches_money_but_to_charge_the_dead(snapshot: Snapshot, now: datetime) -> None:
     after = upkeep(snapshot, now, LONGEST, frozenset({SOMEONE}))
@@ -168,7 +169,7 @@ def test_the_state_stays_small_whoever_names_endless_models() -> None:
 # --- law 8: the clock ---
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(snapshots(), moments(-2 * DAY, 2 * YEAR))
 def test_no_cooldown_lasts_longer_than_the_longest_from_now(snapshot: Snapshot, now: datetime) -> None:
     after = upkeep(snapshot, now, LONGEST)
@@ -185,7 +186,7 @@ def test_a_cooldown_that_a_wrong_clock_began_keeps_its_length_and_begins_now() -
     assert (cooldown.since, cooldown.until) == (NOW, NOW + HOUR)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(snapshots(), moments(-2 * DAY, YEAR))
 def test_every_window_is_free_an_hour_and_a_minute_after_the_clock_is_right(snapshot: Snapshot, now: datetime) -> None:
     after = upkeep(snapshot, now, LONGEST)

@@ -36,6 +36,7 @@ from lollmsbot_keys.core.state import (
     Spender,
 )
 from lollmsbot_keys.edges.exposition import remembering, shown_in, text_of
+from tests.examples import examples
 from tests.strategies import (
     CONFIG,
     FACTS,
@@ -172,7 +173,7 @@ def test_labels_stay_bounded_whatever_the_state_holds() -> None:
         assert len(family.samples) < 200, family.name
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(worlds())
 def test_every_state_can_be_told_and_read_back(world: World) -> None:
     """By the official client, and by its parser: valid names, no series twice, and no label but these."""
@@ -191,7 +192,7 @@ def test_every_state_can_be_told_and_read_back(world: World) -> None:
     assert all(map(math.isfinite, read.values()))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(snapshots())
 def test_a_histogram_is_one(snapshot: Snapshot) -> None:
     latency = families(snapshot)["api_latency_seconds"]
@@ -212,7 +213,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(_steps)
 def test_counters_follow_the_state_upwards_only(steps: list[tuple[int, str, int]]) -> None:
     """Also where a hold lapses in full and a late settlement says that the call cost less."""
@@ -276,7 +277,7 @@ def test_gauges_follow_downwards() -> None:
 _readings = st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=8)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(_readings)
 @example([(0.939, 0), (0.283, 0)])  # 0.283 + (0.939 - 0.283) is a little less than 0.939
 def test_nothing_that_is_shown_ever_goes_back(readings: list[tuple[float, float]]) -> None:
@@ -284,7 +285,7 @@ def test_nothing_that_is_shown_ever_goes_back(readings: list[tuple[float, float]
         assert list(column) == sorted(column)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(_readings)
 def test_nothing_is_put_on_top_of_what_only_grows(readings: list[tuple[float, float]]) -> None:
     growing = [tuple(sorted(column)) for column in zip(*readings, strict=True)]
@@ -426,7 +427,7 @@ def test_ages_and_times() -> None:
     assert value(found["lbk_build_info"], version="1.2.3") == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(configs(), snapshots())
 def test_exactly_one_state_each_whatever_happened(config: Config, snapshot: Snapshot) -> None:
     assert set(states(snapshot, config)) == {key.name for key in config.keys}

@@ -18,6 +18,7 @@ from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, U
 from lollmsbot_keys.core.request import Candidate, Reach, Reason, Rule
 from lollmsbot_keys.core.state import Hold, Scope, Snapshot, Spender
 from lollmsbot_keys.core.templates import TemplateSeen
+from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FREE_MODELS, HOUR, ME, MINUTE, NOW, TODAY, spent
 
 KIMI = Price(Decimal("0.60"), Decimal("3.00"))
@@ -54,7 +55,7 @@ def test_costs_are_exact() -> None:
 _rates = st.none() | st.integers(0, 900).map(lambda cents: Decimal(cents) / 100)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.data(), _rates, _rates)
 def test_no_answer_within_its_tokens_costs_more_than_the_bound(
     data: st.DataObject, cached: Decimal | None, written: Decimal | None

@@ -13,6 +13,7 @@ from lollmsbot_keys.core.spending import Part, grouped
 from lollmsbot_keys.core.state import Cell, ClosedDay, Day
 from lollmsbot_keys.edges.state.codec.money import cells_tree
 from lollmsbot_keys.edges.state.month import Month, NewerMonth, NotAMonth, decode
+from tests.examples import examples
 from tests.strategies import DAY, TODAY, open_days
 
 closings = st.lists(
@@ -42,7 +43,7 @@ def stored(days: list[ClosedDay]) -> list[Part]:
     return [(when, day) for (when, _), day in {(one.date, one.day.part): one.day for one in days}.items()]
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(closings)
 def test_the_cells_that_are_read_are_those_that_were_stored(days: list[ClosedDay]) -> None:
     month = written(days)
@@ -53,7 +54,7 @@ def test_the_cells_that_are_read_are_those_that_were_stored(days: list[ClosedDay
     assert (month.name, month.after) == ("2026-11", "2026-10")
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(closings)
 def test_the_sums_are_those_of_the_cells(days: list[ClosedDay]) -> None:
     month, parts = written(days), stored(days)
@@ -66,7 +67,7 @@ def test_the_sums_are_those_of_the_cells(days: list[ClosedDay]) -> None:
     assert month.pillars().cells == {at: without_histogram(cell) for at, cell in pillars.items()}
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(closings)
 def test_a_month_of_version_1_means_the_same(days: list[ClosedDay]) -> None:
     tree: dict[str, dict[str, object]] = {}

@@ -24,6 +24,7 @@ from lollmsbot_keys.edges.config.file import load
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.model_lists import FILE, keep_list, read_lists
 from lollmsbot_keys.edges.providers.quotes import quotes
+from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FREE_MODELS, HOUR, MODEL_NAMES, NOW, World, worlds
 from tests.test_money import HELD, finished
 
@@ -174,7 +175,7 @@ def test_no_bound_is_below_what_a_call_may_be_estimated_at(
     assert found.free == without.free == (provider is OPENROUTER and model in FREE_MODELS)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(worlds(), price_lists)
 def test_a_plan_bounds_every_call_and_never_pays_for_free(world: World, known: PriceList) -> None:
     world = world._replace(facts=world.facts._replace(prices=known))

@@ -14,6 +14,7 @@ from lollmsbot_keys.core.record import Reset, Waiting, record
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.core.state import Snapshot, Waiter
 from lollmsbot_keys.core.upkeep import upkeep
+from tests.examples import examples
 from tests.strategies import (
     CONFIG,
     FACTS,
@@ -73,7 +74,7 @@ many = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(many, key_names)
 def test_of_those_who_want_a_key_the_one_that_waited_longest_gets_it(waiters: list[Waiter], key: str) -> None:
     """Critical ones before all others; those who do not want this key are no obstacle."""
@@ -139,7 +140,7 @@ def test_who_does_not_wait_stands_in_no_queue() -> None:
     assert isinstance(ask(queue(first=waiter(MINUTE)), None)[1], Claim)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(many, st.data())
 def test_a_waiter_whose_process_is_dead_blocks_nobody(waiters: list[Waiter], data: st.DataObject) -> None:
     ghost = Owner(99, "boot", "99")

@@ -31,6 +31,7 @@ from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.state.file import Change
 from lollmsbot_keys.edges.targets import NOT_READABLE, NotReadable
 from lollmsbot_keys.errors import SecretError, SecretRefused, StateError, Unasked, UsageError
+from tests.examples import examples
 from tests.strategies import DAY, HOUR, NOW
 
 T = TypeVar("T")
@@ -364,7 +365,7 @@ def test_after_a_crash_anywhere_there_is_a_way_back_until_the_old_secret_is_refu
     assert gone or not case.mint
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     st.sampled_from(list(CASES.values())),
     st.lists(st.tuples(st.sampled_from(Aim), st.integers(0, 120), st.integers(0, 60)), max_size=6),

@@ -21,6 +21,7 @@ from lollmsbot_keys.cli.sandbox import CONTEXT_SETTINGS, sandbox
 from lollmsbot_keys.commands.sandbox import rehearse
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Sandbox
+from tests.support import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = """
@@ -204,7 +205,7 @@ def test_a_signal_ends_the_command_and_all_that_it_started(
     process = start(temporary, "--", "sh", "-c", script)
     wait_for(pids)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (code, "")
     deadline = time.monotonic() + 30
     while any(is_alive(int(pid)) for pid in pids.read_text().split()):
@@ -219,7 +220,7 @@ def test_ctrl_c_is_the_command_s_to_handle(temporary: Path, tmp_path: Path) -> N
     process = start(temporary, "--", "sh", "-c", script)
     wait_for(ready)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (5, "caught\n")
     assert list(temporary.iterdir()) == []
 
@@ -241,7 +242,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(temporary: Path, tmp_path
     process.stdin.flush()
     time.sleep(0.3)
     ready.unlink()
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out.count(b"caught")) == (6, 1)
     assert list(temporary.iterdir()) == []
 
@@ -257,7 +258,7 @@ def serve(temporary: Path, number: signal.Signals, *arguments: str, **variables:
     text = "".join(lines)
     status = asked_with(text, temporary.parent)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert list(temporary.iterdir()) == []
     return process.returncode, text + out, err, status
 

@@ -19,6 +19,7 @@ from lollmsbot_keys.sandbox import Fault, Place, Sandbox, Where
 from lollmsbot_keys.sandbox.faults import parse_fault
 from lollmsbot_keys.sandbox.kinds import KINDS, Value
 from lollmsbot_keys.sandbox.wire import json_reply
+from tests.support import PATIENCE_S
 
 MODELS = {"OLLAMA_API_KEY": "kimi-k2.6", "OPENROUTER_API_KEY_1": "z-ai/glm-5.2", "local": "gemma3:27b"}
 OLLAMA, ROUTER, LOCAL = MODELS
@@ -40,7 +41,7 @@ class Client:
 
     def send(self, url: str, key: str, body: object = None) -> Answer:
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
         secret = self.sandbox.secrets.get(key)
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
         started = time.monotonic()
@@ -220,7 +221,6 @@ def test_slow_and_stalled(client: Client) -> None:
     assert slow.cut is False
     started = time.monotonic()
     stalled = client.chat(OLLAMA)
-    assert stalled.first_byte_s < 0.25
     assert time.monotonic() - started >= 0.3
     assert stalled.cut is True
     assert b"Sandbox" in stalled.body

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lollmsbot_keys.sandbox import Place, Sandbox, Where
+from tests.support import PATIENCE_S
 
 HELLO = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
 FREE = "google/gemma-4-31b-it:free"
@@ -37,7 +38,7 @@ class Got:
 
 def call(url: str, secret: str | None = None, body: object = None, method: str | None = None) -> Got:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
     data = None if body is None else json.dumps(body).encode()
     try:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lollmsbot_keys.sandbox import Sandbox
+from tests.support import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 CHAT = "/ollama/api/chat"
@@ -35,7 +36,7 @@ def address(sandbox: Sandbox) -> tuple[str, int]:
 
 def spoken(sandbox: Sandbox, *parts: bytes) -> bytes:
     """Everything that comes back on one connection, until the server closes it."""
-    with socket.create_connection(address(sandbox), timeout=5) as connection:
+    with socket.create_connection(address(sandbox), timeout=PATIENCE_S) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(0.01)
@@ -52,7 +53,7 @@ BODY = json.dumps({"model": "kimi-k2.6", "stream": False, "messages": [{"role": 
 
 
 def test_one_connection_serves_many_requests(sandbox: Sandbox) -> None:
-    connection = http.client.HTTPConnection(*address(sandbox), timeout=5)
+    connection = http.client.HTTPConnection(*address(sandbox), timeout=PATIENCE_S)
     connection.connect()
     sock = connection.sock
     for stream in (True, False, True):
@@ -106,32 +107,33 @@ def test_a_body_that_is_no_chat_is_a_400(sandbox: Sandbox, body: bytes) -> None:
 
 
 def test_the_first_piece_comes_before_the_last_is_due() -> None:
-    with Sandbox(pace_seconds=0.5) as sandbox, socket.create_connection(address(sandbox), timeout=20) as connection:
+    """The second is due in an hour."""
+    with (
+        Sandbox(pace_seconds=3600) as sandbox,
+        socket.create_connection(address(sandbox), timeout=PATIENCE_S) as connection,
+    ):
         connection.sendall(request(sandbox, "Connection: close", body=BODY.replace(b"false", b"true")))
-        started = time.monotonic()
         first = connection.recv(65_536)
-        assert b"Sandbox" in first
+        while b"Sandbox" not in first:
+            first += connection.recv(65_536)
         assert b'"done":true' not in first
-        assert time.monotonic() - started < 0.45
-        rest = b"".join(iter(lambda: connection.recv(65_536), b""))
-        assert b'"done":true' in rest
 
 
 def test_two_hundred_streams_at_once_are_served_side_by_side() -> None:
     gate = threading.Barrier(200)
-    with Sandbox(["OLLAMA_API_KEY=slow=0.5"]) as sandbox:
+    with Sandbox(["OLLAMA_API_KEY=slow=2"]) as sandbox:
 
         def stream(_number: int) -> bytes:
             asked = request(sandbox, "Connection: close", body=BODY.replace(b"false", b"true"))
-            with socket.create_connection(address(sandbox), timeout=60) as connection:
-                gate.wait(60)
+            with socket.create_connection(address(sandbox), timeout=PATIENCE_S) as connection:
+                gate.wait(PATIENCE_S)
                 connection.sendall(asked)
                 return b"".join(iter(lambda: connection.recv(65_536), b""))
 
         started = time.monotonic()
         with ThreadPoolExecutor(200) as pool:
             answers = list(pool.map(stream, range(200)))
-        assert time.monotonic() - started < 60  # one after the other they would take 100 s
+        assert time.monotonic() - started < 350  # one after the other they would take 400 s
         assert all(b'"done":true' in answer for answer in answers)
         assert len(sandbox.chats("OLLAMA_API_KEY")) == 200
 
@@ -140,7 +142,7 @@ def test_it_listens_on_loopback_alone_and_not_at_all_when_closed() -> None:
     with Sandbox(["local=stall"]) as sandbox:
         assert {urlsplit(url).hostname for urls in sandbox.endpoints.values() for url in urls} == {"127.0.0.1"}
         where = address(sandbox)
-        idle = socket.create_connection(where, timeout=5)
+        idle = socket.create_connection(where, timeout=PATIENCE_S)
         idle.sendall(request(sandbox, body=BODY))
         assert idle.recv(100).startswith(b"HTTP/1.1 200")
     sandbox.close()
@@ -149,12 +151,12 @@ def test_it_listens_on_loopback_alone_and_not_at_all_when_closed() -> None:
         pass
     idle.close()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(where, timeout=5)
+        socket.create_connection(where, timeout=PATIENCE_S)
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(sandbox: Sandbox) -> None:
     sandbox.add("OLLAMA_API_KEY=stall=0.05:1")
-    with socket.create_connection(address(sandbox), timeout=5) as connection:
+    with socket.create_connection(address(sandbox), timeout=PATIENCE_S) as connection:
         connection.sendall(request(sandbox, body=BODY))
         connection.recv(10)
     time.sleep(0.1)
@@ -162,10 +164,11 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(sandbox: Sandbox) -> No
 
 
 def test_an_answer_does_not_wait_for_the_client_s_acknowledgement(sandbox: Sandbox) -> None:
-    connection = http.client.HTTPConnection(*address(sandbox), timeout=5)
+    connection = http.client.HTTPConnection(*address(sandbox), timeout=PATIENCE_S)
     body = json.dumps({"model": "kimi-k2.6", "messages": []})
-    times_s = []
-    for _ in range(20):
+    times_s = [PATIENCE_S]
+    end = time.monotonic() + PATIENCE_S
+    while min(times_s) >= 0.03 and time.monotonic() < end:  # on a busy machine most are slow, but not all
         started = time.perf_counter()
         connection.request("POST", CHAT, body, {"Authorization": f"Bearer {sandbox.keys['OLLAMA_API_KEY']}"})
         connection.getresponse().read()

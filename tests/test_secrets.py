@@ -28,6 +28,7 @@ from lollmsbot_keys.core.catalogue import Key, Provider
 from lollmsbot_keys.core.cleaning import clean
 from lollmsbot_keys.edges.secrets import Scrubber, Secret, Secrets, fault_of, fingerprint, installation_key
 from lollmsbot_keys.errors import SecretError, StateError
+from tests.support import PATIENCE_S
 
 VALUE = "sk-or-v1-0123456789abcdef0123456789abcdef"
 
@@ -343,7 +344,9 @@ def test_five_keys_are_read_in_well_under_a_millisecond(tmp_path: Path) -> None:
         assert len(Secrets(keys, environ, tmp_path, path).present()) == 5
         return time.perf_counter() - began
 
-    assert min(once() for _ in range(50)) < 0.001
+    end = time.monotonic() + PATIENCE_S
+    while once() >= 0.001:  # on a busy machine most are slow, but not all
+        assert time.monotonic() < end
 
 
 # --- the installation's fingerprint key -----------------------------------------------------------------------------

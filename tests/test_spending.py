@@ -18,6 +18,7 @@ from lollmsbot_keys.core.request import PriceList
 from lollmsbot_keys.core.spending import Part
 from lollmsbot_keys.core.state import Cell, CellKey, Day, Snapshot, Spender
 from lollmsbot_keys.core.statement import By, Gap, Span, Survey
+from tests.examples import examples
 from tests.strategies import CONFIG, DAY, NOW, TODAY, dates, open_days, provider_of
 
 OLLAMA, OPENROUTER, LOCAL = Provider.OLLAMA, Provider.OPENROUTER, Provider.LOCAL
@@ -37,7 +38,7 @@ def part(day: date, *cells: tuple[CellKey, Cell], name: str = "p") -> Part:
     return day, Day.of(name, dict(cells))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(parts_drawn)
 def test_every_grouping_has_the_same_total_and_loses_nothing(parts: list[Part]) -> None:
     by_hand = reduce(added, (each for _, day in parts for each in day.cells.values()), Cell())

@@ -23,6 +23,7 @@ from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool import KeyPool
 from lollmsbot_keys.sandbox import Fault
 from lollmsbot_keys.sandbox.wire import Reply, bytes_reply
+from tests.examples import examples
 from tests.lab import OLLAMA, lab
 from tests.strategies import CONFIG, NOW, World
 from tests.test_key_pool import settled
@@ -64,7 +65,7 @@ def test_which_figure_counts(case: str, figure: int | None, reported: tuple[int,
 reports = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 2 * MOST_TOKENS)), max_size=8)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(reports)
 def test_what_was_learnt_is_never_lowered_and_never_forgotten(seen: list[tuple[str, int]]) -> None:
     snapshot = Snapshot()

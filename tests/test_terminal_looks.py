@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.render.stand_ins import has_likeness, stand_in
 from lollmsbot_keys.render.terminal import grid, page, shortened
+from tests.examples import examples
 from tests.lab import OLLAMA, SERVED, Lab, Listener, endpoints, lab, sse
 from tests.support import ROOT, command
 from tests.terminal_lab import Terminal
@@ -77,7 +78,7 @@ NAMES = st.sampled_from(["OLLAMA_API_KEY", "模型漢字", "e\u0301tude", "🎉"
 ROWS = st.lists(st.tuples(NAMES, st.just("1234567"), st.just("~0.001234"), SAID).map(list), min_size=1, max_size=4)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(2, 200), ROWS, st.booleans())
 @example(2, [["模型", "1234567", "~0.001234", "ready"]], False)  # noqa: FBT003
 def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
@@ -96,7 +97,7 @@ def test_no_width_is_too_narrow_to_draw(columns: int, rows: list[list[str]]) -> 
     assert drawn(Looks(columns=columns), rows)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(ROWS)
 def test_columns_line_up_whatever_the_characters(rows: list[list[str]]) -> None:
     heading, *lines = drawn(Looks(), [[*row[:3], "ready"] for row in rows]).splitlines()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lollmsbot_keys.core.tokens import MESSAGE_TOKENS, most_tokens
+from tests.examples import examples
 
 # What real tokenizers made of texts that were searched for. The normal form of an older Unicode than Python's leaves
 # pairs apart that Python joins, and the other way round.
@@ -60,13 +61,13 @@ ODD = (
 texts = st.text(st.sampled_from(ODD) | st.characters(), max_size=40)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(texts)
 def test_the_short_way_is_the_bound_as_it_is_defined(text: str) -> None:
     assert most_tokens([text]) == plainly(text)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(texts, max_size=4))
 def test_messages_add_up(messages: list[str]) -> None:
     between = MESSAGE_TOKENS * max(0, len(messages) - 1)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lollmsbot_keys.core.windows import calls_within_an_hour, counted, free_again, minute_of, tidied
+from tests.examples import examples
 from tests.strategies import HOUR, MINUTE, NOW
 
 THIS = minute_of(NOW)
@@ -30,7 +31,7 @@ def test_calls_of_the_last_hour(window: dict[int, int], calls: int) -> None:
     assert calls_within_an_hour({THIS + ago: count for ago, count in window.items()}, NOW) == calls
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(windows, st.integers(1, 8))
 def test_a_full_window_names_the_first_moment_at_which_it_has_room(window: dict[int, int], limit: int) -> None:
     window = tidied(window, NOW)
@@ -48,7 +49,7 @@ def test_no_time_makes_room_where_no_call_is_allowed() -> None:
     assert free_again({}, 0, NOW) is None
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(windows)
 def test_one_more_call_is_one_more(window: dict[int, int]) -> None:
     after = counted(window, NOW)
@@ -56,7 +57,7 @@ def test_one_more_call_is_one_more(window: dict[int, int]) -> None:
     assert set(after) <= set(range(THIS - 60, THIS + 1)), "never more than 61 buckets"
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(windows)
 def test_tidying_changes_no_count_and_is_done_once(window: dict[int, int]) -> None:
     after = tidied(window, NOW)
