@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.accounts import account_of, known_as
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
-from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Request, SetAside
+from lollmsbot_keys.core.request import EMPTY, Facts, Known, Plan, Request, SetAside
 from lollmsbot_keys.core.route import route
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.trust import is_own_host
@@ -146,6 +146,12 @@ class Engine:
             **{name: f"The secret of {name} looks like a key of {of}." for name, of in secrets.foreign.items()},
             **told,
         }
+
+    def known(self) -> Known:
+        """How old the models and prices are that plans are made of."""
+        from lollmsbot_keys.edges.model_lists import read_lists
+
+        return Known(self.config.catalogue_read_on, read_lists(self.state.cache, self.clock()).fetched)
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.

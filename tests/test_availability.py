@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import cache
 
 import pytest
 
 from lollmsbot_keys.core.availability import Market, nearest, rotten, served_as, survey
-from lollmsbot_keys.core.catalogue import Config, Pillar, Privacy, Provider, Role
+from lollmsbot_keys.core.catalogue import Config, Model, Pillar, Privacy, Provider, Role
 from lollmsbot_keys.core.finding import ModelFinding
 from lollmsbot_keys.edges.config.file import load
 from lollmsbot_keys.edges.environment import Environment
@@ -33,7 +34,8 @@ def market(
     asked: Iterable[Provider] = Provider,
     keys: Mapping[Provider, tuple[str, ...]] = KEYS,
 ) -> Market:
-    return Market({provider: frozenset(names) for provider, names in lists.items()}, frozenset(asked), keys)
+    offered = {provider: frozenset(names) for provider, names in lists.items()}
+    return Market(offered, frozenset(asked), keys, date(2026, 12, 1))
 
 
 def found(name: str, where: Market | None = None) -> ModelFinding:
@@ -54,7 +56,7 @@ def test_the_seventeen_come_first_and_nothing_that_is_named_is_left_out() -> Non
     }
     fallbacks = {pillar.fallback.model for pillar in defaults().pillars.values() if pillar.fallback}
     assert named | fallbacks | set(defaults().providers[OPENROUTER].free_models) <= set(names)
-    assert found("google/gemini-pro").used_by == ("pillars.guardian.fallback",)
+    assert found("google/gemini-3-flash-preview").used_by == ("pillars.guardian.fallback",)
     assert found("kimi-k2.5").used_by == (
         "routing.default_model",
         "pillars.soul.primary",
@@ -73,7 +75,7 @@ def test_the_seventeen_come_first_and_nothing_that_is_named_is_left_out() -> Non
         ("gemma3:27b", "available", False, True, True, ("R1", "local")),
         ("nomic-embed-text-v2-moe", "available", False, False, True, ("local",)),
         ("qwen3-vl:30b", "unlisted", False, True, False, ("R1",)),
-        ("google/gemini-pro", "unlisted", False, False, False, ()),
+        ("anthropic/claude-sonnet-5.5", "available", False, True, False, ("R1",)),
         ("openrouter/free", "available", False, True, False, ("R1",)),
     ],
 )
@@ -100,7 +102,7 @@ def test_a_list_that_did_not_come_makes_nothing_unlisted() -> None:
     assert found("kimi-k2.5", lost).status == "unknown"
     assert found("kimi-k2.5", lost).ollama is None
     assert found("gemma3:27b", lost).status == "available"
-    assert found("google/gemini-pro", without(OPENROUTER)).status == "unknown"
+    assert found("google/gemini-3-flash-preview", without(OPENROUTER)).status == "unknown"
     alone = without(LOCAL)
     assert found("nomic-embed-text-v2-moe", alone).status == "unknown"
     assert found("devstral-small-2:24b", alone).status == "retired"
@@ -142,16 +144,44 @@ def about(name: str, where: Market | None = None, config: Config | None = None) 
     return [line for line in rotten(config or defaults(), where or market()) if name in line]
 
 
+def test_nothing_that_is_shipped_is_rotten() -> None:
+    assert rotten(defaults(), market()) == ()
+
+
 def test_ids_that_nobody_lists_are_named_with_where_they_stand() -> None:
-    (pro,) = about("google/gemini-pro")
-    assert "pillars.guardian.fallback" in pro
-    assert "nearest: google/gemini-3.8-flash" in pro
-    (rnj,) = about("rnj-1:8b")
+    gone = Model("rnj-1:8b", openrouter="essentialai/rnj-1-instruct")
+    unfollowed = with_role(Role("rnj-1:8b"))._replace(models={gone.name: gone})
+    (rnj,) = about("rnj-1:8b", config=unfollowed)
+    assert "(pillars.tools.builder)" in rnj
     assert "nor its equivalent essentialai/rnj-1-instruct" in rnj
-    (validator,) = about("devstral-small-2:24b")
-    assert "pillars.heartbeat.validator, pillars.identity.forgetting" in validator
-    for free in ("google/gemini-2.0-flash-exp:free", "meta-llama/llama-3.2-3b-instruct:free"):
-        assert "providers.openrouter.free_models" in about(free)[0]
+    (pro,) = about("google/gemini-ultra", config=with_role(Role("google/gemini-ultra")))
+    assert "pillars.tools.builder" in pro
+    assert "nearest: google/gemini-3.8-flash" in pro
+    openrouter = defaults().providers[OPENROUTER]._replace(free_models=("google/gemini-2.0-flash-exp:free",))
+    named = defaults()._replace(providers={**defaults().providers, OPENROUTER: openrouter})
+    (free,) = about("google/gemini-2.0-flash-exp:free", config=named)
+    assert "providers.openrouter.free_models" in free
+
+
+@pytest.mark.parametrize(
+    ("name", "successor", "stand_in"),
+    [
+        ("qwen3-next:80b", "glm-5.3", None),  # its successor has one itself
+        ("devstral-2:123b", "mistral-large-3:675b", None),
+        ("devstral-small-2:24b", None, "gemma4:31b"),
+        ("nomic-embed-text-v2-moe", None, "nemotron-3-nano:30b"),
+        ("mistral-large-3:675b", None, None),
+    ],
+)
+def test_what_is_asked_instead_is_the_end_of_the_chain(name: str, successor: str | None, stand_in: str | None) -> None:
+    assert (found(name).successor, found(name).stand_in) == (successor, stand_in)
+
+
+def test_old_ids_of_a_persons_own_file_are_no_warning_while_something_stands_in() -> None:
+    named = with_role(Role("google/gemini-pro"))
+    assert about("google/gemini-pro", config=named) == []
+    fixed = named._replace(routing=named.routing._replace(follow_successors=False))
+    assert len(about("google/gemini-pro", config=fixed)) == 1
 
 
 @pytest.mark.parametrize("name", ["kimi-k2.5", "ministral-3:8b", "gemma3:27b", "openrouter/free", "qwen3-vl:4b"])
@@ -167,20 +197,24 @@ def test_an_equivalent_that_is_gone_is_a_warning_although_ollama_still_has_the_m
 
 def test_nothing_is_rotten_by_a_list_that_did_not_come() -> None:
     assert rotten(defaults(), market({})) == ()
-    assert about("google/gemini-pro", without(OPENROUTER)) == []
-    assert about("rnj-1:8b", without(OPENROUTER)) == []
-    assert about("qwen3-vl:4b", without(LOCAL)) == []
-    assert len(about("devstral-small-2:24b", without(LOCAL))) == 1
+    own = with_role(Role("nobody/nothing"))
+    assert about("nobody/nothing", without(OPENROUTER), own) == []
+    assert len(about("nobody/nothing", without(LOCAL), own)) == 1
+    alone = with_role(Role("qwen3-vl:4b"))._replace(models={})
+    assert about("qwen3-vl:4b", without(LOCAL), alone) == []
 
 
 def with_role(role: Role) -> Config:
-    return defaults()._replace(pillars={"tools": Pillar({"builder": role})})
+    elsewhere = Model("openai-only:8b", openrouter="openai/gpt-oss-120b")
+    models = {**defaults().models, elsewhere.name: elsewhere}
+    return defaults()._replace(pillars={"tools": Pillar({"builder": role})}, models=models)
 
 
 @pytest.mark.parametrize(
     ("role", "served"),
     [
-        (Role("ministral-3:8b", privacy=Privacy.HIGH), False),  # only OpenRouter has it
+        (Role("openai-only:8b", privacy=Privacy.HIGH), False),  # only OpenRouter has it
+        (Role("ministral-3:8b", privacy=Privacy.HIGH), True),  # by its stand-in
         (Role("ministral-3:8b", privacy=Privacy.MEDIUM), True),
         (Role("glm-4.7", privacy=Privacy.HIGH), True),  # by its successor
         (Role("glm-4.7", privacy=Privacy.CRITICAL), False),

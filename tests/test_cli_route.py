@@ -13,7 +13,7 @@ from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, endp
 
 DECISION = {"key", "provider", "model", "endpoint", "rule", "estimated_cost_usd"}
 CANDIDATE = {"key", "provider", "model", "eligible", "reason", "until", "detail", "rule", "endpoint"}
-CANDIDATE |= {"estimated_cost_usd"}
+CANDIDATE |= {"estimated_cost_usd", "priced_on"}
 KEYS = (OLLAMA, OLLAMA_2, *ROUTERS)
 
 
@@ -33,14 +33,18 @@ def test_the_document(tmp_path: Path) -> None:
         assert found["decision"] == {
             "key": OLLAMA_2,
             "provider": "ollama",
-            "model": "cogito-2.1:671b",
+            "model": "deepseek-v4.1-flash",
             "endpoint": here.sandbox.ollama_endpoints[0],
-            "rule": "pinned_key",
-            "estimated_cost_usd": found["candidates"][0]["estimated_cost_usd"],
+            "rule": "successor",
+            "estimated_cost_usd": found["candidates"][2]["estimated_cost_usd"],
+            "priced_on": "2026-09-15",
         }
+        assert found["catalogue"]["read_on"] == "2026-12-01"
+        assert set(found["catalogue"]["lists"].values()) == {None}
+        assert {c["reason"] for c in found["candidates"] if c["model"] == "cogito-2.1:671b"} == {"no_such_model"}
         assert found["retry_at"] is None
         assert all(set(candidate) == CANDIDATE for candidate in found["candidates"])
-        assert [c["key"] for c in found["candidates"][:2]] == [OLLAMA_2, OLLAMA]
+        assert [c["key"] for c in found["candidates"][:4]] == [OLLAMA_2, OLLAMA] * 2
         assert {c["reason"] for c in found["candidates"] if c["provider"] == "openrouter"} == {"privacy"}
         assert (found["privacy"], found["pillar"], found["role"]) == ("high", "guardian", "auditor")
 

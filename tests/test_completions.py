@@ -252,7 +252,7 @@ def test_a_variable_before_the_command_counts(shell: Shell) -> None:
         ("lbk ask --pillar=sou", "lbk ask --pillar=soul "),
         ("lbk costs --by=d", "lbk costs --by=day "),
         ("lbk ask -m gpt-oss:1", "lbk ask -m gpt-oss:120b "),
-        ("lbk ask -m gpt-oss:", "lbk ask -m gpt-oss:120b "),
+        ("lbk ask -m qwen3-next:", "lbk ask -m qwen3-next:80b "),
         ("lbk ask --model=gpt-oss:1", "lbk ask --model=gpt-oss:120b "),
         ("lbk ask -m 'gpt-oss:1", "lbk ask -m 'gpt-oss:120b' "),
         ("lbk ask -m moonshotai/kimi-k2-", "lbk ask -m moonshotai/kimi-k2-thinking "),

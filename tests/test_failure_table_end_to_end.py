@@ -330,16 +330,33 @@ def test_what_nobody_saw_is_asked_for_again_elsewhere(first: str, model: str, ki
 
 
 def test_a_retired_model_goes_to_its_successor_on_the_same_key_and_is_remembered(tmp_path: Path) -> None:
-    with lab(tmp_path) as here:
-        first = here.run("ask", "--json", "hello", "--pillar", "soul").document
+    with lab(tmp_path, settings='[models."news"]\nsuccessor = "kimi-k2.6"\n') as here:
+        first = here.run("ask", "--json", "hello", "--model", "news").document
         assert [(a["model"], a["outcome"]) for a in first["attempts"]] == [
-            ("kimi-k2.5", "no_such_model"),
+            ("news", "no_such_model"),
             ("kimi-k2.6", "answered"),
         ]
-        second = here.ask("--pillar", "soul")
+        assert (first["model"], first["instead_of"]) == ("kimi-k2.6", "news")
+        second = here.ask("--model", "news")
         assert [a["model"] for a in second["attempts"]] == ["kimi-k2.6"]
-        asked = here.ask("--pillar", "reflective")
-        assert [a["model"] for a in asked["attempts"]] == ["kimi-k2.6"]
+
+
+def test_of_a_model_that_is_known_to_be_retired_the_successor_is_asked_at_once(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        answer = here.ask("--pillar", "soul")
+        assert [(a["model"], a["outcome"]) for a in answer["attempts"]] == [("kimi-k2.6", "answered")]
+        told = here.quick("ask", "-v", "hello", "--pillar", "soul").err
+        assert "kimi-k2.6 (instead of kimi-k2.5) through" in told
+        assert {request.status for request in here.sandbox.requests} == {200}
+
+
+def test_this_machine_is_asked_before_a_stand_in_though_nobody_knew_that_it_has_the_model(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        assert here.ask("--pillar", "memory", "--role", "visual")["model"] == "qwen3-vl:4b"
+        assert not here.state.holds
+        assert here.ask("--pillar", "heartbeat", "--role", "validator")["model"] == "gemma4:31b"
+        named = here.quick("ask", "hello", "--model", "devstral-small-2:24b")
+        assert "gemma4:31b stands in" in named.err
 
 
 @pytest.mark.parametrize("kind", ["401", "402", "403", "429", "503", "500", "drop"])

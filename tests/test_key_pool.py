@@ -46,7 +46,7 @@ from tests.support import PATIENCE_S, calls, finished, opened, spending, spent, 
 
 OLLAMA = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"
 OPENROUTER = "OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3"
-UNPRICED = "cogito-2.1:671b"
+UNPRICED = "gemma3:12b"
 
 
 @pytest.fixture
@@ -371,7 +371,7 @@ def test_an_answer_that_breaks_off_unseen_is_asked_for_elsewhere(sandbox: Sandbo
     async def run() -> None:
         async with world.pool() as pool:
             answer = await pool.ask("Hello", timeout=timedelta(seconds=1 if "stall" in kind else 60))
-        assert answer.text == "Sandbox kimi-k2.5 here, on ollama. You said: Hello"
+        assert answer.text == "Sandbox kimi-k2.6 here, on ollama. You said: Hello"
         assert [(attempt.key, attempt.outcome) for attempt in answer.attempts] == [
             ("OLLAMA_API_KEY", "cut"),
             ("OLLAMA_API_KEY_2", "answered"),

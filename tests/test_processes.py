@@ -104,7 +104,7 @@ def test_a_budget_admits_as_many_as_it_covers_and_the_rest_reach_no_provider(
     sandbox: Sandbox, env: dict[str, str]
 ) -> None:
     """Nobody knows this model's price, so each call is booked at its bound."""
-    options = ["--model", "cogito-2.1:671b", "--max-tokens", "100"]
+    options = ["--model", "gemma3:12b", "--max-tokens", "100"]
     alone = {**env, "LBK_STATE": str(Path(env["LBK_STATE"]).with_name("alone") / "state.json")}
     assert run_lbk(["ask", "Hello", *options], alone).returncode == 0
     bound, admitted = committed(state_of(alone)), 8

@@ -11,6 +11,7 @@ import pytest
 
 from lollmsbot_keys.core.catalogue import (
     Config,
+    Model,
     Pillar,
     Privacy,
     Provider,
@@ -35,6 +36,7 @@ from tests.strategies import (
     ME,
     MINUTE,
     NOW,
+    TODAY,
     World,
     by_scope,
     calls,
@@ -122,6 +124,10 @@ def listed(name: Provider, *models: str) -> Change:
 def chats(model: str) -> Change:
     """What is known of this machine's first chat model."""
     return facts(lambda it: it._replace(local_chat=model))
+
+
+def catalogued(*models: Model) -> Change:
+    return config(lambda it: it._replace(models={**it.models, **{model.name: model for model in models}}))
 
 
 def assumed(name: str, reason: Reason) -> Change:
@@ -307,9 +313,7 @@ RULE_2_NAMED = [
     Case(
         "the successor's successor, and no circle",
         Request(model="kimi"),
-        aside("O1 kimi named_model|O2 kimi named_model|" + SUCCESSORS, "no_such_model")
-        + "|"
-        + aside("O1 kimi-3 successor|O2 kimi-3 successor", "no_such_model")
+        aside("O1 kimi named_model|O2 kimi named_model|O1 kimi-3 successor|O2 kimi-3 successor", "no_such_model")
         + f"|{EQUIVALENTS}",
         [listed(OLLAMA, "plain:8b")],
     ),
@@ -372,6 +376,123 @@ RULE_2_NAMED = [
         Request(model="kimi"),
         f"O1 kimi named_model|O2 kimi named_model|{EQUIVALENTS}",
         [listed(LOCAL, "other")],
+    ),
+]
+
+RETIRED = Model("old:9b", openrouter="moon/old", successor="kimi-2", retired_on=TODAY)
+ORPHAN = Model("orphan:9b", stand_in="plain:8b", retired_on=TODAY)
+AT_HOME = Model("home:4b", stand_in="kimi", local_only=True)
+VECTORS = Model("vectors", stand_in="kimi", local_only=True, can=("embed",))
+OLD = aside("O1 old:9b named_model|O2 old:9b named_model", "no_such_model")
+OLD_ELSEWHERE = "R1 moon/old equivalent|R2 moon/old equivalent|R3 moon/old equivalent"
+GONE_ELSEWHERE = Model("moon/old", retired_on=TODAY, stand_in="moon/kimi")
+KIMI_STANDS_IN = "O1 kimi stand_in|O2 kimi stand_in|R1 moon/kimi stand_in|R2 moon/kimi stand_in|R3 moon/kimi stand_in"
+
+RETIREMENT = [
+    Case(
+        "the successor at once of a model that was retired when the catalogue was made",
+        Request(model="old:9b"),
+        f"{OLD}|{SUCCESSORS}|{OLD_ELSEWHERE}",
+        [catalogued(RETIRED)],
+    ),
+    Case(
+        "by any of its names",
+        Request(model="old-cloud"),
+        f"{OLD}|{SUCCESSORS}|{OLD_ELSEWHERE}",
+        [catalogued(RETIRED)],
+    ),
+    Case(
+        "a list that has it serves it again",
+        Request(model="old:9b"),
+        f"O1 old:9b named_model|O2 old:9b named_model|{OLD_ELSEWHERE}",
+        [catalogued(RETIRED), listed(OLLAMA, "old:9b")],
+    ),
+    Case(
+        "a list without it says so too",
+        Request(model="old:9b"),
+        f"{OLD}|{SUCCESSORS}|{OLD_ELSEWHERE}",
+        [catalogued(RETIRED), listed(OLLAMA, "kimi-2")],
+    ),
+    Case(
+        "a day that has not come retires nothing",
+        Request(model="old:9b"),
+        f"O1 old:9b named_model|O2 old:9b named_model|{OLD_ELSEWHERE}",
+        [catalogued(RETIRED._replace(retired_on=TODAY + DAY))],
+    ),
+    Case(
+        "a successor that is retired itself is passed over for the one that is served",
+        Request(model="older:9b"),
+        aside("O1 older:9b named_model|O2 older:9b named_model", "no_such_model")
+        + f"|{SUCCESSORS}|R1 moon/kimi-2 successor|R2 moon/kimi-2 successor|R3 moon/kimi-2 successor",
+        [catalogued(RETIRED, Model("older:9b", successor="old:9b", retired_on=TODAY))],
+    ),
+    Case(
+        "no successor and no stand-in where they are not to be followed",
+        Request(model="old:9b"),
+        f"{OLD}|{OLD_ELSEWHERE}",
+        [catalogued(RETIRED), switched(lambda it: it._replace(follow_successors=False))],
+    ),
+    Case(
+        "the catalogue's stand-in where no successor was named",
+        Request(model="orphan:9b"),
+        aside("O1 orphan:9b named_model|O2 orphan:9b named_model", "no_such_model")
+        + "|O1 plain:8b stand_in|O2 plain:8b stand_in",
+        [catalogued(ORPHAN)],
+    ),
+    Case(
+        "a stand-in after the same model elsewhere, and before the pillar's fallback",
+        Request(pillar="soul", model="old:9b"),
+        f"O1 old:9b pinned_key - no_such_model|O2 old:9b named_model - no_such_model|{OLD_ELSEWHERE}"
+        f"|O1 plain:8b stand_in|O2 plain:8b stand_in|{FALLBACKS}",
+        [catalogued(RETIRED._replace(successor=None, stand_in="plain:8b"))],
+    ),
+    Case(
+        "a stand-in at the end of a chain of successors",
+        Request(model="older:9b"),
+        aside("O1 older:9b named_model|O2 older:9b named_model", "no_such_model")
+        + "|O1 plain:8b stand_in|O2 plain:8b stand_in",
+        [catalogued(ORPHAN, Model("older:9b", successor="orphan:9b", retired_on=TODAY))],
+    ),
+    Case(
+        "an equivalent that is retired has a stand-in too",
+        Request(model="old:9b"),
+        f"{OLD}|{SUCCESSORS}|{aside(OLD_ELSEWHERE, 'no_such_model')}"
+        "|R1 moon/kimi stand_in|R2 moon/kimi stand_in|R3 moon/kimi stand_in",
+        [catalogued(RETIRED, GONE_ELSEWHERE)],
+    ),
+    Case(
+        "so has a fallback",
+        Request(pillar="soul"),
+        f"O1 kimi pinned_key|O2 kimi named_model|{EQUIVALENTS}|{aside(FALLBACKS, 'no_such_model')}"
+        "|R2 new/claude stand_in|R3 new/claude stand_in|R1 new/claude stand_in",
+        [catalogued(Model("old/claude", retired_on=TODAY, stand_in="new/claude"))],
+    ),
+    Case(
+        "a model that the cloud never had is not asked for there",
+        Request(model="home:4b"),
+        aside("O1 home:4b named_model|O2 home:4b named_model", "no_such_model") + f"|{KIMI_STANDS_IN}",
+        [catalogued(AT_HOME)],
+    ),
+    Case(
+        "this machine's own comes before a stand-in",
+        Request(model="home:4b"),
+        aside("O1 home:4b named_model|O2 home:4b named_model", "no_such_model")
+        + f"|local home:4b local|{KIMI_STANDS_IN}",
+        [catalogued(AT_HOME), listed(LOCAL, "home:4b")],
+    ),
+    Case(
+        "a chat is never put to a model that makes embeddings, not on this machine either",
+        Request(model="vectors"),
+        aside("O1 vectors named_model|O2 vectors named_model|local vectors:latest local", "lacks")
+        + f"|{KIMI_STANDS_IN}",
+        [catalogued(VECTORS), listed(LOCAL, "vectors:latest")],
+    ),
+    Case(
+        "critical has no stand-in elsewhere",
+        Request(model="home:4b", privacy=Privacy.CRITICAL),
+        aside("O1 home:4b named_model|O2 home:4b named_model", "privacy")
+        + f"|local home:4b local|{aside(KIMI_STANDS_IN, 'privacy')}",
+        [catalogued(AT_HOME)],
     ),
 ]
 
@@ -710,6 +831,7 @@ REASONS = [
 CASES = [
     *RULE_1_PRIVACY,
     *RULE_2_NAMED,
+    *RETIREMENT,
     *RULE_3_FREE,
     *RULE_4_GENERAL,
     *RULE_5_PREFERENCE,

@@ -53,7 +53,7 @@ def test_five_good_keys(tmp_path: Path) -> None:
         assert "kimi-k2.6" in first["models"]
         assert [(limit["name"], limit["left"]) for limit in first["limits"]] == [("plan", 100.0), ("purchased", 25.0)]
         assert key(document, ROUTERS[0])["limits"][0]["unlimited"] is True
-        assert document["lists"]["ollama"] == {"models": 20, "problem": None}
+        assert document["lists"]["ollama"] == {"models": 17, "problem": None}
         assert here.chats() == []
         last = here.quick("test-keys").out.splitlines()[-1]
         assert last == "5/5 keys valid"
@@ -87,16 +87,29 @@ def test_the_matrix_has_the_seventeen_and_where_they_are(tmp_path: Path) -> None
     soul = models["kimi-k2.5"]
     assert (soul["status"], soul["successor"], soul["equivalent"]) == ("retired", "kimi-k2.6", "moonshotai/kimi-k2.5")
     assert models["gemma3:27b"]["available_on"] == [*ROUTERS, "local"]
-    assert any("google/gemini-pro" in line and "google/gemini-3.8-flash" in line for line in document["warnings"])
+    assert models["devstral-small-2:24b"]["stand_in"] == "gemma4:31b"
+    assert (soul["retired_on"], document["catalogue"]) == ("2026-07-31", {"read_on": "2026-12-01"})
+    assert document["warnings"] == []
 
 
 def test_lists_are_kept_for_routing(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
-        assert here.candidate(OLLAMA, "kimi-k2.5", "-m", "kimi-k2.5")["eligible"] is True
+        assert here.candidate(OLLAMA, "news:9b", "-m", "news:9b")["eligible"] is True
         run_on(here, code=0)
-        assert here.candidate(OLLAMA, "kimi-k2.5", "-m", "kimi-k2.5")["reason"] == "no_such_model"
+        assert here.candidate(OLLAMA, "news:9b", "-m", "news:9b")["reason"] == "no_such_model"
         kept = json.loads((here.state_file.with_name("cache") / "models.json").read_text("utf-8"))
         assert set(kept["lists"]) == {"ollama", "openrouter", "local"}
+
+
+def test_a_list_that_has_a_retired_model_overrules_the_catalogue(tmp_path: Path) -> None:
+    again = {"object": "list", "data": [{"id": "kimi-k2.5", "object": "model"}]}
+    with lab(tmp_path, Fault.raw("ollama", json_reply(200, again), where=Where.LIST)) as here:
+        retired = here.candidate(OLLAMA, "kimi-k2.5", "-m", "kimi-k2.5")
+        assert (retired["reason"], retired["detail"]) == ("no_such_model", "retired by ollama on 2026-07-31")
+        run_on(here, code=0)
+        assert here.candidate(OLLAMA, "kimi-k2.5", "-m", "kimi-k2.5")["eligible"] is True
+        lists = here.run("route", "--json").document["catalogue"]["lists"]
+        assert all(datetime.fromisoformat(lists[name]) <= datetime.now(UTC) for name in ("ollama", "openrouter"))
 
 
 def test_an_empty_list_of_a_provider_is_not_believed(tmp_path: Path) -> None:
@@ -106,7 +119,7 @@ def test_an_empty_list_of_a_provider_is_not_believed(tmp_path: Path) -> None:
         assert "empty" in document["lists"]["ollama"]["problem"]
         assert next(m for m in document["models"] if m["model"] == "kimi-k2.5")["status"] == "unknown"
         assert key(document, OLLAMA)["models"] is None
-        assert here.candidate(OLLAMA, "kimi-k2.5", "-m", "kimi-k2.5")["eligible"] is True
+        assert here.candidate(OLLAMA, "glm-5.3", "-m", "glm-5.3")["eligible"] is True
 
 
 # --- each verdict ---
@@ -162,7 +175,7 @@ def test_a_wrong_key_is_invalid_although_the_lists_are_public(tmp_path: Path) ->
     assert done.code == 1
     assert verdicts(done.document) == {**dict.fromkeys(ALL, "valid"), OLLAMA: "invalid", ROUTERS[0]: "invalid"}
     assert key(done.document, OLLAMA)["models"] == []
-    assert done.document["lists"]["ollama"]["models"] == 20
+    assert done.document["lists"]["ollama"]["models"] == 17
 
 
 def test_a_key_of_the_wrong_kind_is_named_and_never_shown(tmp_path: Path) -> None:

@@ -82,16 +82,16 @@ def route(
         return _replay(replay, Files(config, state), log_file, json=json, quiet=quiet)
     decided = decide(config, state, request, at, assume or ())
     if json:
-        from lollmsbot_keys.render.machine import document, plan_tree
+        from lollmsbot_keys.render.machine import document, route_tree
 
-        print(document(plan_tree(decided.plan)))
+        print(document(route_tree(decided.plan, decided.known)))
     elif quiet:
         if decided.plan.choice is not None:
             print(decided.plan.choice.label)
     else:
         from lollmsbot_keys.render.plan import draw_plan
 
-        draw_plan(decided.plan, decided.now, decided.looks)
+        draw_plan(decided.plan, decided.known, decided.now, decided.looks)
     _warn(decided.warnings)
     if decided.plan.untrusted is not None:
         return Exit.UNUSABLE

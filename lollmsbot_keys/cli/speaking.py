@@ -139,8 +139,9 @@ class Speaker(Listener):
         if self._verbose:
             cost = f"{answer.cost_usd:f} USD" if answer.cost_usd is not None else f"at most {answer.charged_usd:f} USD"
             usage = answer.usage
+            instead = f" (instead of {answer.instead_of})" if answer.instead_of else ""
             self._say(
-                f"{answer.model} through {answer.key or 'local'}: {usage.prompt_tokens} tokens in, "
+                f"{answer.model}{instead} through {answer.key or 'local'}: {usage.prompt_tokens} tokens in, "
                 f"{usage.completion_tokens} out, {cost} ({answer.cost_source}), {answer.latency_ms} ms"
             )
 

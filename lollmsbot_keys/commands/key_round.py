@@ -261,6 +261,7 @@ class KeyRound:
             came,
             sellers,
             {provider: tuple(found.key for found in standing if found.provider is provider) for provider in Provider},
+            self._engine.clock().date(),
         )
         paid = not_free(config, self._engine.facts().prices, self._engine.clock())
         return Findings(
@@ -273,6 +274,7 @@ class KeyRound:
             notes=tuple(self._notes),
             allow_unreachable=self._wanted.allow_unreachable,
             pillars=rotten(config, market),
+            read_on=config.catalogue_read_on,
         )
 
     def _billed(self, found: KeyFinding) -> str:

@@ -10,16 +10,17 @@ from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.money import budget_day, day_end
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.request import ASSUMABLE, Plan, Reason, Request, SetAside
+from lollmsbot_keys.core.request import ASSUMABLE, Known, Plan, Reason, Request, SetAside
 from lollmsbot_keys.core.wish import unknown
 from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import UsageError
 
 
 class Decided(NamedTuple):
-    """The plan, the time it is for, and how output should look."""
+    """The plan, how old the models are that it knows, the time it is for, and how output should look."""
 
     plan: Plan
+    known: Known
     now: datetime
     looks: Looks
     warnings: tuple[str, ...]
@@ -34,7 +35,7 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
     engine = Engine.open(config, state, create=False)
     now = engine.clock() if at is None else _moment(at, engine)
     plan = engine.plan(request, now, _assumptions(assume, engine.config, now))
-    return Decided(plan, now, engine.environment.looks, tuple(engine.warnings))
+    return Decided(plan, engine.known(), now, engine.environment.looks, tuple(engine.warnings))
 
 
 def _moment(text: str, engine: Engine) -> datetime:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from datetime import date
+from functools import partial
 
-from lollmsbot_keys.core.catalogue import Config, Privacy, Provider, Role, match_name
+from lollmsbot_keys.core.catalogue import Config, Model, Privacy, Provider, Role, match_name
 from lollmsbot_keys.core.finding import ModelFinding, Status
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.succession import heir
 
-RETIRED_WITHOUT_SUCCESSOR = frozenset({"ministral-3:3b", "ministral-3:8b", "ministral-3:14b", "devstral-small-2:24b"})
-RETIRED_WITHOUT_SUCCESSOR |= {"rnj-1:8b"}
-"""What Ollama has retired without naming anything in its place; the others have a `successor` in the catalogue.
-
-Source: docs.ollama.com/cloud, "Retirements", up to 2026-07-31. The live list wins: whatever is in it is not retired.
-"""
 LOCAL = "local"
 
 
 class Market(NamedTuple):
     """What is offered now. `lists` holds the lists that came, `asked` the providers that were asked for one.
 
-    `keys` are those that a provider has not refused.
+    `keys` are those that a provider has not refused. Where no list came, the catalogue says what is retired on `today`.
     """
 
     lists: Mapping[Provider, frozenset[str]]
     asked: AbstractSet[Provider]
     keys: Mapping[Provider, tuple[str, ...]]
+    today: date
 
     def offers(self, provider: Provider, name: str | None) -> bool | None:
         """Whether `provider` lists `name`; `None`: its list is not known. Routers of OpenRouter's are never listed."""
@@ -83,7 +81,8 @@ def _found(config: Config, market: Market, name: str, used_by: tuple[str, ...]) 
     equivalent = None if abroad else model.openrouter
     openrouter = market.offers(Provider.OPENROUTER, name if abroad else equivalent)
     local = False if abroad else market.offers(Provider.LOCAL, name)
-    status = _status(name, openrouter if abroad else ollama, local, replaced=model.successor is not None)
+    status = _status(openrouter if abroad else ollama, local, retired=_retired(model, market))
+    served = heir(config, name, partial(_missing, config, market, home(name)))
     places = ((Provider.OLLAMA, ollama), (Provider.OPENROUTER, openrouter))
     keys = [key for provider, offered in places if offered for key in market.keys.get(provider, ())]
     return ModelFinding(
@@ -93,7 +92,9 @@ def _found(config: Config, market: Market, name: str, used_by: tuple[str, ...]) 
         ollama=ollama,
         openrouter=openrouter,
         local=local,
-        successor=model.successor,
+        successor=model.successor if served is None or served.ours else served.name,
+        stand_in=served.name if served is not None and served.ours else None,
+        retired_on=model.retired_on,
         equivalent=equivalent,
         nearest=nearest(name, market.lists.get(home(name), frozenset())) if status is Status.UNLISTED else None,
         used_by=used_by,
@@ -101,14 +102,24 @@ def _found(config: Config, market: Market, name: str, used_by: tuple[str, ...]) 
     )
 
 
-def _status(name: str, at_home: bool | None, local: bool | None, *, replaced: bool) -> Status:  # noqa: FBT001 - three answers each
+def _status(at_home: bool | None, local: bool | None, *, retired: bool) -> Status:  # noqa: FBT001 - three answers each
     if at_home or local:
         return Status.AVAILABLE
     if at_home is None:
         return Status.UNKNOWN
-    if replaced or name in RETIRED_WITHOUT_SUCCESSOR:
+    if retired:
         return Status.RETIRED
     return Status.UNKNOWN if local is None else Status.UNLISTED
+
+
+def _retired(model: Model, market: Market) -> bool:
+    return model.retired_on is not None and model.retired_on <= market.today
+
+
+def _missing(config: Config, market: Market, provider: Provider, name: str) -> bool:
+    """Whether another model must stand in: no list has it, and where none came, the catalogue says that it is gone."""
+    model, offered = config.model(name), market.offers(provider, name)
+    return model.lacks_chat or (offered is None and model.not_served(market.today) != "") or offered is False
 
 
 def nearest(name: str, listed: Iterable[str]) -> str | None:
@@ -144,11 +155,11 @@ def _gone_ids(config: Config, market: Market) -> Iterator[str]:
     for name, used_by in _uses(config).items():
         model, where = config.model(name), _places(used_by)
         if home(name) is Provider.OPENROUTER:
-            if market.offers(Provider.OPENROUTER, name) is False:
+            if market.offers(Provider.OPENROUTER, served_as(config, market, name)) is False:
                 yield f"{name} ({where}): openrouter lists it no more; {_nearest(name, market, Provider.OPENROUTER)}"
             continue
         alike = model.openrouter
-        alike_gone = alike is not None and market.offers(Provider.OPENROUTER, alike) is False
+        alike_gone = alike is not None and market.offers(Provider.OPENROUTER, served_as(config, market, alike)) is False
         if _ways(config, market, name) == set():
             also = f", nor its equivalent {alike}" if alike_gone else ""
             yield f"{name} ({where}): nobody lists it any more{also}; {_nearest(name, market, Provider.OLLAMA)}"
@@ -173,14 +184,12 @@ def _ways(config: Config, market: Market, name: str) -> set[Provider] | None:
 
     A silent daemon on this machine leaves open whether it has the model, unless that is one of the cloud's retired.
     """
-    model = config.model(name)
-    was_cloud = model.successor is not None or name in RETIRED_WITHOUT_SUCCESSOR
+    model, served = config.model(name), served_as(config, market, name)
+    alike = model.openrouter or config.model(served).openrouter
     answers = {
-        Provider.OLLAMA: market.offers(Provider.OLLAMA, served_as(config, market, name)),
-        Provider.LOCAL: market.offers(Provider.LOCAL, name) or (False if was_cloud else None),
-        Provider.OPENROUTER: False
-        if model.openrouter is None
-        else market.offers(Provider.OPENROUTER, model.openrouter),
+        Provider.OLLAMA: market.offers(Provider.OLLAMA, served),
+        Provider.LOCAL: market.offers(Provider.LOCAL, name) or (False if model.retired_on else None),
+        Provider.OPENROUTER: alike is not None and market.offers(Provider.OPENROUTER, served_as(config, market, alike)),
     }
     if Provider.LOCAL in market.lists:
         answers[Provider.LOCAL] = market.offers(Provider.LOCAL, name)
@@ -189,14 +198,10 @@ def _ways(config: Config, market: Market, name: str) -> set[Provider] | None:
 
 
 def served_as(config: Config, market: Market, name: str) -> str:
-    """The name that Ollama serves the model under: its own, or that of the first successor that is listed."""
-    passed = [name]
-    while config.routing.follow_successors and market.offers(Provider.OLLAMA, passed[-1]) is False:
-        successor = config.model(passed[-1]).successor
-        if successor is None or successor in passed:
-            break
-        passed.append(successor)
-    return passed[-1]
+    """The name that its seller is asked for instead: its own, or that of a successor or a stand-in that is listed."""
+    missing = partial(_missing, config, market, home(name))
+    found = heir(config, name, missing) if missing(name) else None
+    return name if found is None else found.name
 
 
 def _unserved(config: Config, market: Market, dead: AbstractSet[str]) -> Iterator[str]:

@@ -66,7 +66,7 @@ class Price(NamedTuple):
     """US dollars for a million tokens, as one seller asked them on `priced_on`.
 
     Prompt tokens may have prices of their own where they are read from a cache or written to one. `None`: nobody knows
-    of another than the ordinary one.
+    of another than the ordinary one. The dearest are for bounds, where the sources disagree, or hours and sizes do.
     """
 
     input_usd_per_mtok: Decimal
@@ -74,25 +74,32 @@ class Price(NamedTuple):
     priced_on: date | None = None
     cached_input_usd_per_mtok: Decimal | None = None
     cache_write_usd_per_mtok: Decimal | None = None
+    dearest_input_usd_per_mtok: Decimal | None = None
+    dearest_output_usd_per_mtok: Decimal | None = None
 
     @property
     def is_zero(self) -> bool:
         """Whether nothing is asked, whoever says so."""
-        return not self.most.input_usd_per_mtok and not self.output_usd_per_mtok
+        return not self.most.input_usd_per_mtok and not self.most.output_usd_per_mtok
 
     @property
     def most(self) -> Price:
         """The dearest that any token may cost."""
-        parts = (self.cached_input_usd_per_mtok, self.cache_write_usd_per_mtok)
-        dearer = [part for part in parts if part is not None and part > self.input_usd_per_mtok]
-        return Price(max(dearer), self.output_usd_per_mtok, self.priced_on) if dearer else self
+        parts = (self.cached_input_usd_per_mtok, self.cache_write_usd_per_mtok, self.dearest_input_usd_per_mtok)
+        dearest_in = max((self.input_usd_per_mtok, *(part for part in parts if part is not None)))
+        dearest_out = max(self.output_usd_per_mtok, self.dearest_output_usd_per_mtok or self.output_usd_per_mtok)
+        if (dearest_in, dearest_out) == (self.input_usd_per_mtok, self.output_usd_per_mtok):
+            return self
+        return Price(dearest_in, dearest_out, self.priced_on)
 
 
 class Model(NamedTuple):
     """One seller's model: an Ollama name, or an OpenRouter id (which has a slash).
 
     `own_price`: the price is of the user's own file, not the shipped one. `template_tokens` is the most that its chat
-    template adds to a prompt; `None` where nobody knows.
+    template adds to a prompt; `None` where nobody knows. `successor` is what the seller named in its place, `stand_in`
+    what the catalogue does where the seller named nothing. `local_only`: Ollama's cloud never had it. `can` is empty
+    where nobody knows what it can do.
     """
 
     name: str
@@ -102,6 +109,24 @@ class Model(NamedTuple):
     price: Price | None = None
     own_price: bool = False
     template_tokens: int | None = None
+    retired_on: date | None = None
+    stand_in: str | None = None
+    local_only: bool = False
+    can: tuple[str, ...] = ()
+    context_tokens: int | None = None
+
+    def not_served(self, today: date) -> str:
+        """Why its seller has it no more, as far as was known when the catalogue was made; "" if it has."""
+        if self.local_only:
+            return "Ollama's cloud never had it: it is for a machine of one's own"
+        if self.retired_on is None or self.retired_on > today:
+            return ""
+        return f"retired by {'openrouter' if '/' in self.name else 'ollama'} on {self.retired_on}"
+
+    @property
+    def lacks_chat(self) -> bool:
+        """Whether it is known to answer no chat: one that makes embeddings."""
+        return bool(self.can) and "chat" not in self.can
 
 
 class Key(NamedTuple):
@@ -193,7 +218,10 @@ class Rotation(NamedTuple):
 
 
 class Config(NamedTuple):
-    """The whole merged configuration. `keys` is in order of priority, `log_file` as it was written."""
+    """The whole merged configuration. `keys` is in order of priority, `log_file` as it was written.
+
+    `catalogue_read_on` is the day on which the shipped models and prices were looked up.
+    """
 
     timezone: tzinfo
     routing: Routing
@@ -205,6 +233,7 @@ class Config(NamedTuple):
     models: Mapping[str, Model]
     pillars: Mapping[str, Pillar]
     log_file: str | None = None
+    catalogue_read_on: date | None = None
 
     def key(self, name: str) -> Key | None:
         return next((key for key in self.keys if key.name == name), None)

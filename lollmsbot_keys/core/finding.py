@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -106,8 +106,9 @@ class Status(StrEnum):
 class ModelFinding(NamedTuple):
     """One model and where it is: `True`, `False`, or `None` where nobody could say.
 
-    `openrouter` is about its equivalent there, or about itself where it is an OpenRouter id. `successor` is what the
-    provider named in its place, `nearest` the listed name most like it. `available_on` names keys, and `local`.
+    `openrouter` is about its equivalent there, or about itself where it is an OpenRouter id. `successor` is the last of
+    those that the provider named in its place, `stand_in` the catalogue's, where it named none; `nearest` the listed
+    name most like it. `available_on` names keys, and `local`.
     """
 
     name: str
@@ -117,6 +118,8 @@ class ModelFinding(NamedTuple):
     openrouter: bool | None
     local: bool | None
     successor: str | None
+    stand_in: str | None
+    retired_on: date | None
     equivalent: str | None
     nearest: str | None
     used_by: tuple[str, ...]
@@ -128,7 +131,7 @@ class Findings(NamedTuple):
 
     `shared` are the keys that are one account. `warnings` are about keys and prices, `pillars` about models that roles
     and settings name in vain, `notes` about this test. The daemon on this machine is among `keys`, without a secret,
-    where it was asked for.
+    where it was asked for. `read_on` is the day of the shipped catalogue.
     """
 
     keys: tuple[KeyFinding, ...]
@@ -140,6 +143,7 @@ class Findings(NamedTuple):
     notes: tuple[str, ...]
     allow_unreachable: bool
     pillars: tuple[str, ...] = ()
+    read_on: date | None = None
 
     @property
     def present(self) -> tuple[KeyFinding, ...]:

@@ -25,21 +25,28 @@ from lollmsbot_keys.core.wish import Wish
 
 
 class Gone:
-    """Whether a provider is known to serve a model no more: it said so within a day, or its fetched list lacks it."""
+    """Whether a provider is known to serve a model no more: it said so within a day, or its list lacks it.
 
-    def __init__(self, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
-        self._cooldowns, self._lists, self._now = snapshot.cooldowns, facts.lists, now
+    Where no list was fetched the catalogue is believed.
+    """
+
+    def __init__(self, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
+        self._config, self._cooldowns, self._lists, self._now = config, snapshot.cooldowns, facts.lists, now
 
     def __call__(self, provider: Provider, model: str) -> bool:
         told = self._cooldowns.get(Scope(Reach.MODEL, provider, model=model))
         if told is not None and told.reason is Reason.NO_SUCH_MODEL and told.until > self._now:
             return True
-        return self.unlisted(provider, model)
+        return self.for_good(provider, model) != ""
 
-    def unlisted(self, provider: Provider, model: str) -> bool:
-        """Whether the provider's list is known and has no such model. Routers of OpenRouter's own are never listed."""
+    def for_good(self, provider: Provider, model: str) -> str:
+        """Why the provider does not have it, by its list, else by the catalogue; "" where nothing says so."""
         listed = self._lists.get(provider)
-        return listed is not None and not model.startswith("openrouter/") and match_name(model, listed) is None
+        if listed is None:
+            return self._config.model(model).not_served(self._now.date())
+        if model.startswith("openrouter/") or match_name(model, listed) is not None:  # its own routers are never listed
+            return ""
+        return f"not in the list of {provider}"
 
 
 def out_for_good(key: Key, snapshot: Snapshot, facts: Facts) -> SetAside | None:
@@ -150,10 +157,27 @@ class Bench:
             for scope in known_as(cooldown.scope, config, snapshot, facts)
         ]
         self._budgets = Budgets(config, snapshot, now)
-        self.gone = Gone(snapshot, facts, now)
+        self.gone = Gone(config, snapshot, facts, now)
         self._terms: dict[tuple[Provider, str], Terms] = {}
         self._holders: dict[str, Holder] = {}
+        self._judged: dict[tuple[Provider, str], SetAside | None] = {}
         self._permitted = {provider for provider in config.providers if wish.privacy.permits(provider)}
+
+    def missing(self, provider: Provider, model: str) -> bool:
+        """Whether another model has to answer in its place: it is gone, or answers no such request."""
+        return self._unfit(provider, model) is not None or self.gone(provider, model)
+
+    def _unfit(self, provider: Provider, model: str) -> SetAside | None:
+        """Why `model` itself can never answer this at `provider`, whatever the key."""
+        if (provider, model) not in self._judged:
+            self._judged[provider, model] = self._judge(provider, model)
+        return self._judged[provider, model]
+
+    def _judge(self, provider: Provider, model: str) -> SetAside | None:
+        if self.config.model(model).lacks_chat:
+            return SetAside(Reason.LACKS, detail=f"{model} makes embeddings and answers no chat")
+        gone = "" if provider is Provider.LOCAL else self.gone.for_good(provider, model)
+        return SetAside(Reason.NO_SUCH_MODEL, detail=gone) if gone else None
 
     def terms(self, provider: Provider, model: str) -> Terms:
         """What `model` can cost at `provider` for this request."""
@@ -212,13 +236,13 @@ class Bench:
         if off:
             return SetAside(Reason.PROVIDER_OFF, detail=off)
         if key is None:
-            return self._local(candidate)
+            return self._unfit(candidate.provider, candidate.model) or self._local(candidate)
         if holder.out is not None:
             return holder.out
         if key.name in self.facts.assumed:
             return self.facts.assumed[key.name]
-        if self.facts.lists and self.gone.unlisted(candidate.provider, candidate.model):
-            return SetAside(Reason.NO_SUCH_MODEL, detail=f"not in the list of {candidate.provider}")
+        if unfit := self._unfit(candidate.provider, candidate.model):
+            return unfit
         if candidate.free and (not_free := self.terms(candidate.provider, candidate.model).not_free):
             return SetAside(Reason.NO_SUCH_MODEL, detail=not_free)
         return None

@@ -160,7 +160,8 @@ class Answer(NamedTuple):
     """A complete answer, and what it took.
 
     `charged_usd` is what the ledger holds for it, also where `cost_usd` is `None` because nobody knows the price.
-    `request_id` is what the log has it under; `None` where no log is kept.
+    `request_id` is what the log has it under; `None` where no log is kept. `instead_of` is the model that was asked
+    for, where its successor or a stand-in answered.
     """
 
     text: str
@@ -177,6 +178,7 @@ class Answer(NamedTuple):
     latency_ms: int
     attempts: tuple[Attempt, ...]
     request_id: str | None = None
+    instead_of: str | None = None
 
 
 class NoAnswer(NamedTuple):

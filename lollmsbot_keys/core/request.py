@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -42,6 +42,7 @@ class Reason(Code):
     PROVIDER_OFF = "provider_off"
     RESERVED = "reserved"
     UNTRUSTED_HOST = "untrusted_host"
+    LACKS = "lacks"
 
 
 ASSUMABLE = (Reason.COOLING_DOWN, Reason.DISABLED, Reason.OVER_BUDGET)
@@ -66,6 +67,7 @@ class Rule(StrEnum):
     PINNED_KEY = "pinned_key"
     NAMED_MODEL = "named_model"
     SUCCESSOR = "successor"
+    STAND_IN = "stand_in"
     EQUIVALENT = "equivalent"
     FALLBACK = "fallback"
     OPENROUTER_MODEL = "openrouter_model"
@@ -193,6 +195,13 @@ class PriceList(NamedTuple):
 
     fetched: datetime | None = None
     prices: Mapping[str, Sequence[str] | None] = EMPTY
+
+
+class Known(NamedTuple):
+    """How old all knowledge of models is: the day of the shipped catalogue, and when each list in force was fetched."""
+
+    read_on: date | None
+    lists: Mapping[Provider, datetime] = EMPTY
 
 
 class Facts(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from math import inf
 
 from lollmsbot_keys.core import judge
@@ -26,6 +27,7 @@ from lollmsbot_keys.core.request import (
     Tried,
 )
 from lollmsbot_keys.core.state import Scope, Snapshot
+from lollmsbot_keys.core.succession import Heir, heir
 from lollmsbot_keys.core.wish import LOCAL_NAME, Wish, understand
 
 
@@ -79,7 +81,8 @@ def route(
     )
     if wish.not_free:
         return plan._replace(notices=(f"free models are preferred, but not used for this: {wish.not_free}",))
-    return plan._replace(notices=notices_about(plan.choice, plan)) if wish.free_first else plan
+    notices = notices_about(plan.choice, plan)
+    return plan._replace(notices=notices) if notices else plan
 
 
 class _Order:
@@ -98,6 +101,8 @@ class _Order:
         yield from self._pinned_elsewhere()
         for side in sides if self._ollama_first() else reversed(sides):
             yield from side()
+        for provider in (Provider.OLLAMA, Provider.OPENROUTER):  # another model, and so after the same one elsewhere
+            yield from self._instead(provider, Rule.STAND_IN)
         if self.wish.fallback is not None:
             yield from self._fallback(self.wish.fallback)
 
@@ -141,27 +146,41 @@ class _Order:
         yield from self._local()
 
     def _ollama_keys(self) -> Iterator[Option]:
-        keys = self._in_turn(Provider.OLLAMA) if self.wish.general else self.config.keys_of(Provider.OLLAMA)
-        general, pin = self.wish.general, self._pin()
-        if pin and pin.provider is Provider.OLLAMA:
-            keys = (pin, *(key for key in keys if key is not pin))
-        for depth, model in enumerate(self._with_successors()):
-            for key in keys:
-                rule = Rule.GENERAL if general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
-                yield Option(key, Provider.OLLAMA, model, Rule.SUCCESSOR if depth else rule, takes_turn=general)
+        general, pin, model = self.wish.general, self._pin(), self.config.model(self.wish.model).name
+        for key in self._ollama_order():
+            rule = Rule.GENERAL if general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
+            yield Option(key, Provider.OLLAMA, model, rule, takes_turn=general)
+        yield from self._instead(Provider.OLLAMA, Rule.SUCCESSOR)
 
-    def _with_successors(self) -> Iterator[str]:
-        """The model, and as long as Ollama is known to have dropped the last one, the one it named instead."""
-        model = self.config.model(self.wish.model).name
-        passed = {model}
-        yield model
-        while self.config.routing.follow_successors and self.bench.gone(Provider.OLLAMA, model):
-            successor = self.config.model(model).successor
-            if successor is None or successor in passed:
-                return
-            passed.add(successor)
-            model = successor
-            yield model
+    def _ollama_order(self) -> tuple[Key, ...]:
+        """Ollama's keys: in turns for a general request, else by priority, the role's own first."""
+        keys = self._in_turn(Provider.OLLAMA) if self.wish.general else self.config.keys_of(Provider.OLLAMA)
+        pin = self._pin()
+        return (pin, *(key for key in keys if key is not pin)) if pin in keys else keys
+
+    def _instead(self, provider: Provider, rule: Rule) -> Iterator[Option]:
+        """What `provider` is asked for where it has the model no more: a successor, or the catalogue's stand-in."""
+        found = self._heir_of_wish(provider)
+        if found is None or found.ours is not (rule is Rule.STAND_IN):
+            return
+        if provider is Provider.OPENROUTER:
+            yield from self._on_openrouter(found.name, rule)
+            return
+        for key in self._ollama_order():
+            yield Option(key, provider, found.name, rule, takes_turn=self.wish.general)
+
+    def _heir_of_wish(self, provider: Provider) -> Heir | None:
+        if provider is Provider.OLLAMA:
+            return None if self.wish.is_openrouter_id else self._heir(provider, self.wish.model)
+        if equivalent := self._equivalent():
+            return self._heir(provider, equivalent)
+        here = self._heir_of_wish(Provider.OLLAMA)  # nothing is like the model: then like what Ollama is asked for
+        alike = self.config.model(here.name).openrouter if here is not None else None
+        return here._replace(name=alike) if here is not None and alike is not None else None
+
+    def _heir(self, provider: Provider, model: str) -> Heir | None:
+        missing = partial(self.bench.missing, provider)
+        return heir(self.config, model, missing) if missing(model) else None
 
     def _local(self) -> Iterator[Option]:
         """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
@@ -190,9 +209,13 @@ class _Order:
                 if self.wish.general
                 else Rule.EQUIVALENT
             )
-            off = self._openrouter_off()
-            for key in self._in_turn(Provider.OPENROUTER):
-                yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
+            yield from self._on_openrouter(model, rule)
+        yield from self._instead(Provider.OPENROUTER, Rule.SUCCESSOR)
+
+    def _on_openrouter(self, model: str, rule: Rule) -> Iterator[Option]:
+        off = self._openrouter_off()
+        for key in self._in_turn(Provider.OPENROUTER):
+            yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
 
     def _fallback(self, fallback: Role) -> Iterator[Option]:
         pin = self.config.key(fallback.key) if fallback.key else None
@@ -200,8 +223,12 @@ class _Order:
         off = self._openrouter_off() if provider is Provider.OPENROUTER else ""
         keys = self.config.keys_of(provider)
         start = keys.index(pin) if pin in keys else 0
-        for key in keys[start:] + keys[:start]:
-            yield Option(key, provider, fallback.model, Rule.FALLBACK, off=off)
+        models = [(fallback.model, Rule.FALLBACK)]
+        if instead := self._heir(provider, fallback.model):
+            models.append((instead.name, Rule.STAND_IN if instead.ours else Rule.SUCCESSOR))
+        for model, rule in models:
+            for key in keys[start:] + keys[:start]:
+                yield Option(key, provider, model, rule, off=off)
 
     def _free(self) -> Iterator[Option]:
         models = self.config.providers[Provider.OPENROUTER].free_models
@@ -307,4 +334,6 @@ def notices_about(choice: Candidate | None, plan: Plan) -> tuple[str, ...]:
         return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
     if choice.rule is Rule.FREE and not plan.prefers_free and plan.model not in (None, choice.model):
         return (f"{plan.model} is not free: the free model {choice.model} stands in for it",)
+    if choice.rule is Rule.STAND_IN and plan.pillar is None:  # a role's model is for lbk route to explain
+        return (f"{plan.model} cannot answer, and nobody named a successor: {choice.model} stands in, by lbk's choice",)
     return ()

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.report import Answer, Ending
-from lollmsbot_keys.core.request import Plan, Reason, SetAside
+from lollmsbot_keys.core.request import Known, Plan, Reason, SetAside
 
 _RESETTABLE = {Reason.COOLING_DOWN, Reason.NO_CREDIT}
 """What `reset-limits` clears, and what then may have passed; hourly limits and budgets it leaves alone."""
@@ -70,6 +70,13 @@ def set_aside(plan: Plan) -> dict[str, SetAside]:
 def _distance(aside: SetAside) -> tuple[bool, float]:
     """How far a candidate is from being used. That a model may be asked for again tomorrow brings nobody nearer."""
     return aside.reason is Reason.NO_SUCH_MODEL, aside.until.timestamp() if aside.until is not None else inf
+
+
+def how_old(known: Known) -> str:
+    """How old the models and prices are that a plan was made of."""
+    lists = ", ".join(f"{provider} {fetched:%Y-%m-%d %H:%M} UTC" for provider, fetched in known.lists.items())
+    live = f"lists fetched: {lists}" if lists else "no list fetched within a day (lbk test-keys does)"
+    return f"Models and prices as of {known.read_on or 'an unknown day'}; {live}."
 
 
 def _told(aside: SetAside) -> str:

@@ -22,24 +22,26 @@ _PATIENCE = timedelta(seconds=5)
 
 
 class Kept(NamedTuple):
-    """The names in each list that is fresh, OpenRouter's prices however old they are, and `Facts.local_chat`."""
+    """What is known of each list: names and `Facts.local_chat` of fresh ones, OpenRouter's prices, and when it came."""
 
     lists: Mapping[Provider, frozenset[str]] = EMPTY
     prices: PriceList = PriceList()
     local_chat: str | None = None
+    fetched: Mapping[Provider, datetime] = EMPTY
 
 
 def read_lists(folder: Path, now: datetime) -> Kept:
     """What is known at `now`. What cannot be read is not known."""
     lists: dict[Provider, frozenset[str]] = {}
+    times: dict[Provider, datetime] = {}
     prices, local_chat = PriceList(), None
     for provider, fetched, names, quoted, chat in _understood(_content(folder)):
         if timedelta() <= now - fetched < LIST_FRESH_FOR:
-            lists[provider] = names
+            lists[provider], times[provider] = names, fetched
             local_chat = chat if provider is Provider.LOCAL else local_chat
         if provider is Provider.OPENROUTER and quoted:
             prices = PriceList(fetched, quoted)
-    return Kept(lists, prices, local_chat)
+    return Kept(lists, prices, local_chat, times)
 
 
 @lru_cache(maxsize=1)

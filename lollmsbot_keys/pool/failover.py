@@ -32,7 +32,7 @@ from lollmsbot_keys.core.report import (
     Report,
     Usage,
 )
-from lollmsbot_keys.core.request import Candidate, Plan, Reach, Tried
+from lollmsbot_keys.core.request import Candidate, Plan, Reach, Rule, Tried
 from lollmsbot_keys.core.state import Snapshot, same_secret
 from lollmsbot_keys.core.symptoms import Words
 from lollmsbot_keys.core.trust import is_on_loopback
@@ -102,7 +102,7 @@ class Failover:
             while True:
                 claiming = await self._claim()
                 if isinstance(claiming, Claim):
-                    report = await self._attempt(claiming, began)
+                    report = None if await self._rather_local(claiming) else await self._attempt(claiming, began)
                 elif await self._local_may_help(claiming.plan):
                     continue
                 else:
@@ -121,6 +121,18 @@ class Failover:
             case Wait.NOT_YET:
                 pass
         return None
+
+    async def _rather_local(self, claimed: Claim) -> bool:
+        """Before a stand-in answers, look whether this machine has the model itself. Then the claim is given back."""
+        if claimed.candidate.rule is not Rule.STAND_IN or Provider.LOCAL in self._engine.facts().lists:
+            return False
+        helps = True
+        try:
+            helps = await self._local_may_help(claimed.plan)
+        finally:
+            if helps:  # or was interrupted
+                await _to_the_end(self.settling.release(claimed.hold))
+        return helps
 
     async def _local_may_help(self, plan: Plan) -> bool:
         """Before giving up, look once whether a daemon on this machine has the model: it may have been started since.
@@ -313,6 +325,7 @@ class Failover:
             latency_ms=milliseconds(timedelta(seconds=seconds)),
             attempts=tuple(self.settling.attempts),
             request_id=self._request_id,
+            instead_of=claimed.plan.model if claimed.candidate.rule in {Rule.SUCCESSOR, Rule.STAND_IN} else None,
         )
 
     def _failed(self, code: NoAnswerCode, message: str, retry_at: datetime | None = None) -> NoAnswer:

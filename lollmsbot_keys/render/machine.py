@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.report import Answer, Attempt, NoAnswer, Report
-from lollmsbot_keys.core.request import Candidate, Plan
+from lollmsbot_keys.core.request import Candidate, Known, Plan
 from lollmsbot_keys.core.state import Cooldown, Disabled
 
 
@@ -35,8 +36,14 @@ def instant(moment: datetime) -> str:
 # --- route ---
 
 
-def plan_tree(plan: Plan) -> dict[str, object]:
+def route_tree(plan: Plan, known: Known) -> dict[str, object]:
     """The document of `lbk route`."""
+    lists = {provider: known.lists.get(provider) for provider in Provider}
+    return {**plan_tree(plan), "catalogue": {"read_on": known.read_on, "lists": lists}}
+
+
+def plan_tree(plan: Plan) -> dict[str, object]:
+    """What every document says of a plan."""
     return {
         "decision": None if plan.choice is None else _decision(plan.choice),
         "retry_at": plan.retry_at,
@@ -57,6 +64,7 @@ def _decision(choice: Candidate) -> dict[str, object]:
         "endpoint": choice.endpoints[0],
         "rule": choice.rule,
         "estimated_cost_usd": choice.bound_usd,
+        "priced_on": _priced_on(choice),
     }
 
 
@@ -73,7 +81,12 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
         "rule": candidate.rule,
         "endpoint": candidate.endpoints[0],
         "estimated_cost_usd": candidate.bound_usd,
+        "priced_on": _priced_on(candidate),
     }
+
+
+def _priced_on(candidate: Candidate) -> date | None:
+    return None if candidate.price is None else candidate.price.priced_on
 
 
 # --- ask ---
@@ -89,6 +102,7 @@ def report_tree(report: Report) -> dict[str, object]:
                 "key": report.key,
                 "provider": report.provider,
                 "model": report.model,
+                "instead_of": report.instead_of,
                 "pillar": report.pillar,
                 "role": report.role,
                 "finish_reason": report.finish_reason,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule
-from lollmsbot_keys.core.wording import what_next
+from lollmsbot_keys.core.request import Candidate, Known, Plan, Reason, Rule
+from lollmsbot_keys.core.wording import how_old, what_next
 from lollmsbot_keys.render.terminal import grid, page, shortened, usd
 from lollmsbot_keys.render.times import until
 
@@ -20,6 +20,7 @@ _WHY = {
     Rule.PINNED_KEY: "the key this role begins with",
     Rule.NAMED_MODEL: "next Ollama key in order",
     Rule.SUCCESSOR: "named as successor by the provider",
+    Rule.STAND_IN: "lbk's own stand-in: no successor is named",
     Rule.EQUIVALENT: "the same model on OpenRouter",
     Rule.FALLBACK: "the pillar's fallback",
     Rule.OPENROUTER_MODEL: "an OpenRouter id",
@@ -37,12 +38,15 @@ _STYLE = {
 }
 
 
-def draw_plan(plan: Plan, now: datetime, looks: Looks) -> None:
+def draw_plan(plan: Plan, known: Known, now: datetime, looks: Looks) -> None:
     """Print `plan` as a table that explains itself."""
+    from rich.text import Text
+
     with page(looks) as out:
         draw_decision(out, plan, now)
         if plan.choice is None:
             out.print(what_next(plan))
+        out.print(Text(how_old(known), style="dim"))
 
 
 def draw_decision(out: Console, plan: Plan, now: datetime) -> None:
@@ -54,6 +58,8 @@ def draw_decision(out: Console, plan: Plan, now: datetime) -> None:
     if choice is not None:
         line = Text(f"→ {choice.label}", style="bold green")
         line.append(f"  {clean_line(choice.model)}, at most {usd(choice.bound_usd)}", style="default")
+        if choice.price is not None and choice.price.priced_on is not None:
+            line.append(f", at the price of {choice.price.priced_on}", style="dim")
         out.print(line)
     else:
         out.print(Text(_nothing(plan, now), style="bold red"))

@@ -164,12 +164,10 @@ def _instead(model: ModelFinding, *, wide: bool) -> str:
     match model.status:
         case Status.AVAILABLE:
             return ""
-        case Status.RETIRED if model.successor:
-            return f"retired {arrow} {model.successor}" if wide else f"{arrow} {model.successor}"
-        case Status.RETIRED:
-            return "retired"
-        case Status.UNLISTED:
-            return "unlisted"
+        case Status.RETIRED | Status.UNLISTED:
+            instead = f"({model.stand_in})" if model.stand_in else model.successor
+            said = [model.status.value] if wide or not instead else []
+            return " ".join([*said, *([arrow, instead] if instead else [])])
         case Status.UNKNOWN:
             return "unknown"
 
@@ -183,7 +181,10 @@ def _legend(found: Findings, *, wide: bool) -> Iterator[str]:
         yield f"OLLAMA stands for {' and '.join(ollama)}: its list is public, the same for each key."
     if not wide:
         yield "ROUTER: OpenRouter has it, under an id of its own (a wider window shows it)."
-        yield "→ retired by Ollama; the name is its successor."
+        yield "→ retired by Ollama; the name is its successor, in brackets lbk's own stand-in."
+    elif any(model.stand_in for model in found.models):
+        yield "In brackets: no successor is named, and this is lbk's own stand-in."
+    yield f"Successors and prices are shipped, as of {found.read_on or 'an unknown day'}; what is listed is of today."
 
 
 # --- what is wrong ---
@@ -198,6 +199,7 @@ def _counted(found: Findings, depth: Depth) -> Iterator[str]:
         rest = "".join(f", {count} {word}" for word, count in counts.items() if count)
         here = sum(model.status is Status.AVAILABLE for model in known)
         yield f"{here} of {len(known)} RC2 models are offered under their own name{rest}: --models"
+        yield f"Successors and prices are those of {found.read_on or 'an unknown day'}."
     if found.pillars and not depth.pillars:
         number = len(found.pillars)
         yield f"{number} model{'s' * (number > 1)} of roles or settings cannot be had as named: --pillars"

@@ -15,6 +15,7 @@ def findings_tree(found: Findings) -> dict[str, object]:
         "present": len(found.present),
         "keys": [_key(key) for key in found.keys],
         "models": [_model(model) for model in found.models],
+        "catalogue": {"read_on": found.read_on},
         "lists": {
             **{provider.value: {"models": count, "problem": None} for provider, count in found.lists},
             **{provider.value: {"models": None, "problem": problem} for provider, problem in found.silent},
@@ -73,6 +74,8 @@ def _model(model: ModelFinding) -> dict[str, object]:
         "openrouter": model.openrouter,
         "local": model.local,
         "successor": model.successor,
+        "stand_in": model.stand_in,
+        "retired_on": model.retired_on,
         "equivalent": model.equivalent,
         "nearest": model.nearest,
         "used_by": list(model.used_by),

@@ -1,7 +1,7 @@
-"""What the loopback providers sell: models and prices, as public lists of autumn 2026 had them.
+"""What the loopback providers sell: models and prices, as was known of the real ones on 2026-12-01.
 
-Ollama's served and retired names come from its cloud documentation and a copy of its model list of 2026-09-12, its
-prices from ollama.com/pricing of 2026-09-15; OpenRouter's prices from the newest public tables, October and November.
+Ollama's served and retired names come from its cloud documentation ("Model lifecycle", after 2026-09-25), its prices
+from ollama.com/pricing of 2026-09-15; OpenRouter's from its list as of 2026-11-20.
 """
 
 from __future__ import annotations
@@ -28,11 +28,9 @@ def _rates(table: str) -> dict[str, Rate]:
 
 
 OLLAMA_SERVED: Mapping[str, Rate] = _rates("""
-    deepseek-v4-flash:0731  0.22   0.66
     deepseek-v4-pro:0813    0.66   1.98
     deepseek-v4.1-flash     0.15   0.60
     gemma4:31b              0.14   0.40
-    glm-5.1                 1.00   3.20
     glm-5.2                 1.40   4.40
     glm-5.3                 1.40   4.40
     glm-5.3-flash           0.15   0.50
@@ -47,10 +45,9 @@ OLLAMA_SERVED: Mapping[str, Rate] = _rates("""
     nemotron-3-nano:30b     0.06   0.24
     nemotron-3-super        0.015  0.60
     nemotron-3-ultra        0.10   3.00
-    qwen3.5:397b            0.60   3.60
 """)
 
-# Gone from the cloud by 2026-07-31; one price for all of them, used only where a run asks to have them back.
+# Gone from the cloud by 2026-09-25; one price for all of them, used only where a run asks to have them back.
 OLLAMA_RETIRED: Mapping[str, Rate] = dict.fromkeys(
     (
         *("kimi-k2.5", "minimax-m2.5", "deepseek-v3.1:671b", "deepseek-v3.2", "devstral-2:123b"),
@@ -58,27 +55,28 @@ OLLAMA_RETIRED: Mapping[str, Rate] = dict.fromkeys(
         *("gemma3:4b", "gemma3:12b", "gemma3:27b", "glm-4.7", "glm-5", "minimax-m2.1", "qwen3-coder-next"),
         *("qwen3-coder:480b", "rnj-1:8b", "kimi-k2-thinking", "kimi-k2:1t", "minimax-m2", "glm-4.6"),
         *("qwen3-next:80b", "qwen3-vl:235b", "qwen3-vl:235b-instruct", "cogito-2.1:671b"),
+        *("deepseek-v4-flash:0731", "glm-5.1", "qwen3.5:397b"),
     ),
     Rate(Decimal("0.60"), Decimal("3.00")),
 )
 
 OPENROUTER_PAID: Mapping[str, Rate] = _rates("""
-    deepcogito/cogito-v2.1-671b          1.25   1.25
-    deepseek/deepseek-chat-v3.1          0.27   1
+    anthropic/claude-sonnet-5.5          2      10
+    deepseek/deepseek-chat-v3.1          0.25   0.95
     deepseek/deepseek-v3.2               0.26   0.38
-    deepseek/deepseek-v4-flash           0.105  0.21
-    deepseek/deepseek-v4-flash-0731      0.14   0.28
-    deepseek/deepseek-v4-pro             1.416  2.832
-    deepseek/deepseek-v4.1-flash         0.21   0.84
+    deepseek/deepseek-v4-flash           0.09   0.18
+    deepseek/deepseek-v4-flash-0731      0.047  0.3
+    deepseek/deepseek-v4-pro             0.9    1.5
+    deepseek/deepseek-v4-pro-0813        1.32   3.96
+    deepseek/deepseek-v4.1-flash         0.3    1.2
     google/gemini-3-flash-preview        0.5    3
-    google/gemini-3.8-flash              0.75   3.75
-    google/gemma-3-27b-it                0.08   0.35
-    google/gemma-4-31b-it                0.15   0.4
-    minimax/minimax-m2                   0.255  1.02
-    minimax/minimax-m2.1                 0.3    1.2
+    google/gemini-3.8-flash              0.825  4.125
+    google/gemma-3-27b-it                0.08   0.16
+    google/gemma-4-31b-it                0.2    0.4
     minimax/minimax-m2.5                 0.295  1.2
-    minimax/minimax-m2.7                 0.27   1.08
+    minimax/minimax-m2.7                 0.21   0.84
     minimax/minimax-m3                   0.3    1.2
+    minimax/minimax-m3.1-flash           0.15   0.6
     mistralai/devstral-2512              0.4    2
     mistralai/ministral-14b-2512         0.2    0.2
     mistralai/ministral-3b-2512          0.1    0.1
@@ -86,37 +84,40 @@ OPENROUTER_PAID: Mapping[str, Rate] = _rates("""
     mistralai/mistral-large-2512         0.5    1.5
     moonshotai/kimi-k2                   0.57   2.3
     moonshotai/kimi-k2-thinking          0.6    2.5
-    moonshotai/kimi-k2.5                 0.532  3.325
-    moonshotai/kimi-k2.6                 0.95   4
-    moonshotai/kimi-k2.7-code            0.95   4
-    moonshotai/kimi-k3                   3      15
+    moonshotai/kimi-k2.5                 0.41   2.06
+    moonshotai/kimi-k2.6                 0.65   3.41
+    moonshotai/kimi-k2.7-code            0.6    3
+    moonshotai/kimi-k3                   0.192  16
     nvidia/nemotron-3-nano-30b-a3b       0.06   0.24
-    nvidia/nemotron-3-super-120b-a12b    0.08   0.45
-    nvidia/nemotron-3-ultra-550b-a55b    0.6    2.4
-    openai/gpt-oss-120b                  0.1    0.5
-    openai/gpt-oss-20b                   0.03   0.14
+    nvidia/nemotron-3-super-120b-a12b    0.075  0.4
+    nvidia/nemotron-3-ultra-550b-a55b    0.5    2.2
+    openai/gpt-oss-120b                  0.09   0.36
+    openai/gpt-oss-20b                   0.018  0.09
     qwen/qwen3-coder                     0.3    1
     qwen/qwen3-coder-next                0.12   0.8
-    qwen/qwen3-next-80b-a3b-instruct     0.09   1.1
+    qwen/qwen3-next-80b-a3b-instruct     0.1    1.1
     qwen/qwen3-vl-235b-a22b-instruct     0.21   1.9
     qwen/qwen3-vl-30b-a3b-instruct       0.15   0.6
-    qwen/qwen3.5-397b-a17b               0.39   2.34
-    z-ai/glm-4.6                         0.6    2.2
-    z-ai/glm-4.7                         0.6    2.2
-    z-ai/glm-5                           1      3.2
-    z-ai/glm-5.1                         1.4    4.4
-    z-ai/glm-5.2                         1.4    4.4
-    z-ai/glm-5.3                         1.4    4.4
-    z-ai/glm-5.3-flash                   0.15   0.5
+    qwen/qwen3.5-397b-a17b               0.45   3
+    z-ai/glm-4.6                         0.5    2
+    z-ai/glm-4.7                         0.4    1.75
+    z-ai/glm-5                           0.6    1.9
+    z-ai/glm-5.1                         1.19   3.74
+    z-ai/glm-5.2                         0.62   2.42
+    z-ai/glm-5.3                         0.0699 1.4
+    z-ai/glm-5.3-flash                   0.0399 0.0784
 """)
 
 OPENROUTER_FREE: tuple[str, ...] = (
-    "cohere/north-mini-code:free",
+    "dots-studio/dots-3-note-preview:free",
     "google/gemma-4-26b-a4b-it:free",
     "google/gemma-4-31b-it:free",
-    "minimax/minimax-m3.1-flash:free",
-    "nvidia/nemotron-3-super-120b-a12b:free",
-    "x-ai/grok-4.1-fast:free",
+    "liquid/lfm-3-1.7b:free",
+    "nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free",
+    "nvidia/nemotron-3-ultra-550b-a55b:free",
+    "nvidia/nemotron-3.5-lightning:free",
+    "nvidia/nemotron-3.5-super-vl:free",
+    "recursive/flint-v1.0:free",
 )
 
 # Routers: asked for by their own name, answered (and billed) as another model.

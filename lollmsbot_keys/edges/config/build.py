@@ -34,7 +34,15 @@ Fields = Mapping[str, object]
 Compiled = dict[str, object]
 """JSON values only: durations in seconds, amounts as decimal text, dates in ISO form, keys as a list in their order."""
 
-_PRICE = ("input_usd_per_mtok", "output_usd_per_mtok", "cached_input_usd_per_mtok", "cache_write_usd_per_mtok")
+_HALVES = ("input_usd_per_mtok", "output_usd_per_mtok")
+_FURTHER = (
+    "cached_input_usd_per_mtok",
+    "cache_write_usd_per_mtok",
+    "dearest_input_usd_per_mtok",
+    "dearest_output_usd_per_mtok",
+)
+PRICE_PARTS = ("priced_on", *_FURTHER)
+"""What is said of a price beside its two halves."""
 
 
 def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
@@ -57,14 +65,25 @@ def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
     return plain
 
 
-def own_prices(file: Mapping[str, object], defaults: Mapping[str, object]) -> list[str]:
-    """The models for which the user's file names another price than is shipped."""
-    mine, shipped = (cast("Mapping[str, Fields]", tree.get("models", {})) for tree in (file, defaults))
+def own_prices(
+    file: Mapping[str, object], defaults: Mapping[str, object], parts: tuple[str, ...] = (*_HALVES, *_FURTHER)
+) -> list[str]:
+    """The models for which the user's file names another price than is shipped. What is malformed names none."""
+    mine, shipped = file.get("models"), cast("Mapping[str, Fields]", defaults.get("models", {}))
     return [
         name
-        for name, fields in mine.items()
-        if any(part in fields and fields[part] != shipped.get(name, {}).get(part) for part in _PRICE)
+        for name, fields in (mine.items() if isinstance(mine, dict) else ())
+        if isinstance(fields, dict)
+        and any(part in fields and fields[part] != shipped.get(name, {}).get(part) for part in parts)
     ]
+
+
+def without_parts(defaults: Table, file: Mapping[str, object]) -> Table:
+    """What is shipped, without the date and the further prices of models whose price the user's file replaces."""
+    from lollmsbot_keys.edges.config.merge import mended
+
+    own = own_prices(file, defaults, _HALVES)
+    return mended(defaults, [("models", name, part) for name in own for part in PRICE_PARTS], {})
 
 
 def _plain(value: object) -> object:
@@ -102,6 +121,7 @@ def build(compiled: Mapping[str, object]) -> Config:
         models={name: _model(name, fields, own_price=name in own) for name, fields in models.items()},
         pillars={name: _pillar(roles) for name, roles in pillars.items()},
         log_file=cast("str | None", cast("Fields", compiled["log"]).get("file")),
+        catalogue_read_on=date.fromisoformat(cast("str", compiled["catalogue_read_on"])),
     )
 
 
@@ -173,17 +193,23 @@ def _model(name: str, fields: Fields, *, own_price: bool) -> Model:
         _price(fields),
         own_price,
         cast("int | None", fields.get("template_tokens")),
+        _day(fields.get("retired_on")),
+        cast("str | None", fields.get("stand_in")),
+        cast("bool", fields.get("local_only", False)),
+        tuple(cast("list[str]", fields.get("can", ()))),
+        cast("int | None", fields.get("context_tokens")),
     )
 
 
 def _price(fields: Fields) -> Price | None:
-    per_input, per_output, cached, cache_write = (_amount(fields.get(part)) for part in _PRICE)
+    per_input, per_output, *further = (_amount(fields.get(part)) for part in (*_HALVES, *_FURTHER))
     if per_input is None or per_output is None:
         return None
-    priced_on = cast("str | None", fields.get("priced_on"))
-    return Price(
-        per_input, per_output, None if priced_on is None else date.fromisoformat(priced_on), cached, cache_write
-    )
+    return Price(per_input, per_output, _day(fields.get("priced_on")), *further)
+
+
+def _day(value: object) -> date | None:
+    return None if value is None else date.fromisoformat(cast("str", value))
 
 
 def _pillar(roles: Mapping[str, Fields]) -> Pillar:

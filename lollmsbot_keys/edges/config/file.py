@@ -136,12 +136,13 @@ def _compile(sources: Sources) -> tuple[Compiled, tuple[str, ...]]:
 
 def _read(path: Path, overrides: tuple[Override, ...], *, must_exist: bool) -> Sources:
     from lollmsbot_keys.edges.config import text as toml_text  # not needed for a kept configuration
+    from lollmsbot_keys.edges.config.build import without_parts
     from lollmsbot_keys.edges.config.merge import merge, with_values
 
     defaults = toml_text.parse(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
     text = toml_text.read(path, must_exist=must_exist)
     file = toml_text.parse(text, str(path)) if text is not None else {}
-    tree = merge(defaults, file)
+    tree = merge(without_parts(defaults, file), file)
     if text is not None:
         _check(tree, defaults, file, path, line_source=text)
     return Sources(

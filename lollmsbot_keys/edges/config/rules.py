@@ -8,6 +8,7 @@ from typing import cast
 
 from lollmsbot_keys.core import durations
 from lollmsbot_keys.core.catalogue import LONGEST_NAME, Privacy, is_cloud_name, match_name
+from lollmsbot_keys.edges.config.build import PRICE_PARTS
 from lollmsbot_keys.edges.config.merge import Table
 from lollmsbot_keys.edges.config.values import nearest
 
@@ -15,9 +16,8 @@ Fault = tuple[tuple[str, ...], str]
 Tables = Mapping[str, Table]
 _IDENTIFIER = r"[A-Za-z0-9_.-]+"
 _PARTS = {
+    **dict.fromkeys(PRICE_PARTS, "a part of a price that is not there: input_usd_per_mtok is missing"),
     "priced_on": "the date of a price that is not there",
-    "cached_input_usd_per_mtok": "a part of a price that is not there: input_usd_per_mtok is missing",
-    "cache_write_usd_per_mtok": "a part of a price that is not there: input_usd_per_mtok is missing",
 }
 LOCAL = "local"
 """How a candidate without a key is called, and so no key's name."""
@@ -105,20 +105,23 @@ def _prices(models: Tables) -> Iterator[Fault]:
 
 def _successors(models: Tables, mine: object) -> Iterator[Fault]:
     for name, model in models.items():
-        successor = model.get("successor")
-        if successor is None:
-            continue
-        if ("/" in str(successor)) != ("/" in name):
-            yield ("models", name, "successor"), "expected a model of the same seller (OpenRouter ids have a /)"
-        seen = [name]
+        for field in ("successor", "stand_in"):
+            if ("/" in str(model.get(field, name))) != ("/" in name):
+                yield ("models", name, field), "expected a model of the same seller (OpenRouter ids have a /)"
+        successor, seen = _next(model), [name]
         while isinstance(successor, str):
             found = match_name(successor, models) or successor
             if found == name and isinstance(mine, dict) and name in mine:
-                yield ("models", name, "successor"), f"goes in a circle: {' -> '.join([*seen, name])}"
+                field = "successor" if "successor" in model else "stand_in"
+                yield ("models", name, field), f"goes in a circle: {' -> '.join([*seen, name])}"
             if found in seen:
                 break
             seen.append(found)
-            successor = models.get(found, {}).get("successor")
+            successor = _next(models.get(found, {}))
+
+
+def _next(model: Table) -> object:
+    return model.get("successor", model.get("stand_in"))
 
 
 def _roles(pillars: Mapping[str, Tables], keys: Tables) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ Percents = Annotated[Any, AfterValidator(values.percents)]
 Week = Annotated[Any, AfterValidator(values.week)]
 TwoPrices = Annotated[Any, AfterValidator(values.two_prices)]
 Duration = Annotated[Any, AfterValidator(values.duration)]
+Abilities = Annotated[Any, AfterValidator(values.abilities)]
 Day = Annotated[Any, AfterValidator(values.day)]
 Name = Annotated[Any, AfterValidator(values.name)]
 ModelName = Annotated[Any, AfterValidator(values.model_name)]
@@ -119,10 +120,17 @@ class ModelTable(_Table):
     rc2: Flag = _ABSENT
     openrouter: OpenRouterId = _ABSENT
     successor: ModelName = _ABSENT
+    stand_in: ModelName = _ABSENT
+    retired_on: Day = _ABSENT
+    local_only: Flag = _ABSENT
+    can: Abilities = _ABSENT
+    context_tokens: Tokens = _ABSENT
     input_usd_per_mtok: Amount = _ABSENT
     output_usd_per_mtok: Amount = _ABSENT
     cached_input_usd_per_mtok: Amount = _ABSENT
     cache_write_usd_per_mtok: Amount = _ABSENT
+    dearest_input_usd_per_mtok: Amount = _ABSENT
+    dearest_output_usd_per_mtok: Amount = _ABSENT
     priced_on: Day = _ABSENT
     template_tokens: Tokens = _ABSENT
 
@@ -136,6 +144,7 @@ class RoleTable(_Table):
 
 class Root(_Table):
     timezone: Timezone
+    catalogue_read_on: Day
     routing: RoutingTable
     cooldowns: CooldownsTable
     alerts: AlertsTable

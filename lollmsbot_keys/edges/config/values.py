@@ -17,6 +17,7 @@ from lollmsbot_keys.core.catalogue import LONGEST_NAME, Balance, Privacy
 from lollmsbot_keys.core.trust import address, authority
 
 _LARGEST = 1_000_000_000
+ABILITIES = ("chat", "tools", "images", "json", "thinking", "embed")
 _LONGEST_ECHO = 40
 _DECIMAL_PLACES = 12
 SECRET_FORMS = "env:NAME, dotenv:PATH#NAME, keyring:SERVICE/NAME, command:... or file:PATH"
@@ -147,6 +148,18 @@ def model_name_or_none(value: object) -> object:
 def file(value: object) -> object:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ValueError('expected the path of a file, such as "events.jsonl"')
+    return value
+
+
+def abilities(value: object) -> object:
+    """What a model can do; one that makes embeddings can do nothing else."""
+    if (
+        not isinstance(value, list)
+        or not value
+        or set(map(str, value)) - set(ABILITIES)
+        or len(set(value)) < len(value)
+    ):
+        raise ValueError(f"expected an array of {', '.join(ABILITIES)}, each once")
     return value
 
 

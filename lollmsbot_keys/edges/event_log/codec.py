@@ -40,6 +40,7 @@ OWN_WORDS = frozenset(
         Reason.PROVIDER_OFF,
         Reason.RESERVED,
         Reason.UNTRUSTED_HOST,
+        Reason.LACKS,
     }
 )
 """Reasons whose details are lbk's own; those of the others may quote a provider."""
