@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.number import number
 from lollmsbot_keys.core.shell_words import expanded, option, unquoted
 from lollmsbot_keys.edges.config import lenient
 from lollmsbot_keys.edges.environment import Environment
@@ -140,10 +139,10 @@ def _roles(tree: Tree, pillar: str | None) -> Iterator[Name]:
 def _models(tree: Tree) -> Iterator[Name]:
     """Those of the catalogue, then those that are only named: by a pillar, or as a free one."""
     for name, model in _tables(tree, "models").items():
-        prices = [number(str(model.get(f"{way}put_usd_per_mtok"))) for way in ("in", "out")]
-        cost = f"{' and '.join(f'{price:f}' for price in prices if price is not None)} USD/Mtok"
+        prices = [model.get(f"{way}put_usd_per_mtok") for way in ("in", "out")]
+        cost = f"{prices[0]} and {prices[1]} USD/Mtok" if None not in prices else ""
         successor = model.get("successor")
-        yield Name(name, _words(f"replaced by {successor}" if successor else "", "" if None in prices else cost))
+        yield Name(name, _words(f"replaced by {successor}" if successor else "", cost))
     free = _tables(tree, "providers").get("openrouter", {}).get("free_models")
     yield from (Name(str(name), "free") for name in (free if isinstance(free, list) else ()))
     for pillar in _tables(tree, "pillars"):
