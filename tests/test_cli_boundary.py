@@ -338,9 +338,22 @@ sys.exit(ending(work))
 """
 
 
-def test_ctrl_c_in_a_callback_of_the_interpreter_is_not_lost() -> None:
+INTERRUPTED_IN_A_CLASS = """
+import signal, sys
+from lollmsbot_keys.cli.boundary import ending
+
+class Field:
+    def __set_name__(self, owner, name):
+        signal.raise_signal(signal.SIGINT)
+
+sys.exit(ending(lambda: type("Model", (), {"field": Field()})))
+"""
+
+
+@pytest.mark.parametrize("program", [INTERRUPTED_IN_A_CALLBACK, INTERRUPTED_IN_A_CLASS])
+def test_ctrl_c_where_the_interpreter_is_busy_is_not_lost(program: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IN_A_CALLBACK],
+        [sys.executable, "-c", program],
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -38,15 +38,21 @@ def ending(work: Callable[[], object], passing: tuple[type[Exception], ...] = ()
         say_error(error.code, str(error))
         return error.exit
     except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
+        return _interrupted()
     except Exception as error:  # noqa: BLE001 - the last line of defence
+        if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made: so Python 3.11 passes it on
+            return _interrupted()
         lost = _lost(error)
         if lost is not None:
             return _without_output(lost)
         say_error("bug", _bug(error))
         return Exit.BUG
     return code if isinstance(code, int) else Exit.DONE
+
+
+def _interrupted() -> Exit:
+    say("interrupted")
+    return Exit.INTERRUPTED
 
 
 def keep_interrupts() -> None:
