@@ -455,8 +455,8 @@ def test_where_the_cost_comes_from(tmp_path: Path) -> None:
 
 
 def test_an_unknown_price_is_unknown_and_charged_at_its_bound(tmp_path: Path) -> None:
-    with lab(tmp_path) as here:
-        found = here.ask("-m", "nemotron-3-super", "--max-tokens", "100")
+    with lab(tmp_path, serve_retired=True) as here:
+        found = here.ask("-m", "gemma3:12b", "--max-tokens", "100")
         assert (found["cost_usd"], found["cost_source"]) == (None, "unknown")
         assert float(here.cell()[1].unknown_usd) > 100 * 75 / 1e6
 

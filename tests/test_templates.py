@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lollmsbot_keys.core.report import Answer, Refused
 from lollmsbot_keys.core.request import Request
 from lollmsbot_keys.core.state import Snapshot
 from lollmsbot_keys.core.templates import MOST_MODELS, MOST_TOKENS, TemplateSeen, configured, learnt, template_tokens
+from lollmsbot_keys.edges.config import file as config_file
 from lollmsbot_keys.edges.environment import Environment
 from lollmsbot_keys.edges.state.codec import decode, encode
 from lollmsbot_keys.engine import Engine
@@ -93,6 +95,54 @@ def test_a_state_from_before_knows_of_no_template() -> None:
     tree = json.loads(encode(Snapshot()))
     del tree["template_tokens"]
     assert decode(json.dumps(tree).encode()) == Snapshot()
+
+
+# What was measured with real templates and tokenizers for one message, thinking and a default system text inside.
+MEASURED = {
+    "kimi-k2-thinking": 23,
+    "deepseek-v3.1:671b": 6,
+    "cogito-2.1:671b": 36,
+    "ministral-3:8b": 630,
+    MISTRAL: 1_227,
+    "devstral-2:123b": 1_227,
+    "devstral-small-2:24b": 1_227,
+    "qwen3-next:80b": 10,
+    "qwen3-coder-next": 8,
+    "qwen3.5:397b": 12,
+    "qwen3-vl:4b": 10,
+    "qwen3-vl:30b": 10,
+    "minimax-m2.1": 38,
+    "minimax-m3": 176,
+    "nemotron-3-nano:30b": 16,
+    "glm-4.7": 9,
+    "glm-5.2": 12,
+    "rnj-1:8b": 32,
+    "gpt-oss:120b": 67,
+    "gemma3:27b": 9,
+    "gemma4:31b": 17,
+    "nomic-embed-text-v2-moe": 3,
+    "deepseek-v4-flash:0731": 97,
+}
+
+
+@cache
+def shipped() -> Config:
+    return config_file.load(None, Environment({"HOME": "/nonexistent"})).config
+
+
+@pytest.mark.parametrize("model", MEASURED)
+def test_the_shipped_figures_are_above_what_was_measured(model: str) -> None:
+    figure = shipped().models[model].template_tokens
+    assert figure is not None
+    assert figure > MEASURED[model], "a margin is in it"
+
+
+def test_no_shipped_figure_is_wasteful_and_equivalents_have_no_less() -> None:
+    config = shipped()
+    for name, model in config.models.items():
+        assert 8 <= configured(config, name) <= 1_536
+        if model.openrouter is not None:
+            assert configured(config, model.openrouter) >= (model.template_tokens or 0)
 
 
 # --- end to end ---
