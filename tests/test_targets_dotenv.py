@@ -199,9 +199,22 @@ def test_writing_the_same_again_only_closes_the_file_to_others(path: Path) -> No
     place.write(NEW)
     again = path.stat()  # looked at it was: the time of that may be another
     assert (again.st_ino, again.st_mtime_ns, again.st_mode) == (first.st_ino, first.st_mtime_ns, first.st_mode)
-    path.chmod(0o640)
+    path.chmod(0o604)
     place.write(NEW)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_group_that_was_let_in_still_reads_and_nobody_more(path: Path) -> None:
+    place = target("dotenv:.env#NAME", path.parent)
+    path.chmod(0o640)
+    if os.getuid() == 0:
+        os.chown(path, -1, 65534)
+    group = path.stat().st_gid
+    place.write(NEW)
+    found = path.stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o640, group)
+    assert NEW_VALUE in path.read_text()
 
 
 def test_a_file_that_is_not_there_is_made(tmp_path: Path) -> None:

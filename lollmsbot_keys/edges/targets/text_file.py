@@ -71,7 +71,7 @@ class TextFile:
         return self._look(self._real()).text
 
     def edit(self, change: Callable[[str | None], str]) -> None:
-        """Replace the text by what `change` makes of it; afterwards only its owner can read it.
+        """Replace the text by what `change` makes of it; afterwards its owner can read it, and a group that could.
 
         Where another program changes the file meanwhile, `change` is asked again about what it is by then.
         """
@@ -81,8 +81,8 @@ class TextFile:
 
             def last_look(descriptor: int) -> None:
                 seen.hold_against(_status(real))
-                if seen.status is not None and hasattr(os, "fchown"):  # root may edit what is somebody else's
-                    os.fchown(descriptor, seen.status.st_uid, -1)
+                if seen.status is not None and hasattr(os, "fchown"):
+                    _keep_readers(descriptor, seen.status)
 
             if text != seen.text or _is_loose(seen.status):
                 replace_file(real, text.encode(), durable=True, last_look=last_look)
@@ -155,7 +155,22 @@ def _identity(status: os.stat_result | None) -> tuple[int, ...]:
 
 
 def _is_loose(status: os.stat_result | None) -> bool:
-    return status is None or (os.name == "posix" and stat.S_IMODE(status.st_mode) != OWNER_ONLY)
+    return status is None or (os.name == "posix" and stat.S_IMODE(status.st_mode) != _mode(status))
+
+
+def _mode(status: os.stat_result) -> int:
+    """Who may use the file from now on. A group alone was let in on purpose: a service may read it so."""
+    mode = stat.S_IMODE(status.st_mode)
+    return mode if mode & stat.S_IRGRP and not mode & stat.S_IRWXO else OWNER_ONLY
+
+
+def _keep_readers(descriptor: int, former: os.stat_result) -> None:
+    """Give a new file the owner and the group of the former one; root may edit what is somebody else's."""
+    os.fchown(descriptor, former.st_uid, -1)
+    if (mode := _mode(former)) != OWNER_ONLY:
+        with suppress(PermissionError):  # of a group that this user is not in: then it stays closed
+            os.fchown(descriptor, -1, former.st_gid)
+            os.fchmod(descriptor, mode)
 
 
 def _clear_leftovers(real: Path) -> None:
