@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
+from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.number import number
 from lollmsbot_keys.errors import Exit, UsageError
@@ -17,9 +18,12 @@ def reconcile(where: Files, tolerance: str | None, *, month: bool, json: bool) -
 
     least = TOLERANCE_USD if tolerance is None else amount("--tolerance", tolerance)
     work = Reconciling(where.config, where.state, Window.MONTH if month else Window.DAY, least)
+    status = StatusLine(work.looks)
+    status.show("lbk: asking the providers what they have charged …")
     try:
         found = work.run()
     finally:
+        status.wipe()
         for warning in work.warnings:
             say(warning)
     if json:
