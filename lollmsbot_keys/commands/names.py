@@ -141,7 +141,7 @@ def _models(tree: Tree) -> Iterator[Name]:
     for name, model in _tables(tree, "models").items():
         prices = [model.get(f"{way}put_usd_per_mtok") for way in ("in", "out")]
         cost = f"{prices[0]} and {prices[1]} USD/Mtok" if None not in prices else ""
-        successor = model.get("successor")
+        successor = model.get("successor", model.get("stand_in"))
         yield Name(name, _words(f"replaced by {successor}" if successor else "", cost))
     free = _tables(tree, "providers").get("openrouter", {}).get("free_models")
     yield from (Name(str(name), "free") for name in (free if isinstance(free, list) else ()))

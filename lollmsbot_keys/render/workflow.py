@@ -79,7 +79,7 @@ def _key_row(key: KeyFinding, now: datetime) -> str:
 
 def _model_row(model: ModelFinding) -> str:
     where = ", ".join(model.available_on) or "–"
-    instead = ", ".join(name for name in (model.successor, model.equivalent) if name) or "–"
+    instead = ", ".join(name for name in (model.successor, model.stand_in, model.equivalent) if name) or "–"
     return f"| {_cell(model.name)} | {model.status} | {_cell(where)} | {_cell(instead)} |"
 
 
