@@ -89,9 +89,32 @@ def main(arguments: Sequence[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except WRONG_USAGE as error:
-        tell(cast("Any", error).show)
+        _say_wrong(cast("Any", error), arguments)
         return Exit.USAGE
     return Exit.DONE
+
+
+def _say_wrong(error: Any, arguments: Sequence[str]) -> None:  # noqa: ANN401 - Typer keeps the type to itself
+    """Print what Typer says, without repeating what may be a secret in the wrong place."""
+    from io import StringIO
+
+    from lollmsbot_keys.cli.typed import without_words
+
+    said = StringIO()
+    error.show(file=said)
+    text = without_words(said.getvalue(), arguments, _vocabulary(error.ctx))
+    tell(lambda: print(text, end="", file=sys.stderr))
+
+
+def _vocabulary(context: Any) -> set[str]:  # noqa: ANN401 - as above
+    """The commands, options and choices that may be meant."""
+    words = set(COMMANDS)
+    while context is not None:
+        command, context = context.command, context.parent
+        words.update(getattr(command, "commands", ()))
+        for parameter in command.params:
+            words.update(parameter.opts, parameter.secondary_opts, getattr(parameter.type, "choices", ()))
+    return {str(word) for word in words}
 
 
 def _for_help(name: str = "--help", below: str = "--help") -> list[str]:

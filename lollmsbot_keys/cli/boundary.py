@@ -177,9 +177,11 @@ def wants_json() -> bool:
 
 def say(message: str) -> None:
     """Talk to the person, on stderr."""
+    from lollmsbot_keys.cli.typed import without_secrets
     from lollmsbot_keys.core.cleaning import clean, guard_workflow_commands
 
-    tell(lambda: print(guard_workflow_commands(f"lbk: {clean(message)}"), file=sys.stderr))
+    message = without_secrets(clean(message), sys.argv[1:])
+    tell(lambda: print(guard_workflow_commands(f"lbk: {message}"), file=sys.stderr))
 
 
 def tell(talk: Callable[[], object]) -> None:
@@ -196,8 +198,10 @@ def say_error(code: str, message: str) -> None:
     if not wants_json():
         say(message)
         return
+    from lollmsbot_keys.cli.typed import without_secrets
     from lollmsbot_keys.render.machine import document
 
+    message = without_secrets(message, sys.argv[1:])
     try:
         print(document({"error": {"code": code, "message": message}}), flush=True)
     except OSError:  # the exit code says it too

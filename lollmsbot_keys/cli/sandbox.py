@@ -12,6 +12,7 @@ import typer
 
 from lollmsbot_keys.cli.boundary import tell
 from lollmsbot_keys.cli.options import OUTPUT
+from lollmsbot_keys.cli.typed import without_secrets
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.errors import UsageError
 
@@ -91,7 +92,8 @@ def _print_faults(kinds: Mapping[str, str], *, json: bool) -> None:
 
 
 def _say(text: str) -> None:
-    tell(lambda: print(f"sandbox: {clean_line(text)}", file=sys.stderr))
+    said = without_secrets(clean_line(text), sys.argv[1:])
+    tell(lambda: print(f"sandbox: {said}", file=sys.stderr))
 
 
 def _say_started(serving: commands.Serving) -> None:

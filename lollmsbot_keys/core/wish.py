@@ -9,6 +9,7 @@ from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import Priority, Request
 from lollmsbot_keys.errors import UsageError
 
+_SHORTEST_SECRET = 8
 LOCAL_NAME = "local"
 """What people write for the keyless local candidate, where a key's name stands."""
 
@@ -107,7 +108,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = get_close_matches(name, names, n=1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
-    return f"There is no {kind} {name!r}.{guess} Known: {', '.join(names) or 'none'}."
+    # Where a key's name belongs, its secret is pasted by mistake.
+    plain = kind != "key" or close or name.isupper() or len(name) < _SHORTEST_SECRET
+    called = f" {name!r}" if plain else " of that name"
+    return f"There is no {kind}{called}.{guess} Known: {', '.join(names) or 'none'}."
 
 
 def _pillar(request: Request, config: Config) -> Pillar | None:

@@ -1,0 +1,48 @@
+"""How keys look: how those of companies begin, and what else may be one, so that nobody says it aloud."""
+
+from __future__ import annotations
+
+import re
+
+OPENROUTER = "OpenRouter"
+PREFIXES = (
+    ("sk-or-", OPENROUTER),
+    ("sk-ant-", "Anthropic"),
+    ("sk-proj-", "OpenAI"),
+    ("sk-svcacct-", "OpenAI"),
+    ("gsk_", "Groq"),
+    ("AIza", "Google"),
+    ("hf_", "Hugging Face"),
+    ("xai-", "xAI"),
+    ("pplx-", "Perplexity"),
+    ("r8_", "Replicate"),
+    ("ghp_", "GitHub"),
+    ("gho_", "GitHub"),
+    ("ghs_", "GitHub"),
+    ("github_pat_", "GitHub"),
+)
+"""How keys begin; those of Ollama have no documented form, so none of its own is ever doubted for lacking one."""
+
+_OTHERS = ("sk-", "sk_", "nvapi-", "glpat-", "csk-", "fw_", "tgp_")
+_PIECES = re.compile(r"[\s\"'`=,;()<>]+")
+_LONG_MIXED, _LONG = 12, 24
+
+
+def company_of(characters: str) -> str:
+    """Whose key this seems to be; "" where nothing tells."""
+    return next((name for prefix, name in PREFIXES if characters.startswith(prefix)), "")
+
+
+def may_be_secret(word: str) -> bool:
+    """Whether `word` has a piece that looks like a key: begins as one, or is long and no word of any language."""
+    return any(_looks_like_key(piece) for piece in _PIECES.split(word) if piece)
+
+
+def _looks_like_key(piece: str) -> bool:
+    begins = tuple(prefix for prefix, _ in PREFIXES) + _OTHERS
+    return piece.startswith(begins) or any(map(_is_random, re.findall("[A-Za-z0-9]+", piece)))
+
+
+def _is_random(run: str) -> bool:
+    mixed = not run.isalpha() and not run.isdecimal()
+    return len(run) >= (_LONG_MIXED if mixed else _LONG)
