@@ -110,7 +110,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
 def test_the_source_archive_holds_what_a_packager_needs(built: Built) -> None:
     with tarfile.open(built.source) as archive:
         names = {name.removeprefix(f"{STEM}/") for name in archive.getnames()}
-    needed = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "requirements-dev.txt", ".ci/run"}
+    needed = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", ".ci/run"}
+    needed |= {"requirements-dev.txt", "requirements-tokenizers.txt"}
     needed |= {file.relative_to(ROOT).as_posix() for file in files_of(ROOT / "tests")}
     assert needed <= names
     tops = {name.partition("/")[0] for name in names} - {name for name in needed if "/" not in name}
