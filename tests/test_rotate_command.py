@@ -434,3 +434,27 @@ def test_ask_uses_the_new_secret_at_once_and_the_step_is_seen(pool: RotationLab)
     journal = pool.journal(OLLAMA)
     assert journal is not None
     assert journal.step is Step.GRACE
+
+
+# --- a dotenv file that programs read differently ---
+
+
+def test_a_line_that_programs_read_differently_ends_it_before_a_key_is_made(pool: RotationLab) -> None:
+    """A neighbour on the line, one behind `;`, a second value, and a name that only the next rotation would need."""
+    old = f"{MINTED}={pool.first}"
+    for line, says in (
+        (f"export {old} OTHER=abc", "line 5 has more than the value"),
+        (f"{old}; B=2", "line 5 has more than the value"),
+        (f"{old}\n{MINTED}=another", "different values (lines 5, 6)"),
+        (f"{old}\nif true; then {MINTED}_PREVIOUS=x; fi", "line 6 names"),
+    ):
+        text = pool.before.replace(old, line)
+        pool.dotenv.write_text(text.replace("# mine\n", "# mine\n\n"), "utf-8")
+        before = pool.dotenv.read_bytes()
+        done = pool.rotate(MINTED, "--mint", "--json")
+        assert (done.code, done.document["error"]["code"]) == (3, "secret"), done
+        assert says in done.document["error"]["message"]
+        assert pool.first not in done.out + done.err
+        assert pool.dotenv.read_bytes() == before
+        assert pool.made() == []
+        assert pool.journal() is None
