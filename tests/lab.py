@@ -26,7 +26,7 @@ from lollmsbot_keys.core.state import Cell, CellKey, Snapshot
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.sandbox import Fault, Sandbox
 from tests.support import PATIENCE_S, ROOT, command, run_lbk
-from tests.warm import popen
+from tests.warm import CLOCK, popen
 
 OLLAMA, OLLAMA_2 = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"
 ROUTERS = ("OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_API_KEY_3")
@@ -71,7 +71,7 @@ class Lab:
 
     def run_bytes(self, *args: str, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess[bytes]:
         """A real process whose streams are not decoded."""
-        env, pipe = {"PYTHONPATH": str(ROOT), **self.env, **variables}, subprocess.PIPE
+        env, pipe = {"PYTHONPATH": str(ROOT), **CLOCK, **self.env, **variables}, subprocess.PIPE
         with popen(command(args), env, stdin=pipe, stdout=pipe, stderr=pipe) as process:
             out, err = process.communicate(stdin, timeout=PATIENCE_S)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -134,7 +134,7 @@ def on_terminal(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = popen(
         command(args),
-        {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **env},
+        {"PYTHONPATH": str(ROOT), **CLOCK, "TERM": "xterm-256color", **env},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -24,7 +24,7 @@ from lollmsbot_keys.core.state import Hold, Snapshot
 from lollmsbot_keys.core.upkeep import Housekeeping
 from lollmsbot_keys.edges.state.file import Change, StateFile
 from lollmsbot_keys.edges.state.processes import this_process
-from tests.warm import LBK, popen
+from tests.warm import CLOCK, LBK, popen
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 400.0
@@ -113,7 +113,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 def _with_package(env: Mapping[str, str]) -> dict[str, str]:
-    return {"PYTHONPATH": str(ROOT), **env}
+    return {"PYTHONPATH": str(ROOT), **CLOCK, **env}
 
 
 # State files

@@ -28,10 +28,14 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 LBK = (sys.executable, "-m", "lollmsbot_keys")
 
-_OWN = {"LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
-_READ_ONCE = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "FAKETIME", "TYPER", "_TYPER", "COVERAGE", "OPENSSL")
+CLOCK = {name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or "FAKE" in name}
+"""What makes a process believe in another date (`faketime`), if the tests do."""
+_OWN = {"LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), **CLOCK}
+_READ_ONCE = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "FAKE", "TYPER", "_TYPER", "COVERAGE", "OPENSSL")
 """Beginnings of variables that the interpreter, a library or the C library reads at its start."""
-_LIBRARIES = "asyncio csv dotenv email h11 httpx json platformdirs prometheus_client pydantic rich.table sqlite3 typer"
+_LIBRARIES = """
+    apprise asyncio brotli csv dotenv email h11 httpx json platformdirs prometheus_client pydantic rich.table typer
+"""
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 _MOST = 1 << 20
 
