@@ -458,3 +458,12 @@ def test_a_line_that_programs_read_differently_ends_it_before_a_key_is_made(pool
         assert pool.dotenv.read_bytes() == before
         assert pool.made() == []
         assert pool.journal() is None
+
+
+def test_a_file_with_crlf_stays_one_and_shells_are_warned_of_it(pool: RotationLab) -> None:
+    pool.dotenv.write_bytes(pool.before.replace("\n", "\r\n").encode())
+    done = pool.rotate(MINTED, "--mint")
+    assert done.code == 0
+    assert "carriage return at the end of every value" in done.err
+    assert pool.works()
+    assert pool.dotenv.read_bytes().count(b"\n") == pool.dotenv.read_bytes().count(b"\r\n") == 7

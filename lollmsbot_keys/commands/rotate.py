@@ -45,6 +45,7 @@ class Rotate:
         self._engine = Engine.open(config, state)
         environment = self._engine.environment
         self._base = environment.config_path(config)[0].parent.absolute()
+        self._remarks: tuple[str, ...] = ()
         self._life = Life(this_process(), is_dead, is_alive)
         self.workflow, self.looks = environment.github_actions, environment.looks
 
@@ -54,8 +55,8 @@ class Rotate:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should be told about configuration, state and secrets."""
-        return (*self._engine.warnings, *self._engine.secrets.warnings)
+        """What a person should be told about configuration, state, secrets, and the files they are in."""
+        return (*self._engine.warnings, *self._engine.secrets.warnings, *self._remarks)
 
     # --- how it stands ---
 
@@ -103,6 +104,7 @@ class Rotate:
         snapshot = engine.state.read()
         own = self._own(key, listener)
         targets, missing = self._targets(key, wanted, snapshot)
+        self._remarks = tuple(remark for target in targets if (remark := _remark(target)) is not None)
         management = self._management(key, wanted, snapshot, listener)
         journal = Journal(engine.state, key.name, self._life, engine.clock)
         grace = engine.config.rotation.grace
@@ -281,3 +283,9 @@ def _sighted(held: Mapping[str, str], snapshot: Snapshot, now: datetime) -> tupl
 
 def _parsed(key: Key, around: Surroundings, text: str) -> Target:
     return parse_target(text, key, around)
+
+
+def _remark(target: Target) -> str | None:
+    from lollmsbot_keys.edges.targets.dotenv_file import DotenvTarget
+
+    return target.remark() if isinstance(target, DotenvTarget) else None

@@ -27,6 +27,15 @@ class DotenvTarget:
         self._file.check()
         self._refuse(self._file.read() or "")
 
+    def remark(self) -> str | None:
+        """What is odd about the file, and keeps nobody from writing to it."""
+        if "\r\n" not in (self._file.read() or ""):
+            return None
+        return (
+            f"{self._file.path} has CRLF at the ends of its lines, which stay. A shell that reads it has a carriage "
+            "return at the end of every value; for shells, save it with LF."
+        )
+
     def write(self, secret: Secret) -> None:
         self._put(secret, for_shells=True)
 
