@@ -273,7 +273,10 @@ def _folded(text: str) -> bytes:
         return data
     foreign = data.translate(None, _ASCII)
     if len(foreign) * 3 < len(data):
-        changed = {char: plain for char in set(foreign.decode()) if (plain := _plain(char)) != char}
+        others = foreign.decode()
+        if others.casefold() == others and others.split() == [others]:
+            return data  # such as typographic quotation marks: there is nothing to change
+        changed = {char: plain for char in set(others) if (plain := _plain(char)) != char}
         if len(changed) <= _FEW:
             for char, plain in changed.items():
                 data = data.replace(char.encode(), plain.encode())
