@@ -35,7 +35,29 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
     engine = Engine.open(config, state, create=False)
     now = engine.clock() if at is None else _moment(at, engine)
     plan = engine.plan(request, now, _assumptions(assume, engine.config, now))
+    if request.model is not None and request.model not in engine.config.models:
+        plan = _spelt(plan, request.model, engine)
     return Decided(plan, engine.known(), now, engine.environment.looks, tuple(engine.warnings))
+
+
+def _spelt(plan: Plan, model: str, engine: Engine) -> Plan:
+    """`plan`, with a word on a name that no list has: `ask` looks into the lists of its moment, which may be newer.
+
+    Raises:
+        UsageError: whoever could have that model has a list, and it is a near miss of a known one.
+    """
+    from lollmsbot_keys.core.spelling import slip_of, unknown_model
+
+    lists = engine.facts().lists
+    near = slip_of(model, engine.config, lists)
+    if near is None:
+        return plan
+    words = unknown_model(model, near)
+    permitted = [c for c in plan.candidates if c.set_aside is None or c.set_aside.reason is not Reason.PRIVACY]
+    sellers = {c.provider for c in permitted if c.key is not None}
+    if sellers and sellers <= lists.keys():
+        raise UsageError(words)
+    return plan._replace(notices=(*plan.notices, words))
 
 
 def _moment(text: str, engine: Engine) -> datetime:

@@ -46,6 +46,7 @@ from lollmsbot_keys.pool.ending import exhausted, untrusted, words
 from lollmsbot_keys.pool.opening import Opening
 from lollmsbot_keys.pool.question import Listener, Question
 from lollmsbot_keys.pool.settling import Settling
+from lollmsbot_keys.pool.spelling import refuse_slips
 from lollmsbot_keys.pool.waiting import Queueing, Wait
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Failover:
             UsageError, ConfigError, StateError, SecretError: see there. What the providers do is in the report.
         """
         began = monotonic()
+        await refuse_slips(self._engine, self._wire, self._question.request)
         if understand(self._question.request, self._engine.config).wants_own_model:
             await self._list_local()
         try:

@@ -1,0 +1,54 @@
+"""A misspelt model is told before any call: where a name is like a known one, the live lists are asked first."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.request import Request
+from lollmsbot_keys.core.spelling import slip_of, unknown_model
+from lollmsbot_keys.core.trust import is_on_loopback
+from lollmsbot_keys.core.wish import LOCAL_NAME, understand
+from lollmsbot_keys.edges.providers import Wire
+from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.errors import UsageError
+
+_PATIENCE = timedelta(seconds=5)
+
+
+async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
+    """Look for the model that `request` names, in the lists of this moment, if it is like another one.
+
+    Whoever does not tell a list might have it: then it is asked for.
+
+    Raises:
+        UsageError: nobody has it.
+    """
+    if request.model is None or slip_of(request.model, engine.config, engine.facts().lists) is None:
+        return
+    sellers, told = _sellers(engine, request), set[Provider]()
+    if not sellers:  # a daemon of this machine says itself what it has, and for nothing
+        return
+    for provider in (*sellers, Provider.LOCAL):
+        endpoints = engine.config.providers[provider].endpoints
+        if provider is Provider.LOCAL and not all(map(is_on_loopback, endpoints)):
+            continue
+        found = await wire.list_models(provider, endpoints, _PATIENCE)
+        if not found.problem:
+            told.add(provider)
+            await asyncio.to_thread(engine.keep_list, provider, found.names, found.prices)
+    facts = engine.facts()
+    silent = {key.provider for key in engine.config.keys if key.name in facts.secrets} - told
+    near = slip_of(request.model, engine.config, facts.lists)
+    if near is not None and silent.isdisjoint(sellers):
+        raise UsageError(unknown_model(request.model, near))
+
+
+def _sellers(engine: Engine, request: Request) -> list[Provider]:
+    """Who could have a model of that name for this request, besides this machine."""
+    wish, model = understand(request, engine.config), request.model or ""
+    key = engine.config.key(request.key) if request.key else None
+    home = Provider.OPENROUTER if "/" in model else Provider.OLLAMA
+    asked = [key.provider] if key is not None else [] if request.key == LOCAL_NAME else [home]
+    return [provider for provider in asked if wish.privacy.permits(provider)]

@@ -1,0 +1,92 @@
+"""Names of models that nobody has and that are like one that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.spelling import slip_of
+from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.engine import Engine
+from tests.lab import Heard, Listener, endpoints, lab, sse
+from tests.strategies import CONFIG
+
+LISTS = {
+    Provider.OLLAMA: frozenset({"kimi-k2.6", "gpt-oss:120b"}),
+    Provider.OPENROUTER: frozenset({"deepseek/deepseek-v3.2", "openrouter/auto"}),
+    Provider.LOCAL: frozenset({"gemma3:4b"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("kimi-k2.7", "kimi-k2.6"),
+        ("kimi-k2,6", "kimi-k2.6"),
+        ("gemma3:5b", "gemma3:4b"),
+        ("gpt-oss:12b", "gpt-oss:120b"),
+        ("deepseek/deepseek-v3.3", "deepseek/deepseek-v3.2"),
+        ("kimi-k2.6", None),
+        ("kimi-k2.6:cloud", None),
+        ("gpt-oss", None),
+        ("kimi", None),
+        ("plain:8b", None),
+        ("old/claude", None),
+        ("lama:free", None),
+        ("deepseek/deepseek-v3.2:nitro", None),
+        ("deepseek/deepseek-v3.2-20251201", None),
+        ("openrouter/autos", None),
+        ("kimi-k2.7@groq", None),
+        ("something-else-altogether", None),
+    ],
+)
+def test_only_a_near_miss_of_a_known_name_is_a_slip(name: str, near: str | None) -> None:
+    assert slip_of(name, CONFIG, LISTS) == near
+
+
+def test_a_slip_ends_with_2_before_any_call_and_names_both(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        asked = here.quick("ask", "-m", NEW, "hi")
+        assert (asked.code, asked.out, here.chats()) == (2, "", [])
+        assert "'kimi-k2.7'" in asked.err
+        assert "'kimi-k2.6'" in asked.err
+        routed = here.quick("route", "-m", "kimi-k2.7")
+        assert (routed.code, "'kimi-k2.6'" in routed.err) == (2, True), "the list is known by now"
+
+
+def test_route_does_not_refuse_what_a_list_that_it_does_not_know_may_have(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        (notice,) = here.route("-m", "kimi-k2.7")["notices"]
+        assert "'kimi-k2.6'" in notice
+
+
+NEW = "kimi-k2.7"
+
+
+@pytest.mark.parametrize("listed", [(200, b'{"data": [{"id": "kimi-k2.7"}]}'), (404, b"no list here")])
+def test_a_name_that_may_be_new_is_asked_for(tmp_path: Path, listed: tuple[int, bytes]) -> None:
+    """Where the kept list is too old to have it, and where a provider tells none."""
+
+    def answer(heard: Heard) -> tuple[int, Mapping[str, str], list[bytes]]:
+        status, body = listed
+        return (200, {}, sse("new")) if heard.body else (status, {}, [body])
+
+    with lab(tmp_path) as here, Listener(answer) as ours:
+        engine = Engine.open(environment=Environment(here.env))
+        if listed[0] == 200:
+            engine.keep_list(Provider.OLLAMA, ["kimi-k2.6"])
+        endpoints(here.config, ollama=f"http://127.0.0.1:{ours.port}/v1")
+        asked = here.quick("ask", "-m", NEW, "hi")
+        assert (asked.code, asked.out) == (0, "new\n")
+
+
+def test_who_has_no_key_needs_no_list_to_be_told(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        endpoints(here.config, ollama="http://127.0.0.1:9/v1", local="http://127.0.0.1:9")
+        for name in here.sandbox.secrets:
+            del here.env[name]
+        asked = here.quick("ask", "-m", NEW, "hi")
+        assert (asked.code, "Did you mean 'kimi-k2." in asked.err) == (2, True)
