@@ -78,6 +78,21 @@ def test_what_only_the_wire_can_tell_is_unproven(tmp_path: Path) -> None:
         assert here.sandbox.requests == ()
 
 
+def test_a_stand_in_is_marked_and_the_age_of_it_all_is_said(tmp_path: Path) -> None:
+    role = ("-p", "heartbeat", "--role", "validator")
+    with lab(tmp_path) as here:
+        found = here.run("route", "--json", *role).document
+        assert (found["decision"]["model"], found["decision"]["rule"]) == ("gemma4:31b", "stand_in")
+        assert found["notices"] == []  # the role's model is not what somebody typed
+        table = here.run("route", *role).out
+        assert "lbk's own stand-in: no successor is named" in table
+        assert "at the price of 2026-09-15" in table
+        assert "Models and prices as of 2026-12-01; no list fetched within a day" in table
+        assert "by lbk's choice" in here.run("route", "-m", "devstral-small-2:24b").out
+        here.run("test-keys")
+        assert "lists fetched: " in here.run("route", *role).out
+
+
 def test_quiet_prints_one_name(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         assert here.run("route", "-q", "-m", ROUTED) == (0, f"{ROUTERS[0]}\n", "")

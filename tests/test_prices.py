@@ -382,3 +382,39 @@ def test_what_was_held_is_what_openrouter_may_charge() -> None:
     assert plan.choice is not None
     assert plan.choice.most[:2] == DEARER_PAIR
     assert plan.choice.bound_usd == bound(price(*DEARER), 100 + 256, 4096) > HELD / 10
+
+
+# --- sources that disagree ---
+
+
+@pytest.mark.parametrize(
+    ("known", "most"),
+    [
+        (Price(Decimal("0.4"), Decimal(2)), ("0.4", "2")),
+        (Price(Decimal("0.4"), Decimal(2), dearest_input_usd_per_mtok=Decimal("0.6")), ("0.6", "2")),
+        (Price(Decimal("0.4"), Decimal(2), dearest_output_usd_per_mtok=Decimal(3)), ("0.4", "3")),
+        (Price(Decimal("0.4"), Decimal(2), None, Decimal("0.1"), Decimal("0.5"), Decimal("0.45")), ("0.5", "2")),
+        (Price(Decimal("0.4"), Decimal(2), dearest_input_usd_per_mtok=Decimal("0.1")), ("0.4", "2")),
+    ],
+)
+def test_bounds_take_the_dearest_and_estimates_the_likeliest(known: Price, most: tuple[str, str]) -> None:
+    found = pricing(with_model("x:9b", known), PriceList(), OLLAMA, "x:9b", NOW)
+    assert found.price == known
+    assert found.most[:2] == tuple(map(Decimal, most))
+
+
+def test_a_price_of_ones_own_puts_the_rest_of_the_shipped_one_aside(tmp_path: Path) -> None:
+    def of(settings: str) -> Price:
+        path = tmp_path / "config.toml"
+        path.write_text(f'[models."deepseek-v4-pro:0813"]\n{settings}')
+        found = load(path, Environment({"HOME": str(tmp_path)})).config.model("deepseek-v4-pro:0813").price
+        assert found is not None
+        return found
+
+    mine = "input_usd_per_mtok = 0.1\noutput_usd_per_mtok = 0.2\n"
+    assert of(mine) == Price(Decimal("0.1"), Decimal("0.2"))
+    assert of(f"{mine}priced_on = 2026-11-30\n") == Price(Decimal("0.1"), Decimal("0.2"), date(2026, 11, 30))
+    assert of(f"{mine}dearest_output_usd_per_mtok = 9\n").most.output_usd_per_mtok == 9
+    shipped = of("template_tokens = 9\n")
+    assert of("cached_input_usd_per_mtok = 0.01\n") == shipped._replace(cached_input_usd_per_mtok=Decimal("0.01"))
+    assert shipped.priced_on == date(2026, 9, 15)
