@@ -146,7 +146,7 @@ function __lbk_know
         case sandbox
             string join \t -- option 'fault*' 'Trouble for a key\'s next N chats, or for all of them' --fault -f
             string join \t -- option - 'Print every KIND and what it does' --list-faults
-            string join \t -- option - 'Ollama Cloud serves retired models again: lbk test-keys finds out' --serve-retired
+            string join \t -- option - 'Ollama Cloud still serves the models that it has retired' --serve-retired
             string join \t -- option '=sh|fish' 'Syntax of the printed exports' --shell
             string join \t -- option - 'Without CMD: one JSON document instead of exports, or of the list' --json
             string join \t -- option - 'Show this message and exit' -h --help

@@ -354,7 +354,7 @@ CASES: dict[str, dict[int, Case]] = {
     "test-keys": {0: Case("test-keys"), 1: Case("test-keys", (f"{OLLAMA}=401",))},
     "ask": {
         0: Case("ask hello"),
-        4: Case("ask --privacy critical hello"),
+        4: Case(f"ask --privacy critical --key {OLLAMA} hello"),
         5: Case("ask --no-failover hello", ("ollama=500", "openrouter=500")),
     },
     "route": {0: Case("route"), 4: Case(f"route --privacy critical --key {OLLAMA}")},

@@ -49,7 +49,7 @@ def sandbox(
     ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Print every KIND and what it does.")] = False,
     serve_retired: Annotated[
-        bool, typer.Option("--serve-retired", help="Ollama Cloud serves retired models again: lbk test-keys finds out.")
+        bool, typer.Option("--serve-retired", help="Ollama Cloud still serves the models that it has retired.")
     ] = False,
     shell: Annotated[
         Shell,
