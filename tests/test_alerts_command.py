@@ -213,11 +213,13 @@ def test_sent_once_and_once_more_when_it_is_over(home: Home) -> None:
         assert home.alert().out.startswith("resolved: ")
         assert home.alert() == (0, "", "")
     day = heard.document["title"][-10:]
-    assert told(webhook) == [
-        f"lbk: ollama: 75 % of the budget for {day}",
-        f"lbk: ollama: 100 % of the budget for {day}",
-        f"lbk: resolved: ollama: 100 % of the budget for {day}",
-    ]
+    whole = f"ollama: 100 % of the budget for {day}"
+    first, second, third = told(webhook)
+    assert first == f"lbk: ollama: 75 % of the budget for {day}"
+    assert second == "lbk: nothing could answer (and 1 more)", "it was the only key that was ever used"
+    assert third.startswith("lbk: resolved: ")
+    assert "ollama has used up its budget" in webhook.heard[1].document["message"]
+    assert f"resolved: {whole} (since " in webhook.heard[2].document["message"]
     assert [request.document["type"] for request in webhook.heard] == ["warning", "failure", "success"]
 
 
