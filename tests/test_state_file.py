@@ -428,7 +428,7 @@ def test_wrong_values_are_no_state(rich: Path) -> None:
 def test_a_write_that_fails_at_any_step_leaves_the_old_state_whole(rich: Path, step: str) -> None:
     """A folder of the same name stands where each step would write."""
     tomorrow = utc_now().replace(hour=12)
-    tomorrow = tomorrow.replace(year=tomorrow.year + 1)
+    tomorrow += timedelta(days=366)
     opened(rich).update(lambda snapshot, now: (snapshot._replace(holds={}), now))
     state = opened(rich, clock=lambda: tomorrow)
     month = f"{utc_now():%Y-%m}.json"
