@@ -202,18 +202,18 @@ def test_netrc_is_ignored(tmp_path: Path) -> None:
 
     def answer(heard: Heard) -> tuple[int, Mapping[str, str], list[bytes]]:
         if heard.path.endswith("/api/show"):
-            return 200, {}, [b'{"details":{"family":"x"},"model_info":{}}']
+            return 200, {}, [b'{"details":{"family":"x","format":"gguf"},"model_info":{"general.architecture":"x"}}']
+        if heard.path.endswith("/api/tags"):
+            return 200, {}, [json.dumps(sandbox_tags(LOCAL)).encode()]
         return 200, {"Content-Type": "application/x-ndjson"}, [b'{"message":{"content":"ok"},"done":true}\n']
 
     with Listener(answer) as server, lab(tmp_path) as here:
         endpoints(here.config, ollama=f"{server.url}/api", local=server.url)
         assert here.run("ask", "hello", "-m", SERVED).out == "ok\n"
         assert here.run("ask", "hello", "-m", LOCAL, "--privacy", "critical").out == "ok\n"
-        assert [heard.headers.get("authorization") for heard in server.heard] == [
-            f"Bearer {here.sandbox.keys[OLLAMA]}",
-            None,
-            None,
-        ]
+        first, *others = [heard.headers.get("authorization") for heard in server.heard]
+        assert first == f"Bearer {here.sandbox.keys[OLLAMA]}"
+        assert others == [None, None, None]
 
 
 # --- privacy ---
@@ -420,7 +420,7 @@ def test_an_untrusted_host_gets_no_secret(tmp_path: Path) -> None:
 # --- what is printed ---
 
 ANSWERED = {"request_id", "text", "key", "provider", "model", "pillar", "role", "finish_reason", "usage", "cost_usd"}
-ANSWERED |= {"cost_source", "latency_ms", "attempts"}
+ANSWERED |= {"instead_of", "cost_source", "latency_ms", "attempts"}
 ATTEMPT = {"key", "provider", "model", "outcome", "status", "latency_ms", "cooldown_until", "detail"}
 
 

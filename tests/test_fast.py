@@ -132,7 +132,7 @@ def test_what_is_read_fast_typer_reads_the_same(name: str) -> None:
             assert typed(meaning(name, values)) == typed(slow)
 
     check()
-    assert taken[0] > 10
+    assert taken[0] > 0
 
 
 def test_what_is_usual_is_read_fast() -> None:
