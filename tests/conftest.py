@@ -30,9 +30,10 @@ _SURROUNDINGS |= {"SSL_CERT_DIR", "SSL_CERT_FILE"}
 
 # Tests that start processes by the dozen, or shells, or wait for seconds to pass. The rest is the inner loop, a minute.
 _SLOW = """
-    alerts_command alerts_week availability cli_boundary cli_costs completions failure_table_end_to_end fast help lock
-    metrics_watch no_secret_leaks packaging processes reconcile_command replay rotate_command rotate_crashes
-    rotate_github sandbox_command terminal terminal_looks test_keys_screens
+    alerts_command alerts_week availability cli_ask cli_boundary cli_costs completions dotenv_readers
+    failure_table_end_to_end fast help history key_pool lock metrics_watch no_secret_leaks packaging processes readme
+    reconcile_command replay rotate_command rotate_crashes rotate_github sandbox_command terminal terminal_looks
+    test_keys_screens
 """
 _LONG_S = 60.0
 """Who takes longer than this is named at the end: on a busy machine that is no failure."""
