@@ -8,6 +8,8 @@ Names are loaded when they are first used: the command line must not wait for wh
 
 from __future__ import annotations
 
+from lollmsbot_keys._version import __version__
+
 TYPE_CHECKING = False  # type checkers know the name; `typing` itself would double the time of `lbk --version`
 if TYPE_CHECKING:
     from lollmsbot_keys.core.catalogue import Privacy, Provider
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from lollmsbot_keys.core.request import Plan, Priority
     from lollmsbot_keys.errors import ConfigError, LbkError, SecretError, StateError, UsageError
     from lollmsbot_keys.pool import KeyPool, Listener
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AllFailed",

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from lollmsbot_keys.cli.completions.__main__ import FOLDER, sources
-from lollmsbot_keys.cli.surface import Command, Kind, Option, surface
+from lollmsbot_keys.cli.manual.all_commands import surface
+from lollmsbot_keys.cli.surface import Command, Kind, Option
 from lollmsbot_keys.commands.config import show
 from lollmsbot_keys.commands.names import offered
 from lollmsbot_keys.core.catalogue import Provider

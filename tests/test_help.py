@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from lollmsbot_keys.cli.app import COMMANDS, build
 from lollmsbot_keys.cli.helped import WRONG_USAGE
-from lollmsbot_keys.cli.manual import MEANINGS, Example, exits, panels, told
+from lollmsbot_keys.cli.manual import exits, panels, told
+from lollmsbot_keys.cli.manual.all_commands import surface
 from lollmsbot_keys.cli.manual.pages import PAGES
 from lollmsbot_keys.cli.manual.surroundings import Thing, files, variables
+from lollmsbot_keys.cli.manual.types import MEANINGS, Example
 from lollmsbot_keys.cli.options import GENERAL, OUTPUT
-from lollmsbot_keys.cli.surface import surface
 from lollmsbot_keys.errors import Exit
 from tests.lab import OLLAMA, ROUTERS, Ended, lab, on_terminal
 from tests.support import ROOT, command, run_lbk

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = "lollmsbot_keys"
 
-# Of the project itself, beside its own layer, errors and __version__. Of core, either only the nouns or all of it.
+# Of the project itself, beside its own layer, errors and _version. Of core, either only the nouns or all of it.
 MAY_USE = {
     "": {"pool", "nouns"},
     "__main__": {"cli"},
@@ -29,6 +29,7 @@ MAY_USE = {
     "core": set[str](),
     "data": set[str](),
     "errors": set[str](),
+    "_version": set[str](),
 }
 
 # Of others: what is not named here is for nobody. A place holds for everything under it.
@@ -122,7 +123,7 @@ def foreign_imports(module: Module) -> Iterator[str]:
 
 
 def own_imports(module: Module) -> Iterator[str]:
-    allowed = MAY_USE[module.layer] | {module.layer, "errors", "__version__"}
+    allowed = MAY_USE[module.layer] | {module.layer, "errors", "_version"}
     for line, target in module.imports():
         top, _, rest = target.partition(".")
         layer, _, inner = rest.partition(".")
@@ -223,7 +224,7 @@ def test_a_breach_is_seen(name: str, source: str) -> None:
     [
         ("", f"from {PACKAGE}.pool import KeyPool"),
         ("cli.ask", f"import typer\nfrom {PACKAGE}.core.request import Reason\nfrom {PACKAGE}.commands.ask import ask"),
-        ("edges.providers.ollama", f"import httpx\nfrom {PACKAGE} import __version__, errors"),
+        ("edges.providers.ollama", f"import httpx\nfrom {PACKAGE} import _version, errors"),
         ("edges.environment", "import os\nos.environ.get('HOME')"),
         ("pool", f"import asyncio\nfrom {PACKAGE}.core.route import route"),
         ("pool.failover", f"from {PACKAGE}.pool.waiting import Queue"),

@@ -15,10 +15,11 @@ import pytest
 from lollmsbot_keys.cli.app import COMMANDS
 from lollmsbot_keys.cli.manual import exits, roff
 from lollmsbot_keys.cli.manual.__main__ import DOCS, documents
+from lollmsbot_keys.cli.manual.all_commands import surface
 from lollmsbot_keys.cli.manual.markdown import reference
 from lollmsbot_keys.cli.manual.pages import PAGES
 from lollmsbot_keys.cli.manual.surroundings import files, variables
-from lollmsbot_keys.cli.surface import Command, Kind, Option, Value, surface
+from lollmsbot_keys.cli.surface import Command, Kind, Option, Value
 from tests.support import ROOT
 
 LBK = surface()

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.booked import generation, ollama_booked, openrouter_booked
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.comparison import Bin, Cause, Comparison, Figures, Told, Verdict
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.money import budget_day
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.reconcile import (
     ESTIMATE_MARGIN,
     TOLERANCE_USD,

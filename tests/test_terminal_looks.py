@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from lollmsbot_keys.core.looks import Looks
+from lollmsbot_keys.render.encoding import shortened
 from lollmsbot_keys.render.stand_ins import has_likeness, stand_in
-from lollmsbot_keys.render.terminal import grid, page, shortened
+from lollmsbot_keys.render.terminal import grid, page
 from tests.examples import examples
 from tests.lab import OLLAMA, SERVED, Lab, Listener, endpoints, lab, sse
 from tests.support import ROOT, command

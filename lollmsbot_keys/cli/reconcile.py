@@ -7,8 +7,8 @@ from decimal import Decimal
 from lollmsbot_keys.cli.boundary import say
 from lollmsbot_keys.cli.files import Files
 from lollmsbot_keys.cli.status_line import StatusLine
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.number import number
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.errors import Exit, UsageError
 
 

@@ -17,8 +17,8 @@ from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Report
 from lollmsbot_keys.core.wording import shortfall
 from lollmsbot_keys.errors import Exit
+from lollmsbot_keys.render.encoding import can_print
 from lollmsbot_keys.render.stand_ins import has_likeness
-from lollmsbot_keys.render.terminal import can_print
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle

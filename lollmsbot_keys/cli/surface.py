@@ -13,9 +13,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup, TyperOption
-from typer.main import get_command
 
-from lollmsbot_keys.cli.app import build
 from lollmsbot_keys.core.noun import NamedTuple
 
 
@@ -142,21 +140,12 @@ class Command(NamedTuple):
             yield from command.walk()
 
 
-def surface() -> Command:
-    """`lbk` as it is now.
-
-    Raises:
-        ValueError: a parameter has a metavar of which `METAVARS` does not know what it means, or none.
-    """
-    return _command(get_command(build()), "lbk", None)
-
-
 def described(context: typer.Context) -> Command:
     """The command that `context` is about, and those below it as far as they are loaded."""
-    return _command(context.command, context.info_name or "lbk", cast("typer.Context | None", context.parent))
+    return command_of(context.command, context.info_name or "lbk", cast("typer.Context | None", context.parent))
 
 
-def _command(command: Any, name: str, parent: typer.Context | None) -> Command:  # noqa: ANN401 - Typer hides its types
+def command_of(command: Any, name: str, parent: typer.Context | None) -> Command:  # noqa: ANN401 - Typer hides its types
     context = typer.Context(command, parent=cast("Any", parent), info_name=name, **command.context_settings)
     parameters = command.get_params(context)
     hints = _types(command.callback)
@@ -169,7 +158,7 @@ def _command(command: Any, name: str, parent: typer.Context | None) -> Command: 
         epilog=command.epilog or "",
         options=tuple(_option(one, hints, context) for one in parameters if isinstance(one, TyperOption)),
         arguments=tuple(_argument(one, hints, context) for one in parameters if not isinstance(one, TyperOption)),
-        commands=tuple(_command(command.commands[one], one, context) for one in below),
+        commands=tuple(command_of(command.commands[one], one, context) for one in below),
         interspersed=context.allow_interspersed_args,
         hidden=command.hidden,
     )

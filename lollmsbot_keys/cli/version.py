@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def version() -> None:
     """Print it."""
-    from lollmsbot_keys import __version__
+    from lollmsbot_keys._version import __version__
 
     print(f"lbk {__version__}")

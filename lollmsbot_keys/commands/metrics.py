@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
-from lollmsbot_keys import __version__
+from lollmsbot_keys._version import __version__
 from lollmsbot_keys.core.catalogue import Config
 from lollmsbot_keys.core.metrics import measured
 from lollmsbot_keys.core.metrics_carry import carry

@@ -18,9 +18,9 @@ from lollmsbot_keys.core.booked import ollama_booked, openrouter_booked, range_o
 from lollmsbot_keys.core.catalogue import Key, Provider
 from lollmsbot_keys.core.classify import classifier
 from lollmsbot_keys.core.comparison import Comparison, Lost, Reconciliation, Told
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.money import budget_day
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.reconcile import TOLERANCE_USD, Books, Group, Question, begin_of, compare, total, uncompared
 from lollmsbot_keys.core.state import Snapshot, Spender
 from lollmsbot_keys.core.statement import Gap, Span

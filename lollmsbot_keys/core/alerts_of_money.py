@@ -10,9 +10,10 @@ from typing import assert_never
 from lollmsbot_keys.core import lines, money
 from lollmsbot_keys.core.alert import Alert, AlertKind, figure
 from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.day import Forecast, Window
+from lollmsbot_keys.core.day import Forecast
 from lollmsbot_keys.core.forecast import forecast
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.state import Snapshot
 
 STILL_BREACHED = Decimal("0.9")

@@ -12,10 +12,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from lollmsbot_keys.core.finding import Allowance, Unit
+from lollmsbot_keys.core.json_values import moment, table, text
 from lollmsbot_keys.core.number import number
-
-LONGEST_NAME = 200
-
 
 # --- Ollama: GET /api/balance ---
 
@@ -98,27 +96,8 @@ def _next_reset(word: object, now: datetime) -> datetime | None:
 # --- reading with suspicion ---
 
 
-def table(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def text(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME else None
-
-
 def _name(text: str) -> str:
     return " ".join(text.replace("_", " ").split())[:40]
-
-
-def moment(value: object) -> datetime | None:
-    """An ISO 8601 time (without a zone: UTC)."""
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    try:
-        found = datetime.fromisoformat(value.strip())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def used_up(entry: Allowance) -> bool:

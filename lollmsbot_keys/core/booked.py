@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from lollmsbot_keys.core.allowances import moment, table
 from lollmsbot_keys.core.comparison import Bin, Figures, Told
-from lollmsbot_keys.core.day import Window
+from lollmsbot_keys.core.json_values import moment, table
 from lollmsbot_keys.core.number import number
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.report import Usage
 
 MOST_BINS = 1_000

@@ -14,8 +14,8 @@ from typing import assert_never
 
 from lollmsbot_keys.core import money
 from lollmsbot_keys.core.catalogue import Config, Key, Provider, ProviderSettings
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.request import Reason, SetAside
 from lollmsbot_keys.core.state import Snapshot, Spender
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 
 
 class Figures(NamedTuple):

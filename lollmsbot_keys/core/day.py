@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.request import SetAside
 from lollmsbot_keys.core.state import Cell
-
-
-class Window(StrEnum):
-    """How long a budget lasts: a day or a calendar month of the configured zone."""
-
-    DAY = "day"
-    MONTH = "month"
 
 
 class Forecast(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lollmsbot_keys.core.json_values import table
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.times import delay_or_moment, each, milliseconds, moment, number, spoken
 
@@ -196,16 +197,16 @@ def _documents(body: object, levels: int) -> Iterator[Mapping[str, object]]:
             yield from _documents(one, levels - 1)
     elif isinstance(body, dict):
         yield body
-        raw = _table(_table(body.get("error")).get("metadata")).get("raw")
+        raw = table(table(body.get("error")).get("metadata")).get("raw")
         if levels and isinstance(raw, list | dict):
             yield from _documents(raw, levels - 1)
 
 
 def _in_document(document: Mapping[str, object], now: datetime, *, limited: bool) -> Iterator[_Claim]:
-    error = _table(document.get("error"))
-    metadata = _table(error.get("metadata"))
-    yield from _in_headers(_table(metadata.get("headers")), " in the body", now, limited=limited)
-    for place in (metadata, _table(error.get("availability")), error, document, *_details(error)):
+    error = table(document.get("error"))
+    metadata = table(error.get("metadata"))
+    yield from _in_headers(table(metadata.get("headers")), " in the body", now, limited=limited)
+    for place in (metadata, table(error.get("availability")), error, document, *_details(error)):
         named = {re.sub("[-_ ]", "", name.casefold()): (name, value) for name, value in place.items()}
         for field, read in _FIELDS.items():
             if field in named:
@@ -217,21 +218,17 @@ def _details(error: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """Google's errors keep their `retryDelay` in a list of details."""
     details = error.get("details")
     for detail in details[:10] if isinstance(details, list) else ():
-        yield _table(detail)
-        yield _table(_table(detail).get("metadata"))
+        yield table(detail)
+        yield table(table(detail).get("metadata"))
 
 
 def _texts(document: Mapping[str, object]) -> Iterator[object]:
     error = document.get("error")
-    yield _table(_table(error).get("metadata")).get("raw")
-    yield _table(error).get("message")
+    yield table(table(error).get("metadata")).get("raw")
+    yield table(error).get("message")
     yield error
     yield document.get("message")
     yield document.get("detail")
-
-
-def _table(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 _FIELDS: Mapping[str, _Read] = {

@@ -13,8 +13,8 @@ from decimal import Decimal
 from lollmsbot_keys.core import money, templates, unusual
 from lollmsbot_keys.core.budgets import Budgets, Limit
 from lollmsbot_keys.core.catalogue import Config, Key, Provider, ProviderSettings
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.request import EMPTY
 from lollmsbot_keys.core.state import Hold, Snapshot, Spender
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from lollmsbot_keys.core import judge, money
 from lollmsbot_keys.core.budgets import Budgets
 from lollmsbot_keys.core.catalogue import Config, Key, Provider
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.forecast import forecast
 from lollmsbot_keys.core.ledger import OTHER
 from lollmsbot_keys.core.metrics_counts import configured, labels, named
 from lollmsbot_keys.core.metrics_family import KEY_STATES, OFF, READY, WHOLE_KEY, Family, Kind, Sample
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.request import Facts, Reason, SetAside
 from lollmsbot_keys.core.state import Hold, Snapshot, Spender
 from lollmsbot_keys.core.windows import calls_within_an_hour

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
-from lollmsbot_keys.core import allowances
+from lollmsbot_keys.core import allowances, json_values
 from lollmsbot_keys.core.catalogue import Cooldowns, Provider
 from lollmsbot_keys.core.classify import classify
 from lollmsbot_keys.core.finding import Allowance, Limit, Proof, Unit, Verdict
@@ -87,7 +87,7 @@ def prove(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime)
 
 def _read(provider: Provider, facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
     if provider is Provider.OPENROUTER:
-        return _openrouter(allowances.table(facts.get("data")), cooldowns, now)
+        return _openrouter(json_values.table(facts.get("data")), cooldowns, now)
     return _ollama(facts, cooldowns, now)
 
 
@@ -148,7 +148,7 @@ def _top_up(provider: Provider) -> str:
 
 
 def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
-    included, purchased = allowances.table(facts.get("included")), allowances.table(facts.get("purchased"))
+    included, purchased = json_values.table(facts.get("included")), json_values.table(facts.get("purchased"))
     windows = tuple(allowances.windows(included))
     credit = tuple(allowances.credit(included, purchased))
     proof = Proof(Verdict.VALID, "accepted", allowances=(*windows, *credit))
@@ -187,14 +187,14 @@ def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) ->
 
 
 def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
-    free = allowances.table(data.get("free_model_daily_requests"))
-    expires_at = allowances.moment(data.get("expires_at"))
+    free = json_values.table(data.get("free_model_daily_requests"))
+    expires_at = json_values.moment(data.get("expires_at"))
     free_tier = data.get("is_free_tier")
     proof = Proof(
         Verdict.VALID,
         "accepted",
         allowances=(*allowances.key_limit(data, now), *allowances.budgets(data), *allowances.free_requests(free, now)),
-        account=allowances.text(data.get("organization_id")) or allowances.text(data.get("creator_user_id")),
+        account=json_values.text(data.get("organization_id")) or json_values.text(data.get("creator_user_id")),
         expires_at=expires_at,
         free_tier=free_tier if isinstance(free_tier, bool) else None,
         management=data.get("is_management_key") is True or data.get("is_provisioning_key") is True,

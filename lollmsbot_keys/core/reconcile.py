@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.comparison import Bin, Cause, Comparison, Figures, Part, Told
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.money import NOTHING, budget_day, day_end
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.core.state import Cell, Sighting, Snapshot, Spender
 from lollmsbot_keys.core.windows import minute_of
 

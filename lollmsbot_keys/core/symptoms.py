@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.json_values import table
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.reply import Reply
 
@@ -100,8 +101,8 @@ def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
     """Take `reply` apart; `free` says whether the model was one that the provider gives away."""
     body = _document(reply.body)
     error = body.get("error")
-    fields = _table(error)
-    metadata, availability = _table(fields.get("metadata")), _table(fields.get("availability"))
+    fields = table(error)
+    metadata, availability = table(fields.get("metadata")), table(fields.get("availability"))
     codes = frozenset(
         value.casefold()
         for place, names in (
@@ -138,14 +139,14 @@ def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
 
 def _document(body: object) -> Mapping[str, object]:
     """The table that tells of the error; some send it alone in a list."""
-    return next((_table(one) for one in body if isinstance(one, dict)), {}) if isinstance(body, list) else _table(body)
+    return next((table(one) for one in body if isinstance(one, dict)), {}) if isinstance(body, list) else table(body)
 
 
 def _message(body: object) -> str:
     """The provider's own sentence, wherever it keeps it."""
-    table = _table(body)
-    error = table.get("error")
-    for candidate in (error, _table(error).get("message"), table.get("message"), table.get("detail"), body):
+    fields = table(body)
+    error = fields.get("error")
+    for candidate in (error, table(error).get("message"), fields.get("message"), fields.get("detail"), body):
         if isinstance(candidate, str) and candidate.strip():
             return candidate
     return ""
@@ -167,10 +168,6 @@ def _inner_status(error: Mapping[str, object], codes: frozenset[str]) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600:
             return value
     return max((_STATUS_OF.get(code, 0) for code in codes), default=0)
-
-
-def _table(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 _NAMED_PERSON = re.compile(r"\byou \([^)]{1,200}\)", re.IGNORECASE)

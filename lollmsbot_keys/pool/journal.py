@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from lollmsbot_keys import __version__
+from lollmsbot_keys._version import __version__
 from lollmsbot_keys.core.charging import Charge
 from lollmsbot_keys.core.claim import Claim
 from lollmsbot_keys.core.consequences import Finished

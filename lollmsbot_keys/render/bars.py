@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.render.terminal import GAP, can_print
+from lollmsbot_keys.render.encoding import GAP, can_print
 
 if TYPE_CHECKING:
     from rich.console import Console

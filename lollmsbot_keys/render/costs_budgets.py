@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.day import Forecast, ProviderDay, Summary, Use, Window
+from lollmsbot_keys.core.day import Forecast, ProviderDay, Summary, Use
 from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.period import Window
 from lollmsbot_keys.render.amounts import amount, limit, marks, round_amount
 from lollmsbot_keys.render.bars import gauge, room
 from lollmsbot_keys.render.terminal import WIDE, grid

@@ -14,8 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Span, Text
 
+from lollmsbot_keys.render.encoding import GAP, can_print
 from lollmsbot_keys.render.stand_ins import stand_in
-from lollmsbot_keys.render.terminal import GAP, can_print
 
 LEAST = 16
 """Characters that a column needs to be read, if its text is broken over several lines."""

@@ -9,7 +9,8 @@ from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.request import Candidate, Known, Plan, Reason, Rule
 from lollmsbot_keys.core.wording import how_old, what_next
-from lollmsbot_keys.render.terminal import grid, page, shortened, usd
+from lollmsbot_keys.render.encoding import shortened, usd
+from lollmsbot_keys.render.terminal import grid, page
 from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:

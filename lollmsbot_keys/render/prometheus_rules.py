@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from lollmsbot_keys import __version__
+from lollmsbot_keys._version import __version__
 from lollmsbot_keys.core.catalogue import Config, Key, ProviderSettings
 from lollmsbot_keys.core.noun import NamedTuple
 

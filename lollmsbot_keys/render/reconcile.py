@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, assert_never
 from lollmsbot_keys.core.catalogue import Provider
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.comparison import Cause, Comparison, Reconciliation, Verdict
-from lollmsbot_keys.core.day import Window
 from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.render.terminal import grid, page, usd
+from lollmsbot_keys.core.period import Window
+from lollmsbot_keys.render.encoding import usd
+from lollmsbot_keys.render.terminal import grid, page
 
 if TYPE_CHECKING:
     from rich.console import Console

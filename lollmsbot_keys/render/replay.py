@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from lollmsbot_keys.core.cleaning import clean_line
 from lollmsbot_keys.core.entry import Entry, Sent
 from lollmsbot_keys.core.looks import Looks
+from lollmsbot_keys.render.encoding import usd
 from lollmsbot_keys.render.machine import attempt_tree, plan_tree
 from lollmsbot_keys.render.plan import draw_decision
-from lollmsbot_keys.render.terminal import page, usd
+from lollmsbot_keys.render.terminal import page
 
 
 def draw_replay(entries: Sequence[Entry], looks: Looks) -> None:

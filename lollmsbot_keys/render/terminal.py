@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from io import StringIO
 from typing import TYPE_CHECKING, Literal
 
@@ -22,8 +21,6 @@ PIPE_WIDTH = 240
 """Characters a line may have where nobody sets the width: nothing should be wrapped for a pipe."""
 UNTOLD_WIDTH = 80
 """That of a terminal that does not know its own, such as one at a serial line."""
-GAP = 2
-"""Blanks between two columns."""
 WIDE, NARROW = 100, 76
 """From so many characters on there is room for everything, and for most."""
 
@@ -75,25 +72,3 @@ def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[
     from lollmsbot_keys.render.grid import Grid
 
     return Grid(headings, right=right, wraps=wraps)
-
-
-def can_print(text: str) -> bool:
-    """Whether stdout's encoding has these characters."""
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def shortened(text: str, longest: int) -> str:
-    """The beginning of `text`, if all of it is longer than that."""
-    if len(text) <= longest:
-        return text
-    cut = "…" if can_print("…") else "..."
-    return text[: longest - len(cut)] + cut
-
-
-def usd(amount: Decimal) -> str:
-    """An amount for people, to a millionth: calls cost fractions of a cent."""
-    return f"{amount:.6f}".rstrip("0").rstrip(".") + " USD"

@@ -12,7 +12,8 @@ from lollmsbot_keys.core.finding import Findings, KeyFinding, ModelFinding, Stat
 from lollmsbot_keys.core.looks import Looks
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.render.allowances import still
-from lollmsbot_keys.render.terminal import can_print, grid, page, shortened
+from lollmsbot_keys.render.encoding import can_print, shortened
+from lollmsbot_keys.render.terminal import grid, page
 from lollmsbot_keys.render.times import until
 
 if TYPE_CHECKING:

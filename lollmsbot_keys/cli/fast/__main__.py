@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lollmsbot_keys.cli.app import COMMANDS, HOT
 from lollmsbot_keys.cli.fast import ARGUMENT, FLAG, PATH, TEXT, TEXTS
-from lollmsbot_keys.cli.surface import Argument, Command, Option, surface
+from lollmsbot_keys.cli.manual.all_commands import surface
+from lollmsbot_keys.cli.surface import Argument, Command, Option
 
 TABLE = Path(__file__).with_name("table.py")
 HEAD = '''"""How the options of hot commands are spelt. Made by `python -m lollmsbot_keys.cli.fast`, not by hand."""

@@ -6,48 +6,15 @@ The options of a command are declared, and described, where it is; here is every
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lollmsbot_keys.cli.manual.pages import PAGES
+from lollmsbot_keys.cli.manual.types import MEANINGS, Page
 from lollmsbot_keys.cli.options import GENERAL, OUTPUT
-from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.errors import Exit
 
 if TYPE_CHECKING:
     from lollmsbot_keys.cli.surface import Command, Option
-
-
-class Example(NamedTuple):
-    """A line to be typed, and what for."""
-
-    purpose: str
-    line: str
-
-
-class Page(NamedTuple):
-    """One command. `exits`: what its exit codes mean where that is more than `MEANINGS` says of them."""
-
-    text: str
-    examples: tuple[Example, ...] = ()
-    exits: Mapping[int, str] = {}
-
-    @property
-    def paragraphs(self) -> tuple[str, ...]:
-        """Its text, each paragraph on one line."""
-        return tuple(" ".join(paragraph.split()) for paragraph in self.text.split("\n\n"))
-
-
-MEANINGS: Mapping[int, str] = {
-    Exit.DONE: "done",
-    Exit.NO: "done, and the answer is no",
-    Exit.USAGE: "wrong usage",
-    Exit.UNUSABLE: "configuration, state, secret or output unusable",
-    Exit.REFUSED: "refused before any call: nothing may take it now",
-    Exit.FAILED: "tried, and every attempt failed or the answer was cut",
-    Exit.BUG: "a bug in lbk",
-    Exit.INTERRUPTED: "interrupted, or nobody reads the output any more",
-}
-"""What an exit code means, whichever command ends with it."""
 
 OWN = "Options"
 """The heading of a command's options that have no other."""
@@ -59,8 +26,6 @@ _EVERY_COMMANDS = (Exit.DONE, Exit.USAGE, Exit.UNUSABLE, Exit.BUG, Exit.INTERRUP
 
 def page(command: Command) -> Page:
     """Its page; for one that has none, its docstring."""
-    from lollmsbot_keys.cli.manual.pages import PAGES
-
     return PAGES.get(" ".join(command.path[1:])) or Page(command.help)
 
 

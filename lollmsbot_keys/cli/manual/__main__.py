@@ -9,9 +9,9 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 def documents() -> dict[Path, str]:
     """What each file of docs/ must hold now."""
+    from lollmsbot_keys.cli.manual.all_commands import surface
     from lollmsbot_keys.cli.manual.markdown import reference
     from lollmsbot_keys.cli.manual.roff import pages
-    from lollmsbot_keys.cli.surface import surface
 
     lbk = surface()
     man = {DOCS / "man" / name: text for name, text in pages(lbk).items()}

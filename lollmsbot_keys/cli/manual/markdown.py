@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lollmsbot_keys.cli.manual import MEANINGS, exits, page, panels, told
+from lollmsbot_keys.cli.manual import exits, page, panels, told
 from lollmsbot_keys.cli.manual.surroundings import Thing, files, variables
+from lollmsbot_keys.cli.manual.types import MEANINGS
 from lollmsbot_keys.cli.surface import Command, Option
 
 _HEAD = """\

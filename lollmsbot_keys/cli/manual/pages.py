@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lollmsbot_keys.cli.manual import MEANINGS, Example, Page
+from lollmsbot_keys.cli.manual.types import MEANINGS, Example, Page
 from lollmsbot_keys.errors import Exit
 
 PAGES = {

@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-from lollmsbot_keys.cli.manual import Page, exits, page, panels, terminal_width, told
+from lollmsbot_keys.cli.manual import exits, page, panels, terminal_width, told
+from lollmsbot_keys.cli.manual.types import Page
 from lollmsbot_keys.cli.surface import Command, Option, described
 
 SIDE_BY_SIDE = 60

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
-from lollmsbot_keys import __version__
-from lollmsbot_keys.cli.manual import OWN, Page, exits, page, panels, told
+from lollmsbot_keys._version import __version__
+from lollmsbot_keys.cli.manual import OWN, exits, page, panels, told
 from lollmsbot_keys.cli.manual.surroundings import Thing, files, of, variables
+from lollmsbot_keys.cli.manual.types import Page
 from lollmsbot_keys.cli.surface import Argument, Command, Option
 
 REVISED = "2026-11-23"

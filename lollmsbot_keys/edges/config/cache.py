@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from lollmsbot_keys import __version__
+from lollmsbot_keys._version import __version__
 from lollmsbot_keys.edges.config.build import Compiled
 from lollmsbot_keys.edges.plain_file import open_plain
 

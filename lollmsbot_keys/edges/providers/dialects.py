@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from lollmsbot_keys.core.catalogue import Privacy, Provider, strip_cloud
+from lollmsbot_keys.core.json_values import table
 from lollmsbot_keys.core.noun import NamedTuple
 from lollmsbot_keys.core.report import Usage
 from lollmsbot_keys.core.trust import is_own_host
@@ -115,7 +116,7 @@ def _terms(call: Call) -> dict[str, object]:
 
 
 def _native_piece(event: Mapping[str, object], *, local: bool) -> Piece:
-    message = _table(event.get("message"))
+    message = table(event.get("message"))
     done = event.get("done") is True
     return Piece(
         text=_text(message.get("content")),
@@ -129,7 +130,7 @@ def _native_piece(event: Mapping[str, object], *, local: bool) -> Piece:
 def _openai_piece(event: Mapping[str, object]) -> Piece:
     choice = _first(event.get("choices"))
     finish = _word(choice.get("finish_reason"))
-    part = _table(choice.get("delta")) or _table(choice.get("message"))
+    part = table(choice.get("delta")) or table(choice.get("message"))
     text = _text(part.get("content")) or _text(part.get("refusal"))
     begun = bool(text) or any(part.get(name) for name in _NO_TEXT)
     return Piece(
@@ -154,7 +155,7 @@ def _error_of(event: Mapping[str, object], choice: Mapping[str, object], finish:
 def _text(content: object) -> str:
     """A text, or the texts of a list of parts."""
     if isinstance(content, list):
-        return "".join(_text(_table(part).get("text")) for part in content)
+        return "".join(_text(table(part).get("text")) for part in content)
     return content if isinstance(content, str) else ""
 
 
@@ -163,8 +164,4 @@ def _word(value: object) -> str | None:
 
 
 def _first(values: object) -> Mapping[str, object]:
-    return _table(values[0]) if isinstance(values, list) and values else {}
-
-
-def _table(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
+    return table(values[0]) if isinstance(values, list) and values else {}

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Self
 
-from lollmsbot_keys import __version__
+from lollmsbot_keys._version import __version__
 from lollmsbot_keys.core.catalogue import Privacy, Provider
 from lollmsbot_keys.core.reply import Classifier, Reply, Trouble
 from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind
