@@ -29,7 +29,7 @@ check:
 
 # Write anew what is generated: the table of hot options, help, man pages, completions.
 made:
-    for made in fast manual completions; do {{python}} -m lollmsbot_keys.cli.$made; done
+    for made in fast_path docs completions; do {{python}} -m lollmsbot_keys.cli.$made; done
 
 # Measure, beside a yardstick in the same run: startup, decision, state_update, contention, throughput, costs, quotation.
 bench NAME:

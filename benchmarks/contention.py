@@ -16,9 +16,9 @@ from time import perf_counter
 from state_update import plainest
 from world import NOON, claimed_call, config, facts, settled_call
 
-from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.edges.state.processes import this_process
+from lollmsbot_keys.core.state.expiry import Housekeeping
+from lollmsbot_keys.edges.environment.processes import this_process
+from lollmsbot_keys.edges.state.store import StateFile
 
 PROCESSES = 64
 CALLS = 25

@@ -19,9 +19,9 @@ from random import Random
 from pairs import line, paired
 from world import config
 
-from lollmsbot_keys.core.catalogue import Config
-from lollmsbot_keys.core.ledger import MOST_CELLS, close_days
-from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, Day, Snapshot
+from lollmsbot_keys.core.model.config import Config
+from lollmsbot_keys.core.model.snapshot import LATENCY_BOUNDS_MS, Cell, CellKey, Day, Snapshot
+from lollmsbot_keys.core.money.ledger import MOST_CELLS, close_days
 from lollmsbot_keys.edges.state.codec import encode
 from lollmsbot_keys.edges.state.history import History
 

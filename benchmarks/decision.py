@@ -6,10 +6,10 @@ from time import process_time
 
 from world import NOON, config, facts, lived_in
 
-from lollmsbot_keys.core.catalogue import Config
-from lollmsbot_keys.core.request import Facts, Request
-from lollmsbot_keys.core.route import route
-from lollmsbot_keys.core.state import Snapshot
+from lollmsbot_keys.core.model.config import Config
+from lollmsbot_keys.core.model.request import Facts, Request
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.routing.route import route
 from lollmsbot_keys.edges.state.codec import encode
 
 ROUNDS = 2_000

@@ -6,7 +6,7 @@ import json
 from random import Random
 from time import process_time
 
-from lollmsbot_keys.core.symptoms import Words
+from lollmsbot_keys.core.failures.error_body import Words
 
 BYTES = 8_000_000
 ATTEMPTS = 3

@@ -11,10 +11,10 @@ from pathlib import Path
 from pairs import line, paired
 from world import NOON, claimed_call, config, facts, lived_in, settled_call
 
-from lollmsbot_keys.core.upkeep import Housekeeping
+from lollmsbot_keys.core.state.expiry import Housekeeping
+from lollmsbot_keys.edges.environment.processes import this_process
 from lollmsbot_keys.edges.state.codec import encode
-from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.edges.state.processes import this_process
+from lollmsbot_keys.edges.state.store import StateFile
 
 ROUNDS = 300
 

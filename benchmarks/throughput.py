@@ -26,9 +26,9 @@ import httpx
 from load import Cost, One, cost_of
 from loopback import served
 
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.pool import KeyPool
+from lollmsbot_keys.runtime import Engine
 
 IN_FLIGHT = (1, 32, 128)
 REQUESTS = {"whole": 512, "stream": 128}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.claim import Claim, Claimant, claim
-from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import record
-from lollmsbot_keys.core.report import Outcome, OutcomeKind, Usage
-from lollmsbot_keys.core.request import Facts, Request
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.config.file import load
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.state.processes import this_process
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.outcome import Outcome, OutcomeKind, Usage
+from lollmsbot_keys.core.model.request import Facts, Request
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.routing.claim import Claim, Claimant, claim
+from lollmsbot_keys.core.state.events import record
+from lollmsbot_keys.core.state.settlement import Finished, charge_for, events_of
+from lollmsbot_keys.edges.config.load import load
+from lollmsbot_keys.edges.environment.processes import this_process
+from lollmsbot_keys.edges.environment.variables import Environment
 
 _LIMITS = ("MAX_CALLS_PER_HOUR", "DAILY_BUDGET")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -12,9 +12,8 @@ from lollmsbot_keys._version import __version__
 
 TYPE_CHECKING = False  # type checkers know the name; `typing` itself would double the time of `lbk --version`
 if TYPE_CHECKING:
-    from lollmsbot_keys.core.catalogue import Privacy, Provider
-    from lollmsbot_keys.core.day import Summary
-    from lollmsbot_keys.core.report import (
+    from lollmsbot_keys.core.model.config import Privacy, Provider
+    from lollmsbot_keys.core.model.outcome import (
         AllFailed,
         Answer,
         AnswerCut,
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
         Refused,
         Usage,
     )
-    from lollmsbot_keys.core.request import Plan, Priority
+    from lollmsbot_keys.core.model.request import Plan, Priority
+    from lollmsbot_keys.core.model.summary import Summary
     from lollmsbot_keys.errors import ConfigError, LbkError, SecretError, StateError, UsageError
     from lollmsbot_keys.pool import KeyPool, Listener
 
@@ -53,10 +53,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "core.catalogue": ("Privacy", "Provider"),
-    "core.report": ("AllFailed", "Answer", "AnswerCut", "Attempt", "NoAnswer", "NoAnswerError", "Refused", "Usage"),
-    "core.request": ("Plan", "Priority"),
-    "core.day": ("Summary",),
+    "core.model.config": ("Privacy", "Provider"),
+    "core.model.outcome": (
+        "AllFailed",
+        "Answer",
+        "AnswerCut",
+        "Attempt",
+        "NoAnswer",
+        "NoAnswerError",
+        "Refused",
+        "Usage",
+    ),
+    "core.model.request": ("Plan", "Priority"),
+    "core.model.summary": ("Summary",),
     "errors": ("ConfigError", "LbkError", "SecretError", "StateError", "UsageError"),
     "pool": ("KeyPool", "Listener"),
 }

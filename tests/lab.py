@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 from typer.testing import CliRunner
 
 from lollmsbot_keys.cli.app import build
-from lollmsbot_keys.core.state import Cell, CellKey, Snapshot
+from lollmsbot_keys.core.model.snapshot import Cell, CellKey, Snapshot
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.sandbox import Fault, Sandbox
 from tests.support import PATIENCE_S, ROOT, command, run_lbk

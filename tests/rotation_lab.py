@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from lollmsbot_keys.core.state import Sighting
-from lollmsbot_keys.core.steps import Replacement
+from lollmsbot_keys.core.model.rotation_journal import Replacement
+from lollmsbot_keys.core.model.snapshot import Sighting
 from lollmsbot_keys.sandbox import Fault
 from tests.lab import OLLAMA, ROUTERS, Ended, Json, Lab, lab
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import (
+from lollmsbot_keys.core.model.config import (
     Alerts,
     Config,
     Cooldowns,
@@ -30,10 +30,10 @@ from lollmsbot_keys.core.catalogue import (
     Rotation,
     Routing,
 )
-from lollmsbot_keys.core.owner import Lease, Owner
-from lollmsbot_keys.core.request import EMPTY, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
-from lollmsbot_keys.core.route import route
-from lollmsbot_keys.core.state import (
+from lollmsbot_keys.core.model.lease import Lease, Owner
+from lollmsbot_keys.core.model.request import EMPTY, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
+from lollmsbot_keys.core.model.rotation_journal import Place, Replacement, Step
+from lollmsbot_keys.core.model.snapshot import (
     Account,
     Cell,
     CellKey,
@@ -50,8 +50,8 @@ from lollmsbot_keys.core.state import (
     Uncertain,
     Waiter,
 )
-from lollmsbot_keys.core.steps import Place, Replacement, Step
-from lollmsbot_keys.core.windows import minute_of
+from lollmsbot_keys.core.routing.route import route
+from lollmsbot_keys.core.state.call_window import minute_of
 
 NOW = datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC)
 TODAY = NOW.date()

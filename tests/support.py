@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.adoption import settlement_of
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import Claimed, Settled, record
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.settlement import Settlement
-from lollmsbot_keys.core.state import Hold, Snapshot
-from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.state.file import Change, StateFile
-from lollmsbot_keys.edges.state.processes import this_process
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.snapshot import Hold, Snapshot
+from lollmsbot_keys.core.model.unsettled import Settlement
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.state.adoption import settlement_of
+from lollmsbot_keys.core.state.events import Claimed, Settled, record
+from lollmsbot_keys.core.state.expiry import Housekeeping
+from lollmsbot_keys.edges.environment.processes import this_process
+from lollmsbot_keys.edges.state.store import Change, StateFile
 from tests.warm import CLOCK, LBK, popen
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Key, Provider
+from lollmsbot_keys.core.model.config import Key, Provider
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.edges.targets import NotReadable, Surroundings, Target, parse_target
 from lollmsbot_keys.errors import LbkError, SecretError

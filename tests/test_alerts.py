@@ -9,17 +9,15 @@ from typing import Any
 
 import pytest
 
-from lollmsbot_keys.core import lines
-from lollmsbot_keys.core.alert import POOL, STANDSTILL, Alert, AlertKind
-from lollmsbot_keys.core.alerts import alerts
-from lollmsbot_keys.core.alerts_of_keys import overdue, usable
-from lollmsbot_keys.core.catalogue import Alerts, Config, Provider
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.lines import crosses
-from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.request import Facts, Reach, Reason
-from lollmsbot_keys.core.state import (
+from lollmsbot_keys.core.alerts import thresholds
+from lollmsbot_keys.core.alerts.evaluate import alerts
+from lollmsbot_keys.core.alerts.keys import overdue, usable
+from lollmsbot_keys.core.alerts.thresholds import crosses
+from lollmsbot_keys.core.model.alert import POOL, STANDSTILL, Alert, AlertKind
+from lollmsbot_keys.core.model.config import Alerts, Config, Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.request import Facts, Reach, Reason
+from lollmsbot_keys.core.model.snapshot import (
     Cell,
     CellKey,
     ClosedDay,
@@ -33,7 +31,9 @@ from lollmsbot_keys.core.state import (
     Snapshot,
     Spender,
 )
-from lollmsbot_keys.core.unusual import LEAST_CALLS, LEAST_DAYS, lengthened
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.state.events import Claimed, Lapsed, Settled, record
+from lollmsbot_keys.core.state.usage_baseline import LEAST_CALLS, LEAST_DAYS, lengthened
 from tests.strategies import (
     CONFIG,
     DAY,
@@ -143,9 +143,11 @@ def test_a_budget_is_used_up_when_no_ordinary_call_fits_into_the_rest() -> None:
     for snapshot in (Snapshot(days=spent({"O1": "0.0001"})), Snapshot()):
         (alert,) = told(snapshot, small)
         assert (alert.name, alert.level, alert.grave, alert.window) == (f"budget {DAILY}", 10_000, True, "")
+        call = thresholds.ordinary(small, Provider.OLLAMA)
+        assert call is not None
         assert alert.message == (
             f"{DAILY} cannot pay one call of the default cap: it is 0.01 USD, and kimi may cost "
-            f"{lines.ordinary(small, Provider.OLLAMA).bound_usd:.4f}. Raise it, or lower routing.max_output_tokens."  # type: ignore[union-attr]
+            f"{call.bound_usd:.4f}. Raise it, or lower routing.max_output_tokens."
         )
 
 
@@ -160,12 +162,12 @@ def test_each_budget_that_no_ordinary_call_fits_into_is_told() -> None:
     config = with_key(config, "O1", lambda key: key._replace(daily_budget_usd=Decimal(0)))
     config = with_settings(config, Provider.OPENROUTER, lambda it: it._replace(daily_budget_usd=Decimal("0.002")))
     small = {"keys.R1.monthly_budget_usd", "providers.openrouter.daily_budget_usd"}
-    assert lines.too_small(config).keys() == small
+    assert thresholds.too_small(config).keys() == small
     assert {alert.name for alert in told(Snapshot(), config)} == {f"budget {setting}" for setting in small}
     unpriced = config._replace(routing=config.routing._replace(default_model="nobody-knows"))
-    assert lines.too_small(unpriced) == {}, "OpenRouter does not have that model"
+    assert thresholds.too_small(unpriced) == {}, "OpenRouter does not have that model"
     poor = with_settings(unpriced, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.1")))
-    assert lines.too_small(poor).keys() == {DAILY}, "an unknown price is bounded, too"
+    assert thresholds.too_small(poor).keys() == {DAILY}, "an unknown price is bounded, too"
 
 
 def test_a_day_that_begins_does_not_end_what_the_month_goes_on_refusing() -> None:

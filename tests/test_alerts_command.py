@@ -18,15 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.alert import Tone
-from lollmsbot_keys.core.state import Raised
+from lollmsbot_keys.core.model.alert import Tone
+from lollmsbot_keys.core.model.snapshot import Raised
 from lollmsbot_keys.edges.config.cache import SETTLED_NS
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.notify import Channels, Message
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.notifications.channels import Channels, Message
 from lollmsbot_keys.edges.state.codec import decode
-from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool import KeyPool, question
 from lollmsbot_keys.pool import Listener as Hearer
+from lollmsbot_keys.runtime import Engine
 from tests.lab import OLLAMA, SERVED, Ended, Heard, Json, Lab, Listener, lab
 from tests.support import PATIENCE_S, ROOT, command, finished, opened, run_lbk, spending, start_lbk, until
 
@@ -661,7 +661,10 @@ def test_ask_loads_nothing_more_where_no_line_is_crossed(tmp_path: Path) -> None
                 check=True,
             )
             loads.append(set(json.loads(done.stderr.splitlines()[-1])))
-    extra = {f"lollmsbot_keys.{name}" for name in ("alarm", "core.alerts", "core.telling", "edges.notify")}
+    extra = {
+        f"lollmsbot_keys.{name}"
+        for name in ("alarm", "core.alerts.evaluate", "core.state.alert_delivery", "edges.notifications.channels")
+    }
     assert loads[0] >= extra
     assert loads[1] & extra == set()
 

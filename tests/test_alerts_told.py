@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core import telling
-from lollmsbot_keys.core.alert import STANDARD_OUTPUT, Alert, AlertKind, Letter, Telling, Told, Watched
-from lollmsbot_keys.core.owner import Lease, Owner
-from lollmsbot_keys.core.record import record
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.upkeep import upkeep
+from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, AlertKind, Letter, Telling, Told, Watched
+from lollmsbot_keys.core.model.lease import Lease, Owner
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.state import alert_delivery
+from lollmsbot_keys.core.state.events import record
+from lollmsbot_keys.core.state.expiry import upkeep
 from tests.examples import examples
 from tests.strategies import DAY, HOUR, LONGEST, ME, MINUTE, NOW, OTHER, TODAY, snapshots
 
@@ -67,7 +67,9 @@ class Diary:
         lease = Lease(owner, at + MINUTE)
         self.snapshot = record(self.snapshot, Watched(held, frozenset(), tuple(channels), at.date(), ends), at)
         letters = [
-            letter for letter in telling.owed(self.snapshot, channels, at) if ends or letter.channel != STANDARD_OUTPUT
+            letter
+            for letter in alert_delivery.owed(self.snapshot, channels, at)
+            if ends or letter.channel != STANDARD_OUTPUT
         ]
         self.snapshot = record(self.snapshot, Telling(frozenset(letter.name for letter in letters), lease), at)
         return lease, letters
@@ -194,7 +196,7 @@ def test_who_dies_on_the_way_leaves_it_to_the_next(diary: Diary) -> None:
     _, letters = diary.begin(alert(), owner=OTHER)
     assert diary.look(alert(), at=NOW + 59 * timedelta(seconds=1)) == []
     left = upkeep(diary.snapshot, NOW, LONGEST, dead={OTHER})
-    assert telling.owed(left, CHANNELS, NOW) == tuple(letters), "known to be dead: at once"
+    assert alert_delivery.owed(left, CHANNELS, NOW) == tuple(letters), "known to be dead: at once"
     assert upkeep(diary.snapshot, NOW, LONGEST, dead={ME}).alerts == diary.snapshot.alerts
     assert diary.look(alert(), at=NOW + MINUTE) == letters, "else when its time is over"
 
@@ -244,7 +246,7 @@ def test_a_flood_is_bounded() -> None:
     diary = Diary()
     for round_ in range(3):
         diary.look(*(alert(f"{round_} {number}") for number in range(100)), works=lambda _: False)
-        assert len(diary.snapshot.alerts) <= telling.MOST_RAISED
+        assert len(diary.snapshot.alerts) <= alert_delivery.MOST_RAISED
 
 
 def test_the_day_before_stays_the_measure_until_the_pool_has_recovered() -> None:

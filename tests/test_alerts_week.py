@@ -15,12 +15,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from lollmsbot_keys.commands.alerts import Alerting
-from lollmsbot_keys.core.alert import Tone
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.notify import Channels, Message
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.model.alert import Tone
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.notifications.channels import Channels, Message
 from lollmsbot_keys.pool import KeyPool, question
 from lollmsbot_keys.pool import Listener as Hearer
+from lollmsbot_keys.runtime import Engine
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Lab, Listener, lab
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -8,12 +8,12 @@ from functools import cache
 
 import pytest
 
-from lollmsbot_keys.core.availability import Market, nearest, rotten, served_as, survey
-from lollmsbot_keys.core.catalogue import Config, Model, Pillar, Privacy, Provider, Role
-from lollmsbot_keys.core.finding import ModelFinding
-from lollmsbot_keys.edges.config.file import load
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.sandbox.offers import LOCAL_MODELS, OLLAMA_SERVED, OPENROUTER_FREE, OPENROUTER_PAID
+from lollmsbot_keys.core.keys.availability import Market, nearest, rotten, served_as, survey
+from lollmsbot_keys.core.model.config import Config, Model, Pillar, Privacy, Provider, Role
+from lollmsbot_keys.core.model.findings import ModelFinding
+from lollmsbot_keys.edges.config.load import load
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.sandbox.models import LOCAL_MODELS, OLLAMA_SERVED, OPENROUTER_FREE, OPENROUTER_PAID
 
 OLLAMA, OPENROUTER, LOCAL = Provider.OLLAMA, Provider.OPENROUTER, Provider.LOCAL
 LISTS = {

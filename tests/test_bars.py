@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.render.amounts import amount, count, limit, round_amount
-from lollmsbot_keys.render.bars import bar
+from lollmsbot_keys.render.console.amounts import amount, count, limit, round_amount
+from lollmsbot_keys.render.console.bars import bar
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.budgets import Budgets
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.money import budget_day, day_end, last_of_month, month_end, month_of
-from lollmsbot_keys.core.request import Reason, Request, SetAside
-from lollmsbot_keys.core.state import Snapshot, Spender
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.request import Reason, Request, SetAside
+from lollmsbot_keys.core.model.snapshot import Snapshot, Spender
+from lollmsbot_keys.core.money.amounts import budget_day, day_end, last_of_month, month_end, month_of
+from lollmsbot_keys.core.money.budgets import Budgets
 from tests.examples import examples
 from tests.strategies import CONFIG, NOW, World, spent, with_key, with_settings
 

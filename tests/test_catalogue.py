@@ -7,14 +7,14 @@ from functools import cache
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Config, Model, Privacy, Provider
-from lollmsbot_keys.core.request import Facts, Plan, Reason, Request
-from lollmsbot_keys.core.route import route
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.succession import heir
-from lollmsbot_keys.edges.config.file import load
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.sandbox.offers import OLLAMA_RETIRED, OLLAMA_SERVED, OPENROUTER_FREE, OPENROUTER_PAID
+from lollmsbot_keys.core.model.config import Config, Model, Privacy, Provider
+from lollmsbot_keys.core.model.request import Facts, Plan, Reason, Request
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.routing.route import route
+from lollmsbot_keys.core.routing.succession import heir
+from lollmsbot_keys.edges.config.load import load
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.sandbox.models import OLLAMA_RETIRED, OLLAMA_SERVED, OPENROUTER_FREE, OPENROUTER_PAID
 from tests import known_models
 
 TODAY = datetime(2026, 12, 1, 12, tzinfo=UTC)

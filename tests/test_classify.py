@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Cooldowns, Provider
-from lollmsbot_keys.core.classify import TABLE, classifier, classify
-from lollmsbot_keys.core.reply import Reply, Trouble
-from lollmsbot_keys.core.report import Billing, Failure
-from lollmsbot_keys.core.symptoms import quotes, symptoms
+from lollmsbot_keys.core.failures.error_body import quotes, symptoms
+from lollmsbot_keys.core.failures.table import TABLE, classifier, classify
+from lollmsbot_keys.core.model.config import Cooldowns, Provider
+from lollmsbot_keys.core.model.outcome import Billing, Failure
+from lollmsbot_keys.core.model.reply import Reply, Trouble
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.cleaning import (
+from lollmsbot_keys.core.security.sanitize import (
     LONGEST_STRING,
     Cleaner,
     WorkflowCommandGuard,

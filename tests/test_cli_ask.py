@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Privacy
+from lollmsbot_keys.core.model.config import Privacy
 from lollmsbot_keys.sandbox import Fault, Where
-from lollmsbot_keys.sandbox.wire import Reply, json_reply
+from lollmsbot_keys.sandbox.http import Reply, json_reply
 from tests.lab import (
     OLLAMA,
     OLLAMA_2,

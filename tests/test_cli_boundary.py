@@ -118,10 +118,11 @@ def test_files_named_before_the_command_or_after_it(tmp_path: Path) -> None:
 def test_a_bug_is_exit_70_and_tells_where_but_no_values(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(ROOT / "lollmsbot_keys", broken / "lollmsbot_keys", ignore=shutil.ignore_patterns("__pycache__"))
-    wish = broken / "lollmsbot_keys" / "core" / "wish.py"
-    source = wish.read_text("utf-8")
-    wish.write_text(source.replace("    pillar = _pillar(request, config)\n", '    raise ValueError(f"{request}")\n'))
-    assert wish.read_text("utf-8") != source
+    resolve = broken / "lollmsbot_keys" / "core" / "routing" / "resolve.py"
+    source = resolve.read_text("utf-8")
+    bug = '    raise ValueError(f"{request}")\n'
+    resolve.write_text(source.replace("    pillar = _pillar(request, config)\n", bug))
+    assert resolve.read_text("utf-8") != source
     with lab(tmp_path) as here:
 
         def broken_lbk(arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -139,7 +140,7 @@ def test_a_bug_is_exit_70_and_tells_where_but_no_values(tmp_path: Path) -> None:
             text = broken_lbk(arguments)
             assert (text.returncode, text.stdout) == (70, "")
             assert text.stderr.startswith("lbk: This is a bug in lbk: ValueError at ")
-            assert "wish.py:" in text.stderr
+            assert "resolve.py:" in text.stderr
             assert text.stderr.count("\n") == 1
             machine = broken_lbk([*arguments, "--json"])
             assert (machine.returncode, machine.stderr) == (70, "")
@@ -322,7 +323,7 @@ def test_a_name_that_somebody_typed_is_no_command_anywhere(name: str, tmp_path: 
 
 INTERRUPTED_IN_A_CALLBACK = """
 import signal, sys, threading, weakref
-from lollmsbot_keys.cli.boundary import ending, keep_interrupts
+from lollmsbot_keys.cli.exit import ending, keep_interrupts
 
 keep_interrupts()
 
@@ -340,7 +341,7 @@ sys.exit(ending(work))
 
 INTERRUPTED_IN_A_CLASS = """
 import signal, sys
-from lollmsbot_keys.cli.boundary import ending
+from lollmsbot_keys.cli.exit import ending
 
 class Field:
     def __set_name__(self, owner, name):

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.record import Settled, record
-from lollmsbot_keys.core.report import CostSource, Usage
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.statement import By
-from lollmsbot_keys.render.costs_csv import COLUMNS
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.outcome import CostSource, Usage
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.model.statement import By
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.state.events import Settled, record
+from lollmsbot_keys.render.costs.csv import COLUMNS
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Ended, lab, on_terminal
 from tests.support import ROOT, claimed, command, hold, opened, run_lbk, utc_now
 

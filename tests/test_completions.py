@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from lollmsbot_keys.cli.completions.__main__ import FOLDER, sources
-from lollmsbot_keys.cli.manual.all_commands import surface
-from lollmsbot_keys.cli.surface import Command, Kind, Option
+from lollmsbot_keys.cli.docs.all_commands import surface
+from lollmsbot_keys.cli.introspect import Command, Kind, Option
+from lollmsbot_keys.commands.completion_names import offered
 from lollmsbot_keys.commands.config import show
-from lollmsbot_keys.commands.names import offered
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.sandbox.faults import parse_fault
-from lollmsbot_keys.sandbox.suggestions import suggestions
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.sandbox.fault_completion import suggestions
+from lollmsbot_keys.sandbox.fault_schedule import parse_fault
 from tests.shells import COMPLETIONS, KINDS, Shell, program, world
 from tests.support import ROOT
 
@@ -59,7 +59,7 @@ def test_the_scripts_are_as_typer_has_it_now() -> None:
 @pytest.mark.parametrize("seed", ["1", "2", "3", "4"])
 def test_they_are_the_same_in_every_process(seed: str) -> None:
     """Typer keeps the spellings of help in a set."""
-    code = "from lollmsbot_keys.cli.surface import surface; print(surface().options[-1].flags)"
+    code = "from lollmsbot_keys.cli.docs.all_commands import surface; print(surface().options[-1].flags)"
     env = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "('-h', '--help')\n"

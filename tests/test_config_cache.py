@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.edges.config import DEFAULTS
 from lollmsbot_keys.edges.config import cache as config_cache
-from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config import load as config_file
 from lollmsbot_keys.edges.config.build import build, compile_tree
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.errors import ConfigError
 from tests.examples import examples
 
@@ -26,7 +26,7 @@ HEAVY = """
 import sys
 from pathlib import Path
 from lollmsbot_keys.edges.config import file as config_file
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 config_file.load({option}, Environment({{"HOME": "/nonexistent"}}), Path({cache!r}))
 print(*(name for name in ("pydantic", "tomllib", "rich", "difflib") if name in sys.modules))
 """

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.commands import config as commands
-from lollmsbot_keys.core.settings import Origin
+from lollmsbot_keys.core.model.config_origin import Origin
 from lollmsbot_keys.edges.config import DEFAULTS, schema
-from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config import load as config_file
 from lollmsbot_keys.edges.config.template import template
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.errors import ConfigError, UsageError
 from tests.support import run_lbk
 
 NOTHING = Environment({"HOME": "/nonexistent"})
-RUN = [sys.executable, "-c", "from lollmsbot_keys.cli.config import app; app()"]
+RUN = [sys.executable, "-c", "from lollmsbot_keys.cli.commands.config import app; app()"]
 
 
 def lbk_config(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +133,7 @@ def test_show_on_a_terminal_is_drawn_unless_that_is_unwelcome() -> None:
 
 def test_a_pipe_never_loads_rich() -> None:
     script = (
-        "import sys; from lollmsbot_keys.cli.config import app\n"
+        "import sys; from lollmsbot_keys.cli.commands.config import app\n"
         "app(standalone_mode=False); print('rich' in sys.modules)"
     )
     result = subprocess.run(

@@ -9,13 +9,13 @@ from decimal import Decimal
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Balance, Config, Price, Privacy, Provider, Role, match_name
+from lollmsbot_keys.core.model.config import Balance, Config, Price, Privacy, Provider, Role, match_name
 from lollmsbot_keys.edges.config import DEFAULTS
-from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config import load as config_file
 from lollmsbot_keys.edges.config import rules as config_rules
 from lollmsbot_keys.edges.config import schema as config_schema
-from lollmsbot_keys.edges.config import text as config_text
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.config import toml as config_text
+from lollmsbot_keys.edges.environment.variables import Environment
 
 NOWHERE = Environment({"HOME": "/nonexistent"})
 RC2 = (  # noqa: SIM905 - reads better than a column
@@ -117,7 +117,7 @@ def test_each_seller_has_its_own_dated_prices() -> None:
 def test_the_defaults_need_nothing_heavy(heavy: str) -> None:
     script = (
         "import sys; from lollmsbot_keys.edges.config import file as config_file\n"
-        "from lollmsbot_keys.edges.environment import Environment\n"
+        "from lollmsbot_keys.edges.environment.variables import Environment\n"
         "config_file.load(None, Environment({'HOME': '/nonexistent', 'OLLAMA_DAILY_BUDGET': '3'}))\n"
         f"sys.exit({heavy!r} in sys.modules)"
     )

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Config, Privacy, Provider
-from lollmsbot_keys.core.settings import ConfigProblems
-from lollmsbot_keys.edges.config import file as config_file
-from lollmsbot_keys.edges.config.lines import key_path, line_numbers, line_of
+from lollmsbot_keys.core.model.config import Config, Privacy, Provider
+from lollmsbot_keys.core.model.config_origin import ConfigProblems
+from lollmsbot_keys.edges.config import load as config_file
+from lollmsbot_keys.edges.config.line_numbers import key_path, line_numbers, line_of
 from lollmsbot_keys.edges.config.merge import by_priority, merge
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.errors import ConfigError, Exit
 
 NOTHING = Environment({"HOME": "/nonexistent"})

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core import durations
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.trust import address, trusted
+from lollmsbot_keys.core.base import durations
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.security.trusted_hosts import address, trusted
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ import certifi
 import pytest
 import trustme
 
-from lollmsbot_keys.edges.providers.certificates import certificates
-from lollmsbot_keys.edges.providers.connection import LONGEST_HEAD_BYTES, Place
-from lollmsbot_keys.edges.providers.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, WireError
-from lollmsbot_keys.edges.providers.http import Http
+from lollmsbot_keys.edges.http.connection import LONGEST_HEAD_BYTES, Place
+from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, WireError
+from lollmsbot_keys.edges.http.pool import Http
+from lollmsbot_keys.edges.http.tls import certificates
 from lollmsbot_keys.errors import ConfigError
 
 if sys.version_info >= (3, 14):
@@ -674,8 +674,8 @@ def test_tls_without_a_proxy_needs_no_library_of_others(authority: trustme.CA) -
     code = f"""if True:
         import asyncio, sys
         from datetime import timedelta
-        from lollmsbot_keys.edges.providers.exchange import Exchange
-        from lollmsbot_keys.edges.providers.http import Http
+        from lollmsbot_keys.edges.http.exchange import Exchange
+        from lollmsbot_keys.edges.http.pool import Http
 
         async def main(port):
             http, url = Http(lambda _: None), f"https://localhost:{{port}}/"

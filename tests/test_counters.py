@@ -9,11 +9,11 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.counters import LAPSED, MOST_FAILURES, MOST_SPENDERS, count
-from lollmsbot_keys.core.metrics import measured
-from lollmsbot_keys.core.metrics_family import Kind
-from lollmsbot_keys.core.state import Cell, Failed, Hold, Snapshot, Spender
+from lollmsbot_keys.core.metrics.collect import measured
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.metric_family import Kind
+from lollmsbot_keys.core.model.snapshot import Cell, Failed, Hold, Snapshot, Spender
+from lollmsbot_keys.core.state.totals import LAPSED, MOST_FAILURES, MOST_SPENDERS, count
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.examples import examples
 from tests.strategies import CONFIG, FACTS, HOUR, ME, NOW, TODAY

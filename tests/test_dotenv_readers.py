@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.edges.dotenv_reading import values
-from lollmsbot_keys.edges.targets.dotenv_text import obstacle, with_value
+from lollmsbot_keys.edges.files.dotenv_reading import values
+from lollmsbot_keys.edges.targets.dotenv_edit import obstacle, with_value
 from tests.targets_lab import NEW, refusal, target
 
 DIFFER = {

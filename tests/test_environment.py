@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.settings import ConfigProblems
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.config_origin import ConfigProblems
 from lollmsbot_keys.edges.config.overrides import overrides, without_overrides
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.errors import ConfigError
 
 
@@ -132,9 +132,9 @@ def test_only_environment_reads_the_process_environment() -> None:
         if "sandbox" not in path.parts
         and any(word in path.read_text() for word in ("os.environ", "os.getenv", "getenvb"))
     }
-    assert "edges/environment.py" in readers
+    assert "edges/environment/variables.py" in readers
     assert not readers & {str(path.relative_to(package)) for path in package.glob("edges/config_*.py")}
-    assert not readers & {"commands/config.py", "cli/config.py", "render/config.py"}
+    assert not readers & {"commands/config.py", "cli/commands/config.py", "render/config.py"}
 
 
 @pytest.mark.parametrize(

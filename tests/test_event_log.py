@@ -20,13 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.entry import Booked, Entry, Sent
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.report import Attempt, OutcomeKind
-from lollmsbot_keys.core.request import Candidate, Plan, Request
-from lollmsbot_keys.edges.event_log.codec import (
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.log_record import Booked, Entry, Sent
+from lollmsbot_keys.core.model.outcome import Attempt, OutcomeKind
+from lollmsbot_keys.core.model.request import Candidate, Plan, Request
+from lollmsbot_keys.core.security.sanitize import clean_line
+from lollmsbot_keys.edges.files.lock import locked
+from lollmsbot_keys.edges.log.codec import (
     LONGEST_TEXT,
     MOST_CANDIDATES,
     OWN_WORDS,
@@ -36,13 +37,12 @@ from lollmsbot_keys.edges.event_log.codec import (
     decode,
     encode,
 )
-from lollmsbot_keys.edges.event_log.file import EventLog, older
-from lollmsbot_keys.edges.event_log.reading import LONGEST_LINE, entries_of
+from lollmsbot_keys.edges.log.reader import LONGEST_LINE, entries_of
+from lollmsbot_keys.edges.log.writer import EventLog, older
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import Secret
-from lollmsbot_keys.edges.state.lock import locked
 from lollmsbot_keys.errors import ConfigError, UsageError
-from lollmsbot_keys.render.machine import document, plan_tree
+from lollmsbot_keys.render.json_documents import document, plan_tree
 from lollmsbot_keys.render.replay import draw_replay, replay_tree
 from tests.examples import examples
 from tests.strategies import NOW, World, amounts, moments, worlds
@@ -435,7 +435,7 @@ def test_a_disk_that_runs_full_tears_one_line_at_most(tmp_path: Path) -> None:
     program = f"""
 import resource, signal, sys
 from pathlib import Path
-from lollmsbot_keys.edges.event_log.file import EventLog
+from lollmsbot_keys.edges.log.writer import EventLog
 log, line = EventLog(Path(sys.argv[1])), sys.stdin.buffer.readline()
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, ({len(line()) * 5 // 2}, hard))
@@ -509,7 +509,7 @@ def test_an_open_descriptor_is_written_to_as_it_is(name: str, tmp_path: Path) ->
     program = f"""
 import os, sys
 from pathlib import Path
-from lollmsbot_keys.edges.event_log.file import EventLog
+from lollmsbot_keys.edges.log.writer import EventLog
 log = EventLog(Path({name!r}), largest_bytes=5)
 for number in range(3):
     assert log.append(b"line %d\\n" % number) is None
@@ -533,7 +533,7 @@ for number in range(3):
 WRITER = """
 import sys
 from pathlib import Path
-from lollmsbot_keys.edges.event_log.file import EventLog
+from lollmsbot_keys.edges.log.writer import EventLog
 path, name, count, largest, older = sys.argv[1:]
 log = EventLog(Path(path), largest_bytes=int(largest), older_files=int(older))
 sys.stdin.read()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.wire import Cut, Pause, Reply, json_reply
+from lollmsbot_keys.sandbox.http import Cut, Pause, Reply, json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, lab
 from tests.support import start_lbk
 

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.main import get_command
 
-from lollmsbot_keys.cli import fast
+from lollmsbot_keys.cli import fast_path
 from lollmsbot_keys.cli.app import COMMANDS, HOT, declared
-from lollmsbot_keys.cli.fast.__main__ import TABLE, source
-from lollmsbot_keys.cli.fast.table import COMMANDS as TABLED
+from lollmsbot_keys.cli.fast_path.__main__ import TABLE, source
+from lollmsbot_keys.cli.fast_path.table import COMMANDS as TABLED
 from tests.lab import OLLAMA, SERVED, Lab, lab
 from tests.support import ROOT, command, start_lbk
 
@@ -31,7 +31,7 @@ VALUES += ["OLLAMA_API_KEY", "OLLAMA_API_KEY=disabled", "2026-11-01", "/nowhere/
 
 
 def test_the_table_is_as_typer_has_it_now() -> None:
-    assert TABLE.read_text("utf-8") == source(), "an option has changed: run python -m lollmsbot_keys.cli.fast"
+    assert TABLE.read_text("utf-8") == source(), "an option has changed: run python -m lollmsbot_keys.cli.fast_path"
 
 
 def test_the_table_has_every_hot_command_and_its_options() -> None:
@@ -91,13 +91,13 @@ def right(name: str) -> st.SearchStrategy[list[str]]:
 
 
 def spelt(option: str, kind: str) -> st.SearchStrategy[list[str]]:
-    if kind == fast.FLAG:
+    if kind == fast_path.FLAG:
         return st.just([option])
     values = st.sampled_from(VALUES)
     if ":" in kind:
         module, _, enumeration = kind.partition(":")
         values = st.sampled_from([member.value for member in getattr(import_module(module), enumeration)])
-    if option == fast.ARGUMENT:
+    if option == fast_path.ARGUMENT:
         return values.map(lambda value: [value])
     return values.flatmap(lambda value: st.sampled_from([[option, value], [f"{option}={value}"]]))
 
@@ -122,7 +122,7 @@ def test_what_is_read_fast_typer_reads_the_same(name: str) -> None:
 
     @given(pieces.map(lambda pieces: list(chain.from_iterable(pieces))))
     def check(arguments: list[str]) -> None:
-        quick = fast.read([name, *arguments])
+        quick = fast_path.read([name, *arguments])
         if quick is not None:
             function, values = quick
             taken[0] += 1
@@ -137,18 +137,18 @@ def test_what_is_read_fast_typer_reads_the_same(name: str) -> None:
 
 def test_what_is_usual_is_read_fast() -> None:
     route = "route:route"
-    assert fast.read(["route", "-q"]) == (route, {"quiet": True})
-    assert fast.read(["route", "--model=a=b", "-p", "soul", "--config", "c.toml"]) == (
+    assert fast_path.read(["route", "-q"]) == (route, {"quiet": True})
+    assert fast_path.read(["route", "--model=a=b", "-p", "soul", "--config", "c.toml"]) == (
         route,
         {"model": "a=b", "pillar": "soul", "config": Path("c.toml")},
     )
-    assert fast.read(["route", "--assume", "A=disabled", "--assume=B=disabled"]) == (
+    assert fast_path.read(["route", "--assume", "A=disabled", "--assume=B=disabled"]) == (
         route,
         {"assume": ["A=disabled", "B=disabled"]},
     )
-    assert fast.read(["costs", "--alert"]) == ("costs:costs", {"alert": True})
-    assert fast.read(["--version"]) == ("version:version", {})
-    assert fast.read(["completion", "zsh"]) == ("completion:completion", {"shell": "zsh"})
+    assert fast_path.read(["costs", "--alert"]) == ("costs:costs", {"alert": True})
+    assert fast_path.read(["--version"]) == ("version:version", {})
+    assert fast_path.read(["completion", "zsh"]) == ("completion:completion", {"shell": "zsh"})
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_what_is_usual_is_read_fast() -> None:
     ],
 )
 def test_what_is_unusual_is_left_to_typer(arguments: str) -> None:
-    assert fast.read(arguments.split()) is None
+    assert fast_path.read(arguments.split()) is None
 
 
 # --- and whole calls end alike: an added `--` is for Typer, and says nothing else ---

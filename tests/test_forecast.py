@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.forecast import Forecast, forecast
-from lollmsbot_keys.core.money import budget_day, day_end, of_provider, recorded_in_month
-from lollmsbot_keys.core.state import Cell, CellKey, Day, Snapshot, Spender
-from lollmsbot_keys.core.windows import minute_of
+from lollmsbot_keys.core.costs.forecast import Forecast, forecast
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.snapshot import Cell, CellKey, Day, Snapshot, Spender
+from lollmsbot_keys.core.money.amounts import budget_day, day_end, of_provider, recorded_in_month
+from lollmsbot_keys.core.state.call_window import minute_of
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, HOUR, MINUTE, ZONES, moments, snapshots, with_settings
 

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from lollmsbot_keys.core.budgets import Budgets
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.record import Claimed, Released, record
-from lollmsbot_keys.core.report import Answer, Refused
-from lollmsbot_keys.core.request import EMPTY, Reason, Request, SetAside
-from lollmsbot_keys.core.state import Cell, Hold, Snapshot, Spender
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.outcome import Answer, Refused
+from lollmsbot_keys.core.model.request import EMPTY, Reason, Request, SetAside
+from lollmsbot_keys.core.model.snapshot import Cell, Hold, Snapshot, Spender
+from lollmsbot_keys.core.money.budgets import Budgets
+from lollmsbot_keys.core.state.events import Claimed, Released, record
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.pool import KeyPool
-from lollmsbot_keys.pool.waiting import UNMOVED
+from lollmsbot_keys.pool.wait_queue import UNMOVED
+from lollmsbot_keys.runtime import Engine
 from tests.examples import examples
 from tests.lab import OLLAMA, SERVED, Lab, lab
 from tests.strategies import CONFIG, DAY, HOUR, MINUTE, NOW, World, spent, with_key, with_settings, worlds

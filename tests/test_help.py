@@ -16,12 +16,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from lollmsbot_keys.cli.app import COMMANDS, build
-from lollmsbot_keys.cli.helped import WRONG_USAGE
-from lollmsbot_keys.cli.manual import exits, panels, told
-from lollmsbot_keys.cli.manual.all_commands import surface
-from lollmsbot_keys.cli.manual.pages import PAGES
-from lollmsbot_keys.cli.manual.surroundings import Thing, files, variables
-from lollmsbot_keys.cli.manual.types import MEANINGS, Example
+from lollmsbot_keys.cli.docs import exits, panels, told
+from lollmsbot_keys.cli.docs.all_commands import surface
+from lollmsbot_keys.cli.docs.environment_and_files import Thing, files, variables
+from lollmsbot_keys.cli.docs.pages import PAGES
+from lollmsbot_keys.cli.docs.types import MEANINGS, Example
+from lollmsbot_keys.cli.help_command import WRONG_USAGE
 from lollmsbot_keys.cli.options import GENERAL, OUTPUT
 from lollmsbot_keys.errors import Exit
 from tests.lab import OLLAMA, ROUTERS, Ended, lab, on_terminal
@@ -437,8 +437,8 @@ def test_the_files_may_be_named_before_the_command_and_after_it(option: str, tmp
             assert before.code == (Exit.DONE if name == "config path" else Exit.UNUSABLE)
 
 
-MODULES = {name: its.home.partition(":")[0] for name, its in COMMANDS.items()}
-SHARED = {"app", "boundary", "files", "helped", "options", "selection"}
+MODULES = {name: "commands." + its.home.partition(":")[0] for name, its in COMMANDS.items()}
+SHARED = {"app", "exit", "paths", "help_command", "options", "commands.selection_options"}
 
 
 def ended_with(module: str, seen: set[str]) -> set[int]:
@@ -446,10 +446,13 @@ def ended_with(module: str, seen: set[str]) -> set[int]:
     if module in seen | SHARED:
         return set()
     seen.add(module)
-    text = (ROOT / "lollmsbot_keys" / "cli" / f"{module}.py").read_text("utf-8")
+    text = (ROOT / "lollmsbot_keys" / "cli" / f"{module.replace('.', '/')}.py").read_text("utf-8")
     found = {int(Exit[name]) for name in re.findall(r"\bExit\.([A-Z]+)", text)}
-    others = re.findall(r"from lollmsbot_keys\.cli\.(\w+) import|from lollmsbot_keys\.cli import (\w+)", text)
-    return found.union(*(ended_with(one or other, seen) for one, other in others if one != "manual"))
+    imports = re.findall(r"from lollmsbot_keys\.cli(?:\.([\w.]+))? import (\w+)", text)
+    others = {
+        name if not package else f"commands.{name}" if package == "commands" else package for package, name in imports
+    }
+    return found.union(*(ended_with(other, seen) for other in others if not other.startswith("docs")))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.hints import retry_hint
+from lollmsbot_keys.core.failures.retry_after import retry_hint
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 LONGEST = timedelta(days=8)

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core import money
-from lollmsbot_keys.core.charging import Charge, unconfirmed
-from lollmsbot_keys.core.record import Claimed, Found, Lapsed, Settled, record
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.statement import By, Span
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.model.statement import By, Span
+from lollmsbot_keys.core.money import amounts
+from lollmsbot_keys.core.money.charges import Charge, unconfirmed
+from lollmsbot_keys.core.state.events import Claimed, Found, Lapsed, Settled, record
 from lollmsbot_keys.edges.state.codec import decode
-from lollmsbot_keys.edges.state.file import StateFile
 from lollmsbot_keys.edges.state.history import History, Stored
+from lollmsbot_keys.edges.state.store import StateFile
 from lollmsbot_keys.errors import StateError
 from tests.support import PATIENCE_S, claimed, finished, hold, opened, settled, spending, spent, start, together
 
@@ -233,7 +233,7 @@ def test_a_settlement_after_the_lapse_corrects_the_day_once(path: Path) -> None:
 
 def settling(hold_id: str, amount_usd: str) -> Callable[[Snapshot, datetime], tuple[Snapshot, None]]:
     def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
-        from lollmsbot_keys.core.charging import Charge
+        from lollmsbot_keys.core.money.charges import Charge
 
         charge = Charge(Decimal(amount_usd), Decimal(amount_usd), "provider")
         took = timedelta(seconds=1)
@@ -302,8 +302,8 @@ def test_a_clock_that_wandered_over_many_days_leaves_no_fresh_budget(path: Path,
         for snapshot in (at(path, moment).read(), at(path, moment).update(lambda snapshot, _: (snapshot, snapshot))):
             open_days = [(day, sum(content.spent.values())) for day, content in snapshot.days.items()]
             in_month = sum(usd for day, usd in (*stored, *open_days) if f"{day:%Y-%m}" == f"{moment:%Y-%m}")
-            assert sum(money.recorded(snapshot, moment.date()).values()) == day_usd
-            assert sum(money.recorded_in_month(snapshot, f"{moment:%Y-%m}").values()) == in_month
+            assert sum(amounts.recorded(snapshot, moment.date()).values()) == day_usd
+            assert sum(amounts.recorded_in_month(snapshot, f"{moment:%Y-%m}").values()) == in_month
 
 
 @pytest.mark.parametrize("step", [1, 40], ids=["days", "months"])
@@ -319,8 +319,8 @@ def test_what_comes_late_for_a_day_that_was_dropped_is_not_all_of_it(path: Path,
     found = Found("gen-1", Charge(Decimal("0.40"), Decimal("0.40"), "provider"), Usage(1, 1))
     at(path, NOON + timedelta(days=50)).update(lambda snapshot, now: (record(snapshot, found, now), None))
     snapshot = at(path, NOON).read()
-    assert sum(money.recorded(snapshot, NOON.date()).values()) == Decimal("2.40")
-    assert sum(money.recorded_in_month(snapshot, "2026-11").values()) == Decimal("2.40")
+    assert sum(amounts.recorded(snapshot, NOON.date()).values()) == Decimal("2.40")
+    assert sum(amounts.recorded_in_month(snapshot, "2026-11").values()) == Decimal("2.40")
     assert sum(doubt.unconfirmed_usd for doubt in snapshot.uncertain.get("2026-11", {}).values()) == 0
 
 
@@ -337,8 +337,8 @@ def test_a_crash_after_a_dropped_month_was_written_doubles_nothing(path: Path) -
     for file in (path, at(path, NOON).copy):
         file.write_bytes(before)
     snapshot = at(path, NOON).read()
-    assert sum(money.recorded(snapshot, NOON.date()).values()) == Decimal("1.00")
-    assert sum(money.recorded_in_month(snapshot, "2026-11").values()) == Decimal("1.00")
+    assert sum(amounts.recorded(snapshot, NOON.date()).values()) == Decimal("1.00")
+    assert sum(amounts.recorded_in_month(snapshot, "2026-11").values()) == Decimal("1.00")
 
 
 def test_a_clock_a_year_ahead_deletes_nothing(path: Path) -> None:

@@ -18,9 +18,7 @@ from typing import Any, SupportsIndex
 
 import pytest
 
-from lollmsbot_keys.core.ledger import added
-from lollmsbot_keys.core.record import Lapsed, record
-from lollmsbot_keys.core.report import (
+from lollmsbot_keys.core.model.outcome import (
     AllFailed,
     Answer,
     AnswerCut,
@@ -30,18 +28,20 @@ from lollmsbot_keys.core.report import (
     OutcomeKind,
     Refused,
 )
-from lollmsbot_keys.core.request import Reason
-from lollmsbot_keys.core.state import Cell, Hold, Snapshot
-from lollmsbot_keys.core.templates import configured
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.core.model.request import Reason
+from lollmsbot_keys.core.model.snapshot import Cell, Hold, Snapshot
+from lollmsbot_keys.core.money.ledger import added
+from lollmsbot_keys.core.money.template_tokens import configured
+from lollmsbot_keys.core.state.events import Lapsed, record
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.files.lock import locked
 from lollmsbot_keys.edges.state.codec import decode
-from lollmsbot_keys.edges.state.lock import locked
-from lollmsbot_keys.edges.state.queue import StateQueue
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import StateError, UsageError
 from lollmsbot_keys.pool import KeyPool, Listener, Options, question
+from lollmsbot_keys.runtime import Engine
 from lollmsbot_keys.sandbox import Fault, Sandbox
-from lollmsbot_keys.sandbox.wire import Reply
+from lollmsbot_keys.sandbox.http import Reply
 from tests.support import PATIENCE_S, calls, finished, opened, spending, spent, start, utc_now
 
 OLLAMA = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"

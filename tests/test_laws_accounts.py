@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core import judge
-from lollmsbot_keys.core.accounts import account_of, known_as
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.finding import Proof, Verdict
-from lollmsbot_keys.core.lessons import taught
-from lollmsbot_keys.core.record import Cooled, Replaced, record, resettable
-from lollmsbot_keys.core.request import Candidate, Reach, Reason, Request
-from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Scope, Snapshot
+from lollmsbot_keys.core.keys.apply import taught
+from lollmsbot_keys.core.model.accounts import account_of, known_as
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.findings import Proof, Verdict
+from lollmsbot_keys.core.model.request import Candidate, Reach, Reason, Request
+from lollmsbot_keys.core.model.snapshot import Account, Cooldown, Disabled, Scope, Snapshot
+from lollmsbot_keys.core.routing import eligibility
+from lollmsbot_keys.core.state.events import Cooled, Replaced, record, resettable
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.examples import examples
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Lab, lab
@@ -121,7 +121,7 @@ def test_who_stays_out_when_it_becomes_known_who_is_who(
     if reach is Reach.ACCOUNT:
         now_known = after.snapshot(snapshot)
         for key in after.config().keys_of(Provider.OPENROUTER):
-            aside = judge.standing(key, after.config(), now_known, FACTS, NOW)
+            aside = eligibility.standing(key, after.config(), now_known, FACTS, NOW)
             assert (aside is not None) == (key.name in expected.split())
 
 

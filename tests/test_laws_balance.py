@@ -9,14 +9,14 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Config, Privacy, Provider
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.claim import Claim, Claimant, claim
-from lollmsbot_keys.core.record import Released, Settled, record
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.request import Candidate, Facts, Reach, Request, Tried
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.upkeep import upkeep
+from lollmsbot_keys.core.model.config import Config, Privacy, Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.request import Candidate, Facts, Reach, Request, Tried
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.routing.claim import Claim, Claimant, claim
+from lollmsbot_keys.core.state.events import Released, Settled, record
+from lollmsbot_keys.core.state.expiry import upkeep
 from tests.examples import examples
 from tests.strategies import CONFIG, FACTS, KEY_NAMES, LONGEST, ME, MINUTE, NOW, with_settings
 

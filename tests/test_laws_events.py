@@ -8,12 +8,15 @@ from decimal import Decimal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.charging import Charge, unconfirmed
-from lollmsbot_keys.core.ledger import close_days
-from lollmsbot_keys.core.marks import MOST_COOLDOWNS, STUMBLES
-from lollmsbot_keys.core.money import committed
-from lollmsbot_keys.core.record import (
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.request import Reach, Reason, Request
+from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled, Failed, Hold, Scope, Sighting, Snapshot, Spender
+from lollmsbot_keys.core.money.amounts import committed
+from lollmsbot_keys.core.money.charges import Charge, unconfirmed
+from lollmsbot_keys.core.money.ledger import close_days
+from lollmsbot_keys.core.state.cooldowns import MOST_COOLDOWNS, STUMBLES
+from lollmsbot_keys.core.state.events import (
     Answered,
     Claimed,
     Cooled,
@@ -37,9 +40,6 @@ from lollmsbot_keys.core.record import (
     record,
     resettable,
 )
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.request import Reach, Reason, Request
-from lollmsbot_keys.core.state import Cooldown, Disabled, Failed, Hold, Scope, Sighting, Snapshot, Spender
 from tests.examples import examples
 from tests.strategies import (
     CONFIG,

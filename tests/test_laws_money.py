@@ -11,16 +11,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lollmsbot_keys.core import money
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim
-from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import Event, Released, Settled, record
-from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, Usage
-from lollmsbot_keys.core.request import Reach, Request
-from lollmsbot_keys.core.state import Cell, Day, Hold, Snapshot, Spender, Uncertain
-from lollmsbot_keys.core.upkeep import Housekeeping
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.outcome import Billing, Failure, Outcome, OutcomeKind, Usage
+from lollmsbot_keys.core.model.request import Reach, Request
+from lollmsbot_keys.core.model.snapshot import Cell, Day, Hold, Snapshot, Spender, Uncertain
+from lollmsbot_keys.core.money import amounts
+from lollmsbot_keys.core.routing.claim import Claim, Claimant, Claiming, Nothing, claim
+from lollmsbot_keys.core.state.events import Event, Released, Settled, record
+from lollmsbot_keys.core.state.expiry import Housekeeping
+from lollmsbot_keys.core.state.settlement import Finished, charge_for, events_of
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, KEY_NAMES, LONGEST, MINUTE, NOW, with_key, with_settings
@@ -98,7 +98,7 @@ class Pool(RuleBasedStateMachine):
         known = {(day, content.part) for day, content in self.snapshot.days.items()}
         stored = [(key[0], content) for key, content in self.history.items() if key not in known]
         return self.keeper.recalled(
-            self.snapshot, today, (part for part in stored if money.month_of(part[0]) == money.month_of(today))
+            self.snapshot, today, (part for part in stored if amounts.month_of(part[0]) == amounts.month_of(today))
         )
 
     def _note_lapsed(self, before: Snapshot) -> None:
@@ -258,7 +258,7 @@ class Pool(RuleBasedStateMachine):
             for provider in (Provider.OLLAMA, Provider.OPENROUTER):
                 budget = self.config.providers[provider].daily_budget_usd
                 assert budget is not None
-                assert money.of_provider(of_day, provider) <= budget
+                assert amounts.of_provider(of_day, provider) <= budget
             for key in self.config.keys:
                 if key.daily_budget_usd is not None:
                     assert of_day.get(Spender(key.provider, key.name), 0) <= key.daily_budget_usd
@@ -267,13 +267,13 @@ class Pool(RuleBasedStateMachine):
     def no_budget_of_a_month_is_passed(self) -> None:
         total: dict[tuple[str, Spender], Decimal] = {}
         for (day, spender), amount in self._committed().items():
-            total[money.month_of(day), spender] = total.get((money.month_of(day), spender), Decimal(0)) + amount
+            total[amounts.month_of(day), spender] = total.get((amounts.month_of(day), spender), Decimal(0)) + amount
         for month in {month for month, _ in total}:
             of_month = {spender: amount for (when, spender), amount in total.items() if when == month}
             for provider in (Provider.OLLAMA, Provider.OPENROUTER):
                 budget = self.config.providers[provider].monthly_budget_usd
                 assert budget is not None
-                assert money.of_provider(of_month, provider) <= budget
+                assert amounts.of_provider(of_month, provider) <= budget
             for key in self.config.keys:
                 if key.monthly_budget_usd is not None:
                     assert of_month.get(Spender(key.provider, key.name), 0) <= key.monthly_budget_usd
@@ -284,23 +284,23 @@ class Pool(RuleBasedStateMachine):
         cells: dict[tuple[str, Spender], list[Cell]] = {}
         for day, content in self._parts():
             for place, cell in content.cells.items():
-                cells.setdefault((money.month_of(day), Spender(place.provider, place.key)), []).append(cell)
+                cells.setdefault((amounts.month_of(day), Spender(place.provider, place.key)), []).append(cell)
         for month in self._remembered({month for month, _ in cells}):
             sums = {spender: Cell.total(found) for (when, spender), found in cells.items() if when == month}
-            amounts = money.recorded_in_month(self.snapshot, month)
-            assert amounts == {spender: cell.cost_usd for spender, cell in sums.items()}
+            recorded = amounts.recorded_in_month(self.snapshot, month)
+            assert recorded == {spender: cell.cost_usd for spender, cell in sums.items()}
             for spender in sums:
                 closed = Cell.total(
                     cell
                     for (day, _), content in self.history.items()
                     for place, cell in content.cells.items()
-                    if money.month_of(day) == month and (place.provider, place.key) == spender
+                    if amounts.month_of(day) == month and (place.provider, place.key) == spender
                 )
                 told = self.snapshot.uncertain.get(month, {}).get(spender, Uncertain())
                 assert told == (closed.estimated_usd, closed.unconfirmed_usd, closed.unknown_usd)
 
     def _remembered(self, months: set[str]) -> set[str]:
-        return {month for month in months if not money.dropped(self.snapshot.months, month)}
+        return {month for month in months if not amounts.dropped(self.snapshot.months, month)}
 
     @invariant()
     def no_money_is_lost_or_made(self) -> None:

@@ -11,9 +11,9 @@ from typing import TypeVar
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Key, Privacy, Provider, strictest
-from lollmsbot_keys.core.request import Candidate, Facts, Plan, Reach, Reason, Request, Rule, Tried
-from lollmsbot_keys.core.state import Cooldown, Day, Scope, Snapshot
+from lollmsbot_keys.core.model.config import Key, Privacy, Provider, strictest
+from lollmsbot_keys.core.model.request import Candidate, Facts, Plan, Reach, Reason, Request, Rule, Tried
+from lollmsbot_keys.core.model.snapshot import Cooldown, Day, Scope, Snapshot
 from tests.examples import examples
 from tests.strategies import HOUR, NOW, World, by_scope, exhausted_worlds, key_scope, reaches, worlds
 

@@ -11,26 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.charging import Charge, unconfirmed
-from lollmsbot_keys.core.ledger import MOST_CELLS, OTHER
-from lollmsbot_keys.core.marks import MOST_COOLDOWNS
-from lollmsbot_keys.core.money import committed
-from lollmsbot_keys.core.record import (
-    Claimed,
-    Cooled,
-    KeyProved,
-    Lapsed,
-    Remembered,
-    Settled,
-    Stumbled,
-    record,
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.request import Reach, Reason
+from lollmsbot_keys.core.model.snapshot import (
+    KEPT_AFTER_LAPSE,
+    Account,
+    CellKey,
+    Cooldown,
+    Day,
+    Hold,
+    Scope,
+    Snapshot,
+    Spender,
 )
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.request import Reach, Reason
-from lollmsbot_keys.core.state import KEPT_AFTER_LAPSE, Account, CellKey, Cooldown, Day, Hold, Scope, Snapshot, Spender
-from lollmsbot_keys.core.upkeep import LAPSED_KEPT, SKEW, Housekeeping, upkeep
-from lollmsbot_keys.core.windows import calls_within_an_hour, minute_of
+from lollmsbot_keys.core.money.amounts import committed
+from lollmsbot_keys.core.money.charges import Charge, unconfirmed
+from lollmsbot_keys.core.money.ledger import MOST_CELLS, OTHER
+from lollmsbot_keys.core.state.call_window import calls_within_an_hour, minute_of
+from lollmsbot_keys.core.state.cooldowns import MOST_COOLDOWNS
+from lollmsbot_keys.core.state.events import Claimed, Cooled, KeyProved, Lapsed, Remembered, Settled, Stumbled, record
+from lollmsbot_keys.core.state.expiry import LAPSED_KEPT, SKEW, Housekeeping, upkeep
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.examples import examples
 from tests.strategies import (

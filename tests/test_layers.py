@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import ast
 import sys
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PACKAGE = "lollmsbot_keys"
+from tests import import_graph
+from tests.import_graph import PACKAGE
 
-# Of the project itself, beside its own layer, errors and _version. Of core, either only the nouns or all of it.
+# Of the project itself, beside its own layer, errors and _version. Of core, either only its values or all of it.
 MAY_USE = {
-    "": {"pool", "nouns"},
+    "": {"pool", "values"},
     "__main__": {"cli"},
-    "cli": {"commands", "render", "nouns"},
-    "render": {"nouns"},
-    "commands": {"pool", "alarm", "engine", "sandbox", "edges", "core"},
-    "pool": {"alarm", "engine", "edges", "core"},
-    "alarm": {"engine", "edges", "core"},
-    "engine": {"edges", "core"},
-    "edges": {"nouns"},
-    "sandbox": {"nouns"},
+    "cli": {"commands", "render", "values"},
+    "render": {"values"},
+    "commands": {"pool", "alerting", "runtime", "sandbox", "edges", "core"},
+    "pool": {"alerting", "runtime", "edges", "core"},
+    "alerting": {"runtime", "edges", "core"},
+    "runtime": {"edges", "core"},
+    "edges": {"values"},
+    "sandbox": {"values"},
     "core": set[str](),
     "data": set[str](),
     "errors": set[str](),
@@ -36,20 +35,23 @@ MAY_USE = {
 THIRD_PARTIES = {
     "typer": "cli",
     "rich": "render",
-    "httpx": "edges.providers",
-    "h11": "edges.providers",
-    "backports": "edges.providers.unpacking",
-    "compression": "edges.providers.unpacking",  # Python's own from 3.14 on
-    "brotli": "edges.providers.unpacking",
-    "certifi": "edges.providers",
-    "apprise": "edges.courier",
+    "httpx": "edges.http",
+    "h11": "edges.http",
+    "backports": "edges.http.decompression",
+    "compression": "edges.http.decompression",  # Python's own from 3.14 on
+    "brotli": "edges.http.decompression",
+    "certifi": "edges.http",
+    "apprise": "edges.notifications.apprise_process",
     "pydantic": "edges",
-    "platformdirs": "edges.environment",
+    "platformdirs": "edges.environment.variables",
     "prometheus_client": "edges",
     "dotenv": "edges",
     "keyring": "edges",
     "filelock": "edges",
 }
+
+VALUES = {"base", "model", "security"}
+"""What of core is for everyone: the rest decides."""
 
 # Core decides; time, chance and files are arguments. These modules of the standard library touch none of them.
 PURE = {"__future__", "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "email"}
@@ -61,13 +63,13 @@ CLOCKS = {"now", "utcnow", "today"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 # What `route` and `costs` load has to be ready before a person notices.
-HOT = {"commands.route", "commands.costs", "commands.alerts", "alarm"}
+HOT = {"commands.route", "commands.costs", "commands.alerts", "alerting"}
 SLOW = {"asyncio", "concurrent", "http", "socket", "ssl", "urllib.request"}
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One module by its name inside the package (`edges.environment`; the package itself is the empty one)."""
+    """One module by its name inside the package (`edges.files.lock`; the package itself is the empty one)."""
 
     name: str
     tree: ast.Module
@@ -80,33 +82,11 @@ class Module:
         return self.name == place or self.name.startswith(f"{place}.")
 
     def imports(self) -> Iterator[tuple[int, str]]:
-        """Line and full name of everything imported anywhere in the module, inside functions too."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                origin = "." * node.level + (node.module or "")
-                yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
+        return import_graph.imports(self.tree)
 
 
 def read_modules() -> list[Module]:
-    modules = []
-    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
-        parts = path.relative_to(ROOT / PACKAGE).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        modules.append(Module(name, ast.parse(path.read_text(encoding="utf-8"), str(path))))
-    return modules
-
-
-def read_nouns() -> set[str]:
-    """The modules of core that stand below `money`, the lowest verb, in import-linter's list."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
-    layers = next(contract["layers"] for contract in contracts if contract["containers"] == [f"{PACKAGE}.core"])
-    names = [name.strip("() ") for layer in layers for name in layer.split("|")]
-    return set(names[names.index("money") + 1 :])
-
-
-NOUNS = read_nouns()
+    return [Module(name, tree) for name, tree in import_graph.sources().items()]
 
 
 def foreign_imports(module: Module) -> Iterator[str]:
@@ -129,12 +109,12 @@ def own_imports(module: Module) -> Iterator[str]:
         layer, _, inner = rest.partition(".")
         if top != PACKAGE or layer in allowed:
             continue
-        if not (layer == "core" and "nouns" in allowed and inner.partition(".")[0] in NOUNS):
+        if not (layer == "core" and "values" in allowed and inner.partition(".")[0] in VALUES):
             yield f"{line}: {target} is out of reach here"
 
 
 def environment_reads(module: Module) -> Iterator[str]:
-    if module.name == "edges.environment":
+    if module.name == "edges.environment.variables":
         return
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT and ast.unparse(node.value) == "os":
@@ -164,22 +144,27 @@ def slow_imports(module: Module) -> Iterator[str]:
             yield f"{line}: {target} is too slow for the hot path"
 
 
-def slow_nouns(module: Module) -> Iterator[str]:
-    for line, target in module.imports() if module.name != "core.noun" else ():
+def slow_tuples(module: Module) -> Iterator[str]:
+    for line, target in module.imports() if module.name != "core.base.namedtuple" else ():
         if target == "typing.NamedTuple":
-            yield f"{line}: nouns are made faster by core.noun"
+            yield f"{line}: values are made faster by core.base.namedtuple"
 
 
 def violations(module: Module) -> list[str]:
-    rules = (foreign_imports, own_imports, environment_reads, impurities, slow_imports, slow_nouns)
+    rules = (foreign_imports, own_imports, environment_reads, impurities, slow_imports, slow_tuples)
     return [f"{module.name or PACKAGE}:{found}" for rule in rules for found in rule(module)]
 
 
 def test_every_module_keeps_to_its_layer() -> None:
     modules = read_modules()
-    assert {"core.catalogue", "errors"} <= {module.name for module in modules}
+    assert {"core.model.config", "errors"} <= {module.name for module in modules}
     found = [breach for module in modules for breach in violations(module)]
     assert not found, "\n".join(["the layers are broken:", *found])
+
+
+@pytest.mark.parametrize("graph", [import_graph.packages, import_graph.modules])
+def test_nothing_imports_in_a_circle(graph: Callable[[], import_graph.Graph]) -> None:
+    TopologicalSorter(graph()).prepare()  # else it names the circle
 
 
 @pytest.mark.parametrize(
@@ -190,26 +175,26 @@ def test_every_module_keeps_to_its_layer() -> None:
         ("commands.ask", "def f():\n    from httpx import Client"),
         ("edges.state_file", "import httpx"),
         ("edges.providers.ollama", "import requests"),
-        ("core.money", "import pydantic"),
-        ("cli.ask", f"from {PACKAGE}.edges.environment import Environment"),
-        ("cli.ask", f"from {PACKAGE} import KeyPool"),
-        ("cli.route", f"from {PACKAGE}.core.route import route"),
+        ("core.money.amounts", "import pydantic"),
+        ("cli.commands.ask", f"from {PACKAGE}.edges.environment.variables import Environment"),
+        ("cli.commands.ask", f"from {PACKAGE} import KeyPool"),
+        ("cli.commands.route", f"from {PACKAGE}.core.routing.route import route"),
         ("render.human", f"from {PACKAGE}.commands import route"),
-        ("edges.state_file", f"from {PACKAGE}.core import record"),
+        ("edges.state_file", f"from {PACKAGE}.core.state import events"),
         ("edges.state_file", f"from {PACKAGE} import core"),
         ("commands.costs", f"from {PACKAGE}.render import human"),
         ("sandbox.server", f"import {PACKAGE}.edges.secrets"),
-        ("errors", f"from {PACKAGE}.core.report import Report"),
+        ("errors", f"from {PACKAGE}.core.model.outcome import Report"),
         ("commands.sandbox", "import os\nos.environ.get('HOME')"),
         ("cli", "from os import getenv"),
         ("edges.secrets.keychain", "from .vault import Vault"),
-        ("core.route", "import random"),
-        ("core.route", "from time import time"),
-        ("core.route", "from pathlib import Path"),
-        ("core.route", "import urllib.request"),
-        ("core.route", "from datetime import datetime, UTC\ndatetime.now(UTC)"),
-        ("core.route", "import datetime\ndatetime.date.today()"),
-        ("core.route", "open('defaults.toml')"),
+        ("core.routing.route", "import random"),
+        ("core.routing.route", "from time import time"),
+        ("core.routing.route", "from pathlib import Path"),
+        ("core.routing.route", "import urllib.request"),
+        ("core.routing.route", "from datetime import datetime, UTC\ndatetime.now(UTC)"),
+        ("core.routing.route", "import datetime\ndatetime.date.today()"),
+        ("core.routing.route", "open('defaults.toml')"),
         ("commands.route", "def f():\n    import asyncio"),
         ("commands.costs", "from urllib.request import urlopen"),
         ("pool", "from typing import NamedTuple"),
@@ -223,12 +208,15 @@ def test_a_breach_is_seen(name: str, source: str) -> None:
     ("name", "source"),
     [
         ("", f"from {PACKAGE}.pool import KeyPool"),
-        ("cli.ask", f"import typer\nfrom {PACKAGE}.core.request import Reason\nfrom {PACKAGE}.commands.ask import ask"),
-        ("edges.providers.ollama", f"import httpx\nfrom {PACKAGE} import _version, errors"),
-        ("edges.environment", "import os\nos.environ.get('HOME')"),
-        ("pool", f"import asyncio\nfrom {PACKAGE}.core.route import route"),
-        ("pool.failover", f"from {PACKAGE}.pool.waiting import Queue"),
-        ("core.route", "from datetime import datetime\ndef f(now: datetime) -> str: return now.isoformat()"),
+        (
+            "cli.commands.ask",
+            f"import typer\nfrom {PACKAGE}.core.model.request import Reason\nfrom {PACKAGE}.commands.ask import ask",
+        ),
+        ("edges.http.ollama", f"import httpx\nfrom {PACKAGE} import _version, errors"),
+        ("edges.environment.variables", "import os\nos.environ.get('HOME')"),
+        ("pool", f"import asyncio\nfrom {PACKAGE}.core.routing.route import route"),
+        ("pool.failover", f"from {PACKAGE}.pool.wait_queue import Queue"),
+        ("core.routing.route", "from datetime import datetime\ndef f(now: datetime) -> str: return now.isoformat()"),
     ],
 )
 def test_what_is_allowed_passes(name: str, source: str) -> None:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.edges.state.lock import is_moving, locked
+from lollmsbot_keys.edges.files.lock import is_moving, locked
 from lollmsbot_keys.errors import StateError
 from tests.support import PATIENCE_S, finished, start, together, until
 
 HOLD = """
 import sys
 from pathlib import Path
-from lollmsbot_keys.edges.state.lock import is_moving, locked
+from lollmsbot_keys.edges.files.lock import is_moving, locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -206,7 +206,7 @@ def test_sixteen_processes_take_turns_and_none_is_left_out(path: Path) -> None:
 import sys, time
 from datetime import timedelta
 from pathlib import Path
-from lollmsbot_keys.edges.state.lock import is_moving, locked
+from lollmsbot_keys.edges.files.lock import is_moving, locked
 lock, counter = map(Path, sys.argv[1:])
 sys.stdin.read()
 turns, end = 0, time.monotonic() + 3

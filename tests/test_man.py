@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.cli.app import COMMANDS
-from lollmsbot_keys.cli.manual import exits, roff
-from lollmsbot_keys.cli.manual.__main__ import DOCS, documents
-from lollmsbot_keys.cli.manual.all_commands import surface
-from lollmsbot_keys.cli.manual.markdown import reference
-from lollmsbot_keys.cli.manual.pages import PAGES
-from lollmsbot_keys.cli.manual.surroundings import files, variables
-from lollmsbot_keys.cli.surface import Command, Kind, Option, Value
+from lollmsbot_keys.cli.docs import exits, roff
+from lollmsbot_keys.cli.docs.__main__ import DOCS, documents
+from lollmsbot_keys.cli.docs.all_commands import surface
+from lollmsbot_keys.cli.docs.environment_and_files import files, variables
+from lollmsbot_keys.cli.docs.markdown import reference
+from lollmsbot_keys.cli.docs.pages import PAGES
+from lollmsbot_keys.cli.introspect import Command, Kind, Option, Value
 from tests.support import ROOT
 
 LBK = surface()
@@ -49,7 +49,7 @@ def page_of(name: str) -> str:
 
 def test_the_documents_are_as_the_command_line_is_now() -> None:
     stale = [path.name for path, text in WANTED.items() if not path.exists() or path.read_text("utf-8") != text]
-    assert stale == [], "something of the help has changed: run python -m lollmsbot_keys.cli.manual"
+    assert stale == [], "something of the help has changed: run python -m lollmsbot_keys.cli.docs"
     assert set(DOCS.glob("man/*")) == {path for path in WANTED if path.suffix == ".1"}
 
 
@@ -107,7 +107,7 @@ def test_the_reference_tells_of_everything() -> None:
 def read_variables() -> Iterator[str]:
     """Every name that `edges/` takes for an environment variable: a text in capitals where the environment is read."""
     edges = ROOT / "lollmsbot_keys" / "edges"
-    for path in [*edges.glob("environment*.py"), edges / "config" / "overrides.py", edges / "providers" / "proxied.py"]:
+    for path in [*edges.glob("environment/*.py"), edges / "config" / "overrides.py", edges / "http" / "proxy.py"]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             text = node.value if isinstance(node, ast.Constant) else None
             if isinstance(text, str) and len(text) > 3 and re.fullmatch(r"[A-Z0-9]+(_[A-Z0-9]+)*", text):

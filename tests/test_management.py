@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Cooldowns, Provider
-from lollmsbot_keys.core.classify import classifier
+from lollmsbot_keys.core.failures.table import classifier
+from lollmsbot_keys.core.model.config import Cooldowns, Provider
 from lollmsbot_keys.edges.providers import Wire
-from lollmsbot_keys.edges.providers.management import Management
+from lollmsbot_keys.edges.providers.keys_api import Management
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.errors import LbkError, SecretError, Unasked
 from tests.lab import Heard, Json, Listener

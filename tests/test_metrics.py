@@ -14,15 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.metrics import measured
-from lollmsbot_keys.core.metrics_carry import carry
-from lollmsbot_keys.core.metrics_family import KEY_STATES, Family, Kind, Sample, Shown
-from lollmsbot_keys.core.record import Claimed, Lapsed, Settled, record
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.request import Facts, Reach, Reason
-from lollmsbot_keys.core.state import (
+from lollmsbot_keys.core.metrics.collect import measured
+from lollmsbot_keys.core.metrics.monotonic import carry
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.metric_family import KEY_STATES, Family, Kind, Sample, Shown
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.request import Facts, Reach, Reason
+from lollmsbot_keys.core.model.snapshot import (
     LATENCY_BOUNDS_MS,
     Cell,
     CellKey,
@@ -35,7 +33,9 @@ from lollmsbot_keys.core.state import (
     Snapshot,
     Spender,
 )
-from lollmsbot_keys.edges.exposition import remembering, shown_in, text_of
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.state.events import Claimed, Lapsed, Settled, record
+from lollmsbot_keys.edges.prometheus.text_format import remembering, shown_in, text_of
 from tests.examples import examples
 from tests.strategies import (
     CONFIG,

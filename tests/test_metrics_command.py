@@ -23,8 +23,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from lollmsbot_keys.core.metrics_family import Family
-from lollmsbot_keys.edges.scrape_port import serving
+from lollmsbot_keys.core.model.metric_family import Family
+from lollmsbot_keys.edges.prometheus.http_endpoint import serving
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, SERVED, Lab, lab
 from tests.support import PATIENCE_S, command, finished, start_lbk
 

@@ -20,11 +20,11 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.metrics import measured
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.render.grafana import dashboard
-from lollmsbot_keys.render.prometheus_rules import rules_tree, rules_yaml
+from lollmsbot_keys.core.metrics.collect import measured
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.render.monitoring.grafana import dashboard
+from lollmsbot_keys.render.monitoring.prometheus_rules import rules_tree, rules_yaml
 from tests.lab import OLLAMA, ROUTED, SERVED, Lab, lab
 from tests.strategies import CONFIG, FACTS, NOW, with_key, with_settings
 from tests.support import PATIENCE_S, finished, start_lbk

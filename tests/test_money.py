@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core import money
-from lollmsbot_keys.core.catalogue import Price, Provider
-from lollmsbot_keys.core.charging import Charge, charge, estimate, unconfirmed
-from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
-from lollmsbot_keys.core.record import Answered, Cooled, Settled, Stumbled
-from lollmsbot_keys.core.report import Billing, Failure, Outcome, OutcomeKind, Usage
-from lollmsbot_keys.core.request import Candidate, Reach, Reason, Rule
-from lollmsbot_keys.core.state import Hold, Scope, Snapshot, Spender
-from lollmsbot_keys.core.templates import TemplateSeen
+from lollmsbot_keys.core.model.config import Price, Provider
+from lollmsbot_keys.core.model.outcome import Billing, Failure, Outcome, OutcomeKind, Usage
+from lollmsbot_keys.core.model.request import Candidate, Reach, Reason, Rule
+from lollmsbot_keys.core.model.snapshot import Hold, Scope, Snapshot, Spender
+from lollmsbot_keys.core.money import amounts
+from lollmsbot_keys.core.money.charges import Charge, charge, estimate, unconfirmed
+from lollmsbot_keys.core.money.template_tokens import TemplateSeen
+from lollmsbot_keys.core.state.events import Answered, Cooled, Settled, Stumbled
+from lollmsbot_keys.core.state.settlement import Finished, charge_for, events_of
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FREE_MODELS, HOUR, ME, MINUTE, NOW, TODAY, spent
 
@@ -35,21 +35,21 @@ OLLAMA, OPENROUTER, LOCAL = Provider.OLLAMA, Provider.OPENROUTER, Provider.LOCAL
         (OPENROUTER, "moon/kimi", Price(Decimal("0.50"), Decimal("3.30"))),
         (OPENROUTER, "moon/kimi-2", None),  # Ollama's price for the same model is not OpenRouter's
         (OLLAMA, "plain:8b", None),
-        (OPENROUTER, "lama:free", money.GIVEN_AWAY),
-        (OPENROUTER, "anything:free", money.GIVEN_AWAY),
-        (OPENROUTER, FREE_MODELS[1], money.GIVEN_AWAY),
+        (OPENROUTER, "lama:free", amounts.GIVEN_AWAY),
+        (OPENROUTER, "anything:free", amounts.GIVEN_AWAY),
+        (OPENROUTER, FREE_MODELS[1], amounts.GIVEN_AWAY),
         (OLLAMA, "anything:free", None),
-        (LOCAL, "kimi", money.GIVEN_AWAY),
+        (LOCAL, "kimi", amounts.GIVEN_AWAY),
     ],
 )
 def test_what_a_seller_asks(provider: Provider, model: str, price: Price | None) -> None:
-    found = money.price_of(CONFIG, provider, model)
+    found = amounts.price_of(CONFIG, provider, model)
     assert found == price
 
 
 def test_costs_are_exact() -> None:
-    assert money.cost(Price(Decimal("0.1"), Decimal("0.2")), 3, 3) == Decimal("0.0000009")
-    assert money.cost(KIMI, 1_000_000, 1_000_000) == Decimal("3.60")
+    assert amounts.cost(Price(Decimal("0.1"), Decimal("0.2")), 3, 3) == Decimal("0.0000009")
+    assert amounts.cost(KIMI, 1_000_000, 1_000_000) == Decimal("3.60")
 
 
 _rates = st.none() | st.integers(0, 900).map(lambda cents: Decimal(cents) / 100)
@@ -67,7 +67,7 @@ def test_no_answer_within_its_tokens_costs_more_than_the_bound(
     read = data.draw(st.integers(0, prompt))
     used = Usage(prompt, completion, None, read, data.draw(st.integers(0, prompt - read)))
     template = data.draw(st.integers(0, most))
-    bound = money.bound(price, prompt_tokens=most - template, template_tokens=template, max_output_tokens=900)
+    bound = amounts.bound(price, prompt_tokens=most - template, template_tokens=template, max_output_tokens=900)
     assert estimate(price, used) <= bound
     assert charge(OLLAMA, used, None, price, bound) == Charge(bound, None, "unknown")
 
@@ -101,9 +101,9 @@ def test_the_dearest_that_a_token_may_cost() -> None:
     assert CACHING.most == Price(Decimal("1.20"), Decimal("4.00"))
     assert CACHING._replace(cache_write_usd_per_mtok=None).most.input_usd_per_mtok == Decimal("0.95")
     assert UNCACHED.most is UNCACHED
-    free = money.GIVEN_AWAY._replace(cache_write_usd_per_mtok=Decimal("0.1"))
+    free = amounts.GIVEN_AWAY._replace(cache_write_usd_per_mtok=Decimal("0.1"))
     assert not free.is_zero, "who pays for writing to a cache is given nothing away"
-    bound = money.bound(free, prompt_tokens=7, template_tokens=3, max_output_tokens=9)
+    bound = amounts.bound(free, prompt_tokens=7, template_tokens=3, max_output_tokens=9)
     assert bound == Decimal("0.000001")
 
 
@@ -116,8 +116,8 @@ def test_the_dearest_that_a_token_may_cost() -> None:
         ("zero is not believed of a model with a price", usage(1000, 1000, "0"), KIMI, "0.0036", "0.0036", "estimate"),
         ("nor of one whose price nobody knows", usage(1000, 1000, "0"), None, "0.09", None, "unknown"),
         ("it is where nothing was used", usage(0, 0, "0"), KIMI, "0", "0", "provider"),
-        ("and where the model is given away", usage(9, 9, "0"), money.GIVEN_AWAY, "0", "0", "provider"),
-        ("given away without a figure", usage(9, 9), money.GIVEN_AWAY, "0", "0", "estimate"),
+        ("and where the model is given away", usage(9, 9, "0"), amounts.GIVEN_AWAY, "0", "0", "provider"),
+        ("given away without a figure", usage(9, 9), amounts.GIVEN_AWAY, "0", "0", "estimate"),
         ("an unknown price is the bound, never zero", usage(9, 9), None, "0.05", None, "unknown"),
         ("or what was used of it, if that is more", usage(10_000, 9), None, "0.150675", None, "unknown"),
         ("a price without tokens is no estimate", usage(0, 0), KIMI, "0.05", None, "unknown"),
@@ -243,10 +243,10 @@ def test_committed_is_what_was_closed_what_is_open_and_what_is_held() -> None:
             "yesterday": HOLD._replace(id="yesterday", day=TODAY - DAY),
         },
     )
-    totals = money.committed(snapshot, TODAY)
+    totals = amounts.committed(snapshot, TODAY)
     assert totals == {spender: Decimal("1.30"), Spender(OLLAMA, "O1"): Decimal(7)}
-    assert money.of_provider(totals, OPENROUTER) == Decimal("1.30")
-    assert money.of_provider(totals, LOCAL) == 0
+    assert amounts.of_provider(totals, OPENROUTER) == Decimal("1.30")
+    assert amounts.of_provider(totals, LOCAL) == 0
 
 
 def test_committed_in_a_month_is_the_same_for_all_its_days() -> None:
@@ -266,6 +266,9 @@ def test_committed_in_a_month_is_the_same_for_all_its_days() -> None:
             "december": HOLD._replace(id="december", day=DECEMBER),
         },
     )
-    assert money.recorded_in_month(snapshot, "2026-11") == {spender: Decimal("1.75"), Spender(OLLAMA, "O1"): Decimal(7)}
-    assert money.held_in_month(snapshot, "2026-11") == {spender: Decimal("0.10")}
-    assert money.committed_in_month(snapshot, "2026-11")[spender] == Decimal("1.85")
+    assert amounts.recorded_in_month(snapshot, "2026-11") == {
+        spender: Decimal("1.75"),
+        Spender(OLLAMA, "O1"): Decimal(7),
+    }
+    assert amounts.held_in_month(snapshot, "2026-11") == {spender: Decimal("0.10")}
+    assert amounts.committed_in_month(snapshot, "2026-11")[spender] == Decimal("1.85")

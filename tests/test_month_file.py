@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.spending import Part, grouped
-from lollmsbot_keys.core.state import Cell, ClosedDay, Day
+from lollmsbot_keys.core.costs.query import Part, grouped
+from lollmsbot_keys.core.model.snapshot import Cell, ClosedDay, Day
 from lollmsbot_keys.edges.state.codec.money import cells_tree
-from lollmsbot_keys.edges.state.month import Month, NewerMonth, NotAMonth, decode
+from lollmsbot_keys.edges.state.month_file import Month, NewerMonth, NotAMonth, decode
 from tests.examples import examples
 from tests.strategies import DAY, TODAY, open_days
 

@@ -250,7 +250,7 @@ def test_a_bug_on_the_way_shows_no_secret(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         program = (
             "import sys\n"
-            "from lollmsbot_keys.edges.providers.asking import Asker\n"
+            "from lollmsbot_keys.edges.providers.json_api import Asker\n"
             "def broken(self, provider, endpoint, secret):\n"
             "    characters = secret.header()\n"
             "    raise RuntimeError(characters, self, secret)\n"

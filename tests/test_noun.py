@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
 class Price(NamedTuple):
@@ -102,7 +102,7 @@ def test_mistakes(
 
 
 @KINDS
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda noun: pickle.loads(pickle.dumps(noun))])  # noqa: S301
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])  # noqa: S301
 def test_copies(kind: type[Price], again: Callable[[Price], Price]) -> None:
     made = kind("shop", 3)
     assert again(made) == made

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core import money
-from lollmsbot_keys.core.catalogue import Config, Model, Price, Provider
-from lollmsbot_keys.core.consequences import Finished, charge_for, events_of
-from lollmsbot_keys.core.prices import Pricing, not_free, pricing
-from lollmsbot_keys.core.record import Cooled
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.request import Candidate, PriceList, Reach, Reason, Request, Rule
-from lollmsbot_keys.core.state import Scope
-from lollmsbot_keys.edges.config.file import load
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.model_lists import FILE, keep_list, read_lists
-from lollmsbot_keys.edges.providers.quotes import quotes
+from lollmsbot_keys.core.model.config import Config, Model, Price, Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.request import Candidate, PriceList, Reach, Reason, Request, Rule
+from lollmsbot_keys.core.model.snapshot import Scope
+from lollmsbot_keys.core.money import amounts
+from lollmsbot_keys.core.money.pricing import Pricing, not_free, pricing
+from lollmsbot_keys.core.state.events import Cooled
+from lollmsbot_keys.core.state.settlement import Finished, charge_for, events_of
+from lollmsbot_keys.edges.caches.model_lists import FILE, keep_list, read_lists
+from lollmsbot_keys.edges.config.load import load
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.providers.price_list import quotes
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FREE_MODELS, HOUR, MODEL_NAMES, NOW, World, worlds
 from tests.test_money import HELD, finished
@@ -39,7 +39,7 @@ def price(prompt: str, completion: str) -> Price:
 
 
 def bound(asked: Price, prompt_tokens: int, cap: int) -> Decimal:
-    return money.bound(asked, prompt_tokens=prompt_tokens, template_tokens=0, max_output_tokens=cap)
+    return amounts.bound(asked, prompt_tokens=prompt_tokens, template_tokens=0, max_output_tokens=cap)
 
 
 def with_model(name: str, asked: Price | None, *, own: bool = False) -> Config:
@@ -117,7 +117,7 @@ def test_a_list_is_one_sellers_and_about_exactly_that_model() -> None:
     assert pricing(CONFIG, known, OLLAMA, "kimi", NOW).most[:2] == price("0.60", "3.00")[:2]
     assert pricing(CONFIG, known, OPENROUTER, "moon/kimi:online", NOW) == Pricing(None, UNKNOWN)
     assert pricing(CONFIG, known, OPENROUTER, "openrouter/auto", NOW) == Pricing(None, UNKNOWN)
-    assert pricing(CONFIG, known, LOCAL, "moon/kimi", NOW) == Pricing(money.GIVEN_AWAY, money.GIVEN_AWAY)
+    assert pricing(CONFIG, known, LOCAL, "moon/kimi", NOW) == Pricing(amounts.GIVEN_AWAY, amounts.GIVEN_AWAY)
 
 
 def test_a_cache_has_the_price_of_who_is_believed() -> None:
@@ -186,7 +186,7 @@ def test_a_plan_bounds_every_call_and_never_pays_for_free(world: World, known: P
         if candidate.price is not None:
             assert at_least(candidate.most, candidate.price)
         if candidate.free:
-            assert candidate.most == money.GIVEN_AWAY
+            assert candidate.most == amounts.GIVEN_AWAY
             assert candidate.bound_usd == 0
             figures = known.prices.get(candidate.model, ("0", "0"))
             paid = figures is None or any(figure not in {"0", "0.0"} for figure in figures)
@@ -224,7 +224,7 @@ def test_a_free_model_with_a_price_is_left_out(asked: tuple[str, ...] | None, ag
 
 
 def test_a_free_model_that_cost_money_is_booked_in_full_and_left_alone() -> None:
-    free = Candidate("R1", OPENROUTER, "lama:free", (), Rule.FREE, money.GIVEN_AWAY, Decimal(0), free=True)
+    free = Candidate("R1", OPENROUTER, "lama:free", (), Rule.FREE, amounts.GIVEN_AWAY, Decimal(0), free=True)
     done = finished(None, Usage(9, 9, Decimal("0.25")))._replace(candidate=free)
     assert _cooled(done) == [
         (Scope(Reach.MODEL, OPENROUTER, model="lama:free"), Reason.NO_SUCH_MODEL, NOW + CONFIG.cooldowns.longest)

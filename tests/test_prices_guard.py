@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.state import Cell
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.snapshot import Cell
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.kinds import Where
-from lollmsbot_keys.sandbox.wire import json_reply
-from lollmsbot_keys.sandbox.world import RecordedRequest
+from lollmsbot_keys.sandbox.dispatch import RecordedRequest
+from lollmsbot_keys.sandbox.fault_kinds import Where
+from lollmsbot_keys.sandbox.http import json_reply
 from tests.lab import ROUTED, ROUTERS, Json, Lab, lab
 
 FIRST = ROUTERS[0]

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import Noticed, record
-from lollmsbot_keys.core.state import Cell, Hold, Snapshot
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.snapshot import Cell, Hold, Snapshot
+from lollmsbot_keys.core.state.events import Noticed, record
+from lollmsbot_keys.edges.environment.processes import Census, Life, is_alive, is_dead, this_process
+from lollmsbot_keys.edges.files.lock import locked
 from lollmsbot_keys.edges.state.codec import decode
-from lollmsbot_keys.edges.state.lock import locked
-from lollmsbot_keys.edges.state.processes import Census, Life, is_alive, is_dead, this_process
 from lollmsbot_keys.sandbox import Sandbox
 from tests.support import (
     PATIENCE_S,
@@ -195,9 +195,8 @@ def test_a_dead_process_is_told_from_a_living_one_and_from_its_successor() -> No
     me = this_process()
     assert is_alive(me)
     assert not is_dead(me)
-    script = (
-        "from lollmsbot_keys.edges.state.processes import this_process; print(*this_process(), flush=True); input()"
-    )
+    module = "lollmsbot_keys.edges.environment.processes"
+    script = f"from {module} import this_process; print(*this_process(), flush=True); input()"
     child = start([sys.executable, "-c", script], os.environ, subprocess.PIPE)
     assert child.stdout is not None
     pid, boot, started = child.stdout.readline().split()
@@ -274,7 +273,7 @@ print(*(sum("/proc/" in name and name.endswith("/stat") for name in part) for pa
 def test_a_process_may_have_any_name() -> None:
     script = r"""if True:
         import sys
-        from lollmsbot_keys.edges.state.processes import this_process
+        from lollmsbot_keys.edges.environment.processes import this_process
         with open("/proc/self/comm", "wb") as name:
             name.write(b"caf\xc3) R 1")
         print(*this_process(), flush=True)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Cooldowns, Key, Provider
-from lollmsbot_keys.core.finding import KeyFinding, Proof, Unit, Verdict
-from lollmsbot_keys.core.lessons import sharing, taught
-from lollmsbot_keys.core.proof import Heard, deepened, foreign, prove
-from lollmsbot_keys.core.record import Cooled, KeyRefused, record
-from lollmsbot_keys.core.report import OutcomeKind
-from lollmsbot_keys.core.request import Reach, Reason
-from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Scope, Snapshot
+from lollmsbot_keys.core.keys.apply import sharing, taught
+from lollmsbot_keys.core.keys.verdict import Heard, deepened, foreign, prove
+from lollmsbot_keys.core.model.config import Cooldowns, Key, Provider
+from lollmsbot_keys.core.model.findings import KeyFinding, Proof, Unit, Verdict
+from lollmsbot_keys.core.model.outcome import OutcomeKind
+from lollmsbot_keys.core.model.request import Reach, Reason
+from lollmsbot_keys.core.model.snapshot import Account, Cooldown, Disabled, Scope, Snapshot
+from lollmsbot_keys.core.state.events import Cooled, KeyRefused, record
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)  # a Monday
 COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8))

@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Privacy, Provider
+from lollmsbot_keys.core.model.config import Privacy, Provider
 from lollmsbot_keys.edges.providers import KeyCheck, Locality, ModelList, Proof
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.errors import SecretError
 from lollmsbot_keys.sandbox import Fault, Sandbox, Where
-from lollmsbot_keys.sandbox.wire import Reply, bytes_reply, json_reply
+from lollmsbot_keys.sandbox.http import Reply, bytes_reply, json_reply
 from tests.test_providers_wire import KEYS, call_to, closed_endpoint, hang_up, secret_of, send, using, wire_for
 
 SHORT = timedelta(seconds=0.5)

@@ -14,14 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
-from lollmsbot_keys.core.report import Usage
+from lollmsbot_keys.core.model.config import Price, Privacy, Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.edges.http.event_stream import (
+    END,
+    LONGEST_LINE_BYTES,
+    EventReader,
+    Frame,
+    Malformed,
+    frame_of,
+    parse,
+)
+from lollmsbot_keys.edges.http.exchange import Exchange, Response, Stalled
+from lollmsbot_keys.edges.providers.answer_stream import Reading, read_answer
 from lollmsbot_keys.edges.providers.call import Call, Message
 from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of, piece_of
-from lollmsbot_keys.edges.providers.exchange import Exchange, Response, Stalled
-from lollmsbot_keys.edges.providers.figures import native_usage, openai_usage
-from lollmsbot_keys.edges.providers.lines import END, LONGEST_LINE_BYTES, EventReader, Frame, Malformed, frame_of, parse
-from lollmsbot_keys.edges.providers.reading import Reading, read_answer
+from lollmsbot_keys.edges.providers.usage import native_usage, openai_usage
 from lollmsbot_keys.edges.secrets import Scrubber
 
 

@@ -17,14 +17,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Cooldowns, Price, Privacy, Provider
-from lollmsbot_keys.core.classify import classifier
-from lollmsbot_keys.core.report import Billing, Outcome, OutcomeKind, Usage
+from lollmsbot_keys.core.failures.table import classifier
+from lollmsbot_keys.core.model.config import Cooldowns, Price, Privacy, Provider
+from lollmsbot_keys.core.model.outcome import Billing, Outcome, OutcomeKind, Usage
 from lollmsbot_keys.edges.providers import Call, Message, Wire
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.errors import ConfigError, SecretError
 from lollmsbot_keys.sandbox import Fault, Sandbox
-from lollmsbot_keys.sandbox.wire import Cut, Pause, Reply
+from lollmsbot_keys.sandbox.http import Cut, Pause, Reply
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8))

@@ -7,13 +7,13 @@ from datetime import timedelta
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Privacy
-from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Nothing, claim, passing, wanted_before
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import Reset, Waiting, record
-from lollmsbot_keys.core.request import Priority, Request
-from lollmsbot_keys.core.state import Snapshot, Waiter
-from lollmsbot_keys.core.upkeep import upkeep
+from lollmsbot_keys.core.model.config import Privacy
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.request import Priority, Request
+from lollmsbot_keys.core.model.snapshot import Snapshot, Waiter
+from lollmsbot_keys.core.routing.claim import Claim, Claimant, Claiming, Nothing, claim, passing, wanted_before
+from lollmsbot_keys.core.state.events import Reset, Waiting, record
+from lollmsbot_keys.core.state.expiry import upkeep
 from tests.examples import examples
 from tests.strategies import (
     CONFIG,

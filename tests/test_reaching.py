@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lollmsbot_keys.edges.providers.reaching import reach
+from lollmsbot_keys.edges.http.happy_eyeballs import reach
 
 T = TypeVar("T")
 NAME = "several.example"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.cli.app import COMMANDS
-from lollmsbot_keys.cli.manual.all_commands import surface
-from lollmsbot_keys.cli.manual.surroundings import variables
-from lollmsbot_keys.cli.manual.types import MEANINGS
+from lollmsbot_keys.cli.docs.all_commands import surface
+from lollmsbot_keys.cli.docs.environment_and_files import variables
+from lollmsbot_keys.cli.docs.types import MEANINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

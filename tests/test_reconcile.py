@@ -13,12 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.booked import generation, ollama_booked, openrouter_booked
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.comparison import Bin, Cause, Comparison, Figures, Told, Verdict
-from lollmsbot_keys.core.money import budget_day
-from lollmsbot_keys.core.period import Window
-from lollmsbot_keys.core.reconcile import (
+from lollmsbot_keys.core.costs.provider_usage import generation, ollama_booked, openrouter_booked
+from lollmsbot_keys.core.costs.reconcile import (
     ESTIMATE_MARGIN,
     TOLERANCE_USD,
     Books,
@@ -28,9 +24,13 @@ from lollmsbot_keys.core.reconcile import (
     compare,
     within,
 )
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.state import Cell, Hold, Sighting, Snapshot, Spender
-from lollmsbot_keys.core.windows import minute_of
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.period import Window
+from lollmsbot_keys.core.model.reconciliation import Bin, Cause, Comparison, Figures, Told, Verdict
+from lollmsbot_keys.core.model.snapshot import Cell, Hold, Sighting, Snapshot, Spender
+from lollmsbot_keys.core.money.amounts import budget_day
+from lollmsbot_keys.core.state.call_window import minute_of
 from lollmsbot_keys.render.reconcile import sentences
 from tests.strategies import DAY, HOUR, ME, MINUTE, NOW, TODAY, ZONES
 

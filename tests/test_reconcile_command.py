@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.state import Cell, Snapshot
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.snapshot import Cell, Snapshot
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.kinds import Where
-from lollmsbot_keys.sandbox.wire import json_reply
+from lollmsbot_keys.sandbox.fault_kinds import Where
+from lollmsbot_keys.sandbox.http import json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, lab, on_terminal
 from tests.support import claimed, finished, hold, opened, settled, start_lbk, utc_now
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.event_log.reading import entries_of
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.log.reader import entries_of
 from lollmsbot_keys.errors import ConfigError
 from lollmsbot_keys.pool import KeyPool, Listener
+from lollmsbot_keys.runtime import Engine
 from lollmsbot_keys.sandbox import Sandbox
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, endpoints, lab, on_terminal
 from tests.support import finished, run_lbk, spent, start_lbk

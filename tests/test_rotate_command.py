@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.state import Disabled, Snapshot
-from lollmsbot_keys.core.steps import Step
+from lollmsbot_keys.core.model.rotation_journal import Step
+from lollmsbot_keys.core.model.snapshot import Disabled, Snapshot
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, on_terminal
 from tests.rotation_lab import MINTED, RotationLab, rotation_lab
 from tests.support import opened

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lollmsbot_keys.core.steps import Step
+from lollmsbot_keys.core.model.rotation_journal import Step
 from tests.lab import OLLAMA, ROUTED, SERVED, Ended, python
 from tests.rotation_lab import MINTED, RotationLab, rotation_lab
 from tests.support import start_lbk

@@ -1,4 +1,4 @@
-"""The order of the steps, the way back, and what is remembered: `core.rotation` by itself."""
+"""The order of the steps, the way back, and what is remembered: `core.rotation.steps` by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.rotation import (
+from lollmsbot_keys.core.model.rotation_journal import Place, Replacement, Step
+from lollmsbot_keys.core.model.snapshot import Sighting, Snapshot
+from lollmsbot_keys.core.rotation.steps import (
     BACK,
     FORWARD,
     Beginning,
@@ -20,8 +22,6 @@ from lollmsbot_keys.core.rotation import (
     remembered,
     way_back,
 )
-from lollmsbot_keys.core.state import Sighting, Snapshot
-from lollmsbot_keys.core.steps import Place, Replacement, Step
 from tests.strategies import DAY, HOUR, ME, NOW, rotations
 
 STORED = (Place("file:/x", "old"),)

@@ -16,19 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.commands.rotation.hands import Proved
+from lollmsbot_keys.commands.rotation.context import Listener, Wish, Work
 from lollmsbot_keys.commands.rotation.journal import Aim, Journal, Life
-from lollmsbot_keys.commands.rotation.places import Places, spots_of
-from lollmsbot_keys.commands.rotation.saga import go_back, go_forward
-from lollmsbot_keys.commands.rotation.work import Listener, Wish, Work
-from lollmsbot_keys.core.catalogue import Key, Provider
-from lollmsbot_keys.core.finding import Proof, Verdict
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.state import Sighting, Snapshot
-from lollmsbot_keys.core.steps import RotationReport, Status, Step
-from lollmsbot_keys.edges.providers.management import Made, ManagedKey
+from lollmsbot_keys.commands.rotation.manual_steps import Proved
+from lollmsbot_keys.commands.rotation.run import go_back, go_forward
+from lollmsbot_keys.commands.rotation.storage import Places, spots_of
+from lollmsbot_keys.core.model.config import Key, Provider
+from lollmsbot_keys.core.model.findings import Proof, Verdict
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.rotation_journal import RotationReport, Status, Step
+from lollmsbot_keys.core.model.snapshot import Sighting, Snapshot
+from lollmsbot_keys.edges.providers.keys_api import Made, ManagedKey
 from lollmsbot_keys.edges.secrets import Secret
-from lollmsbot_keys.edges.state.file import Change
+from lollmsbot_keys.edges.state.store import Change
 from lollmsbot_keys.edges.targets import NOT_READABLE, NotReadable
 from lollmsbot_keys.errors import SecretError, SecretRefused, StateError, Unasked, UsageError
 from tests.examples import examples

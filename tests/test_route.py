@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import (
+from lollmsbot_keys.core.model.config import (
     Config,
     Model,
     Pillar,
@@ -22,10 +22,10 @@ from lollmsbot_keys.core.catalogue import (
     match_name,
     strip_cloud,
 )
-from lollmsbot_keys.core.claim import Claim, Claimant, Locked, Nothing, claim
-from lollmsbot_keys.core.request import Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
-from lollmsbot_keys.core.route import route
-from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Hold, Scope, Snapshot
+from lollmsbot_keys.core.model.request import Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
+from lollmsbot_keys.core.model.snapshot import Account, Cooldown, Disabled, Hold, Scope, Snapshot
+from lollmsbot_keys.core.routing.claim import Claim, Claimant, Locked, Nothing, claim
+from lollmsbot_keys.core.routing.route import route
 from lollmsbot_keys.errors import UsageError
 from tests.strategies import (
     CONFIG,

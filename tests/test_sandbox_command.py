@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from lollmsbot_keys.cli.sandbox import CONTEXT_SETTINGS, sandbox
+from lollmsbot_keys.cli.commands.sandbox import CONTEXT_SETTINGS, sandbox
 from lollmsbot_keys.commands.sandbox import rehearse
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Sandbox
@@ -26,7 +26,7 @@ from tests.support import PATIENCE_S
 ROOT = Path(__file__).parent.parent
 PROGRAM = """
 import sys, typer
-from lollmsbot_keys.cli.sandbox import CONTEXT_SETTINGS, sandbox
+from lollmsbot_keys.cli.commands.sandbox import CONTEXT_SETTINGS, sandbox
 app = typer.Typer(rich_markup_mode=None)
 app.command("sandbox", context_settings=CONTEXT_SETTINGS)(sandbox)
 app.callback()(lambda: None)

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Fault, Place, Sandbox, Where
-from lollmsbot_keys.sandbox.faults import parse_fault
-from lollmsbot_keys.sandbox.kinds import KINDS, Value
-from lollmsbot_keys.sandbox.wire import json_reply
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, Value
+from lollmsbot_keys.sandbox.fault_schedule import parse_fault
+from lollmsbot_keys.sandbox.http import json_reply
 from tests.support import PATIENCE_S
 
 MODELS = {"OLLAMA_API_KEY": "kimi-k2.6", "OPENROUTER_API_KEY_1": "z-ai/glm-5.2", "local": "gemma3:27b"}

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.request import Facts
-from lollmsbot_keys.core.schedule import overdue, standings, week_after
-from lollmsbot_keys.core.state import Sighting, Snapshot
-from lollmsbot_keys.core.steps import Age, Place, Replacement, Standing, Step
+from lollmsbot_keys.core.model.request import Facts
+from lollmsbot_keys.core.model.rotation_journal import Age, Place, Replacement, Standing, Step
+from lollmsbot_keys.core.model.snapshot import Sighting, Snapshot
+from lollmsbot_keys.core.rotation.schedule import overdue, standings, week_after
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, ZONES, fingerprint, snapshots, with_key
 
 KEY = "O1"

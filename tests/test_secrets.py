@@ -24,8 +24,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Key, Provider
-from lollmsbot_keys.core.cleaning import clean
+from lollmsbot_keys.core.model.config import Key, Provider
+from lollmsbot_keys.core.security.sanitize import clean
 from lollmsbot_keys.edges.secrets import Scrubber, Secret, Secrets, fault_of, fingerprint, installation_key
 from lollmsbot_keys.errors import SecretError, StateError
 from tests.support import PATIENCE_S
@@ -291,7 +291,7 @@ def test_a_secret_too_short_to_be_recognised_is_a_warning(tmp_path: Path) -> Non
 KEYRING = """
 import sys
 from pathlib import Path
-from lollmsbot_keys.core.catalogue import Key, Provider
+from lollmsbot_keys.core.model.config import Key, Provider
 from lollmsbot_keys.edges.secrets import Secrets
 from lollmsbot_keys.errors import SecretError
 {setup}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.shell_words import expanded, option, unquoted
+from lollmsbot_keys.core.base.shell_words import expanded, option, unquoted
 
 VARIABLES = {"HOME": "/home/me", "A": "a b", "EMPTY": ""}
 PIECES = [

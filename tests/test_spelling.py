@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.spelling import slip_of
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.routing.spelling import slip_of
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.runtime import Engine
 from tests.lab import Heard, Listener, endpoints, lab, sse
 from tests.strategies import CONFIG
 

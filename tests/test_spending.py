@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core import spending
-from lollmsbot_keys.core.catalogue import Price, Provider
-from lollmsbot_keys.core.day import PriceDates
-from lollmsbot_keys.core.ledger import added
-from lollmsbot_keys.core.request import PriceList
-from lollmsbot_keys.core.spending import Part
-from lollmsbot_keys.core.state import Cell, CellKey, Day, Snapshot, Spender
-from lollmsbot_keys.core.statement import By, Gap, Span, Survey
+from lollmsbot_keys.core.costs import query
+from lollmsbot_keys.core.costs.query import Part
+from lollmsbot_keys.core.model.config import Price, Provider
+from lollmsbot_keys.core.model.request import PriceList
+from lollmsbot_keys.core.model.snapshot import Cell, CellKey, Day, Snapshot, Spender
+from lollmsbot_keys.core.model.statement import By, Gap, Span, Survey
+from lollmsbot_keys.core.model.summary import PriceDates
+from lollmsbot_keys.core.money.ledger import added
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, NOW, TODAY, dates, open_days, provider_of
 
@@ -43,7 +43,7 @@ def part(day: date, *cells: tuple[CellKey, Cell], name: str = "p") -> Part:
 def test_every_grouping_has_the_same_total_and_loses_nothing(parts: list[Part]) -> None:
     by_hand = reduce(added, (each for _, day in parts for each in day.cells.values()), Cell())
     for by in By:
-        found = spending.rows(parts, by, WHOLE, CONFIG)
+        found = query.rows(parts, by, WHOLE, CONFIG)
         assert Cell.total(row.sums for row in found) == by_hand
         assert len({(row.name, row.provider) for row in found}) == len(found), "one row each"
 
@@ -58,9 +58,9 @@ def test_a_total_is_what_adding_one_by_one_gives(parts: list[Part]) -> None:
 def test_spans_that_meet_make_up_the_whole(parts: list[Part], one: date, other: date) -> None:
     """What is left of a border and what is right of it is everything, wherever the border is."""
     snapshot, first, last = Snapshot(), min(one, other) - 9 * DAY, max(one, other) + 9 * DAY
-    left = spending.parts_of(snapshot, parts, Span(first, one))
-    right = spending.parts_of(snapshot, parts, Span(one + DAY, last))
-    assert sorted(map(repr, left + right)) == sorted(map(repr, spending.parts_of(snapshot, parts, Span(first, last))))
+    left = query.parts_of(snapshot, parts, Span(first, one))
+    right = query.parts_of(snapshot, parts, Span(one + DAY, last))
+    assert sorted(map(repr, left + right)) == sorted(map(repr, query.parts_of(snapshot, parts, Span(first, last))))
 
 
 def test_rows_come_in_an_order_that_people_expect() -> None:
@@ -75,7 +75,7 @@ def test_rows_come_in_an_order_that_people_expect() -> None:
     ]
 
     def names(by: By) -> list[tuple[str, Provider | None]]:
-        return [(row.name, row.provider) for row in spending.rows(parts, by, WHOLE, CONFIG)]
+        return [(row.name, row.provider) for row in query.rows(parts, by, WHOLE, CONFIG)]
 
     assert names(By.KEY) == [("O2", OLLAMA), ("R1", OPENROUTER), ("former", OPENROUTER), ("", LOCAL)]
     assert names(By.PROVIDER) == [("ollama", OLLAMA), ("openrouter", OPENROUTER), ("local", LOCAL)]
@@ -85,10 +85,10 @@ def test_rows_come_in_an_order_that_people_expect() -> None:
 
 def test_every_day_from_the_first_call_on_has_a_row() -> None:
     parts = [part(TODAY - 3 * DAY, (place(), cell("1"))), part(TODAY - DAY, (place(), cell("2")))]
-    found = spending.rows(parts, By.DAY, Span(TODAY - 30 * DAY, TODAY), CONFIG)
+    found = query.rows(parts, By.DAY, Span(TODAY - 30 * DAY, TODAY), CONFIG)
     assert [row.name for row in found] == ["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"]
     assert [row.sums.cost_usd for row in found] == [1, 0, 2, 0]
-    assert spending.rows([], By.DAY, WHOLE, CONFIG) == []
+    assert query.rows([], By.DAY, WHOLE, CONFIG) == []
 
 
 def test_the_dates_of_the_prices_behind_estimates_and_of_no_others() -> None:
@@ -101,7 +101,7 @@ def test_the_dates_of_the_prices_behind_estimates_and_of_no_others() -> None:
 
     def dated(*names: str, estimated: str = "1") -> PriceDates | None:
         cells = [(place("O1", name), cell("1", estimated=estimated)) for name in names]
-        return spending.price_dates(config, PriceList(), [part(TODAY, *cells)], NOW)
+        return query.price_dates(config, PriceList(), [part(TODAY, *cells)], NOW)
 
     assert dated("kimi") == PriceDates(old, old)
     assert dated("kimi", "kimi-2", "kimi-3") == PriceDates(old, new)
@@ -145,5 +145,5 @@ def survey(*, present: bool = True, missing: bool = False, damaged: str = "") ->
 )
 def test_what_is_lacking_is_told(known: dict[Spender, str] | None, seen: Survey, gap: Gap | None) -> None:
     months = {} if known is None else {"2026-10": {who: Decimal(cost) for who, cost in known.items()}}
-    found = list(spending.gaps(Snapshot(months=months), STORED, seen))
+    found = list(query.gaps(Snapshot(months=months), STORED, seen))
     assert found == ([] if gap is None else [gap])

@@ -107,7 +107,16 @@ def test_a_fast_command_loads_what_it_needs_and_nothing_else(arguments: str, tmp
         assert {name for name in modules if name.startswith(f"{OURS}.")} == {
             *(
                 f"{OURS}.{part}"
-                for part in ("_version", "cli", "cli.boundary", "cli.fast", "cli.fast.table", "cli.version", "errors")
+                for part in (
+                    "_version",
+                    "cli",
+                    "cli.commands",
+                    "cli.exit",
+                    "cli.fast_path",
+                    "cli.fast_path.table",
+                    "cli.commands.version",
+                    "errors",
+                )
             )
         }
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.state import VERSION, Snapshot
+from lollmsbot_keys.core.model.snapshot import VERSION, Snapshot
+from lollmsbot_keys.edges.files.filesystem import network_kind
 from lollmsbot_keys.edges.state.codec import NotAState, decode
-from lollmsbot_keys.edges.state.filesystem import network_kind
 from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.sandbox import Sandbox
 from tests.support import (

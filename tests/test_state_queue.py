@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.edges.state.codec import decode
-from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.edges.state.queue import StateQueue
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.state.store import StateFile
+from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.pool import KeyPool
+from lollmsbot_keys.runtime import Engine
 from lollmsbot_keys.sandbox import Sandbox
 from tests.lab import Heard, Listener, endpoints
 from tests.support import PATIENCE_S, opened, spending, spent, utc_now

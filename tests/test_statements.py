@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.money import budget_day
-from lollmsbot_keys.core.state import Cell, Hold, Snapshot
-from lollmsbot_keys.core.statement import By, Gap, Statement
-from lollmsbot_keys.core.upkeep import Housekeeping
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.state.file import StateFile
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.snapshot import Cell, Hold, Snapshot
+from lollmsbot_keys.core.model.statement import By, Gap, Statement
+from lollmsbot_keys.core.money.amounts import budget_day
+from lollmsbot_keys.core.state.expiry import Housekeeping
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.state.store import StateFile
 from lollmsbot_keys.errors import StateError
+from lollmsbot_keys.runtime import Engine
 from tests.support import PATIENCE_S, claimed, hold, opened, settled, spending, start
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

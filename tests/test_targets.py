@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Key, Provider
+from lollmsbot_keys.core.model.config import Key, Provider
 from lollmsbot_keys.edges.secrets import Secret, fingerprint
 from lollmsbot_keys.edges.targets import (
     NOT_READABLE,

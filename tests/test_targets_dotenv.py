@@ -22,8 +22,8 @@ from dotenv import dotenv_values
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.edges.targets.dotenv_text import obstacle, value_of, with_value, without
-from lollmsbot_keys.edges.targets.text_file import TextFile
+from lollmsbot_keys.edges.targets.dotenv_edit import obstacle, value_of, with_value, without
+from lollmsbot_keys.edges.targets.secret_file import TextFile
 from tests.support import PATIENCE_S, finished, start, together
 from tests.targets_lab import NEW, NEW_VALUE, OLD_VALUE, held, refusal, secret, target
 

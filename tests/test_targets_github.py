@@ -13,7 +13,7 @@ import pytest
 
 from lollmsbot_keys.edges.secrets import Scrubber
 from lollmsbot_keys.edges.targets import NOT_READABLE, Fate, MaybeWritten, NotAllWritten, Target, write_all
-from lollmsbot_keys.edges.targets.programs import Programs
+from lollmsbot_keys.edges.targets.subprocesses import Programs
 from lollmsbot_keys.errors import SecretError
 from tests.github_stand_in import TOKEN, GitHub, github
 from tests.targets_lab import KEY, NEW, NEW_VALUE, OLD_VALUE, refusal, secret, target

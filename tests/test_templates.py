@@ -12,19 +12,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Config, Provider
-from lollmsbot_keys.core.record import record
-from lollmsbot_keys.core.report import Answer, Refused
-from lollmsbot_keys.core.request import Request
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.templates import MOST_MODELS, MOST_TOKENS, TemplateSeen, configured, learnt, template_tokens
-from lollmsbot_keys.edges.config import file as config_file
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.outcome import Answer, Refused
+from lollmsbot_keys.core.model.request import Request
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.money.template_tokens import (
+    MOST_MODELS,
+    MOST_TOKENS,
+    TemplateSeen,
+    configured,
+    learnt,
+    template_tokens,
+)
+from lollmsbot_keys.core.state.events import record
+from lollmsbot_keys.edges.config import load as config_file
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.edges.state.codec import decode, encode
-from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.pool import KeyPool
+from lollmsbot_keys.runtime import Engine
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.wire import Reply, bytes_reply
+from lollmsbot_keys.sandbox.http import Reply, bytes_reply
 from tests.examples import examples
 from tests.lab import OLLAMA, lab
 from tests.strategies import CONFIG, NOW, World

@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.render.encoding import shortened
-from lollmsbot_keys.render.stand_ins import has_likeness, stand_in
-from lollmsbot_keys.render.terminal import grid, page
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.render.console.ascii_fallback import has_likeness, stand_in
+from lollmsbot_keys.render.console.encoding import shortened
+from lollmsbot_keys.render.console.terminal import grid, page
 from tests.examples import examples
 from tests.lab import OLLAMA, SERVED, Lab, Listener, endpoints, lab, sse
 from tests.support import ROOT, command
@@ -56,13 +56,13 @@ def drawn(looks: Looks, rows: list[list[str]], encoding: str = "utf-8") -> str:
 @pytest.mark.parametrize(
     ("words", "places"),
     [
-        (r"\(Console\)|\bConsole\(", {"render/grid.py"}),
-        (r"\\x1b\[", {"cli/status_line.py", "core/cleaning.py"}),
-        (r"\bos\.get_terminal_size", {"render/terminal.py", "cli/status_line.py"}),
-        (r"stdout\.isatty", {"render/terminal.py", "cli/config.py"}),
+        (r"\(Console\)|\bConsole\(", {"render/console/table.py"}),
+        (r"\\x1b\[", {"cli/status_line.py", "core/security/sanitize.py"}),
+        (r"\bos\.get_terminal_size", {"render/console/terminal.py", "cli/status_line.py"}),
+        (r"stdout\.isatty", {"render/console/terminal.py", "cli/commands/config.py"}),
         (
             r"stdout\.write\(",
-            {"render/terminal.py", "render/config.py", "cli/speaking.py"},
+            {"render/console/terminal.py", "render/config.py", "cli/commands/ask_output.py"},
         ),  # where commands are guarded
     ],
 )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.request import Reach
-from lollmsbot_keys.edges.check_cache import Kept, keep_checks, read_checks
+from lollmsbot_keys.core.model.request import Reach
+from lollmsbot_keys.edges.caches.key_checks import Kept, keep_checks, read_checks
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox import Fault, Where
-from lollmsbot_keys.sandbox.wire import Pause, Reply, json_reply
+from lollmsbot_keys.sandbox.http import Pause, Reply, json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTERS, Json, Lab, endpoints, lab
 from tests.support import start_lbk, until
 

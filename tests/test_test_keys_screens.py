@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.finding import Findings, KeyFinding, Proof, Verdict
-from lollmsbot_keys.render.test_keys import conclusion
-from lollmsbot_keys.render.workflow import commands, mask, summary
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.findings import Findings, KeyFinding, Proof, Verdict
+from lollmsbot_keys.render.github_actions import commands, mask, summary
+from lollmsbot_keys.render.test_keys.page import conclusion
 from lollmsbot_keys.sandbox import Fault, Where
-from lollmsbot_keys.sandbox.wire import json_reply
+from lollmsbot_keys.sandbox.http import json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTERS, Lab, lab, on_terminal
 from tests.support import utc_now
 

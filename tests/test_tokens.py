@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.tokens import MESSAGE_TOKENS, most_tokens
+from lollmsbot_keys.core.base.prompt_tokens import MESSAGE_TOKENS, most_tokens
 from tests.examples import examples
 
 # What real tokenizers made of texts that were searched for. The normal form of an older Unicode than Python's leaves

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.tokens import most_tokens
+from lollmsbot_keys.core.base.prompt_tokens import most_tokens
 from tests.test_tokens import COUNTED, texts
 
 Count = Callable[[str], int]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.cli.typed import without_secrets, without_words
-from lollmsbot_keys.core.key_forms import may_be_secret
+from lollmsbot_keys.cli.typed_words import without_secrets, without_words
+from lollmsbot_keys.core.security.key_forms import may_be_secret
 from tests.lab import lab
 from tests.support import run_lbk
 

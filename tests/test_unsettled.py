@@ -13,9 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.adoption import adopt, settlement_of
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.record import (
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.model.snapshot import Hold, Snapshot
+from lollmsbot_keys.core.model.unsettled import Booked, Settlement
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.money.template_tokens import TemplateSeen
+from lollmsbot_keys.core.state.adoption import adopt, settlement_of
+from lollmsbot_keys.core.state.events import (
     Answered,
     Claimed,
     Cooled,
@@ -26,10 +30,6 @@ from lollmsbot_keys.core.record import (
     Stumbled,
     record,
 )
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.settlement import Booked, Settlement
-from lollmsbot_keys.core.state import Hold, Snapshot
-from lollmsbot_keys.core.templates import TemplateSeen
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.edges.state.codec import settlement as codec
 from lollmsbot_keys.errors import StateError

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.windows import calls_within_an_hour, counted, free_again, minute_of, tidied
+from lollmsbot_keys.core.state.call_window import calls_within_an_hour, counted, free_again, minute_of, tidied
 from tests.examples import examples
 from tests.strategies import HOUR, MINUTE, NOW
 

@@ -6,11 +6,11 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from lollmsbot_keys.core.settings import ConfigProblems
-from lollmsbot_keys.edges.command_line import words
-from lollmsbot_keys.edges.config import file as config_file
-from lollmsbot_keys.edges.config.values import secret_reference
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.core.model.config_origin import ConfigProblems
+from lollmsbot_keys.edges.config import load as config_file
+from lollmsbot_keys.edges.config.validators import secret_reference
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.secrets.command_line import words
 from lollmsbot_keys.edges.secrets.sources import split_reference
 
 BASE = PureWindowsPath(r"C:\Users\me\lbk")

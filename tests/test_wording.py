@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.catalogue import Privacy, Provider
-from lollmsbot_keys.core.report import Answer, Attempt, OutcomeKind, Usage
-from lollmsbot_keys.core.request import Candidate, Plan, Reason, Rule, SetAside
-from lollmsbot_keys.core.wording import nothing_may, shortfall, what_next, why_not
-from lollmsbot_keys.pool.ending import exhausted
+from lollmsbot_keys.core.model.config import Privacy, Provider
+from lollmsbot_keys.core.model.explain import nothing_may, shortfall, what_next, why_not
+from lollmsbot_keys.core.model.outcome import Answer, Attempt, OutcomeKind, Usage
+from lollmsbot_keys.core.model.request import Candidate, Plan, Reason, Rule, SetAside
+from lollmsbot_keys.pool.refusal import exhausted
 from tests.strategies import NOW
 
 SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(days=1)

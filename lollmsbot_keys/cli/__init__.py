@@ -12,7 +12,7 @@ def main() -> None:
         # Modules and what they define are no garbage; looking for some took 7 % of the time to start.
         gc.set_threshold(50_000, 20, 20)
 
-        from lollmsbot_keys.cli.boundary import ending, keep_interrupts, mend_streams
+        from lollmsbot_keys.cli.exit import ending, keep_interrupts, mend_streams
 
         keep_interrupts()
         mend_streams()
@@ -28,11 +28,11 @@ def _run(arguments: list[str]) -> object:
         from lollmsbot_keys.cli.completions.answers import answers
 
         return answers(arguments[1:])
-    from lollmsbot_keys.cli import fast
+    from lollmsbot_keys.cli import fast_path
 
-    call = fast.read(arguments)
+    call = fast_path.read(arguments)
     if call is not None:
-        return fast.call(*call)
+        return fast_path.call(*call)
     from lollmsbot_keys.cli import app
 
     return app.main(arguments)

@@ -15,17 +15,17 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from lollmsbot_keys.cli import options
-from lollmsbot_keys.cli.boundary import ending, tell
-from lollmsbot_keys.cli.helped import WRONG_USAGE, HelpedCommand, HelpedGroup
+from lollmsbot_keys.cli.exit import ending, tell
+from lollmsbot_keys.cli.help_command import WRONG_USAGE, HelpedCommand, HelpedGroup
 from lollmsbot_keys.cli.options import ConfigOption, StateOption
-from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.errors import Exit
 
 Function = Callable[..., object]
 
 
 class Command(NamedTuple):
-    """Where a command is (`module:name` in this package), and its line among all commands."""
+    """Where a command is (`module:name` in `cli.commands`), and its line among all commands."""
 
     home: str
     summary: str
@@ -33,7 +33,7 @@ class Command(NamedTuple):
     def load(self) -> Function | typer.Typer:
         """The function, or the application that has several."""
         module, _, name = self.home.partition(":")
-        found: Function | typer.Typer = getattr(import_module(f"lollmsbot_keys.cli.{module}"), name)
+        found: Function | typer.Typer = getattr(import_module(f"lollmsbot_keys.cli.commands.{module}"), name)
         return found
 
 
@@ -52,7 +52,7 @@ COMMANDS = {
 """In the order in which help shows them."""
 
 HOT = ("route", "costs", "completion")
-"""Commands of prompts, loops, cron and every new shell, which start without Typer (`cli.fast`).
+"""Commands of prompts, loops, cron and every new shell, which start without Typer (`cli.fast_path`).
 
 Their modules must not import it.
 """
@@ -76,7 +76,7 @@ class Boundary(HelpedGroup):
 def main(arguments: Sequence[str]) -> int:
     """Do what `arguments` say, and give the exit code."""
     if arguments[:1] == ["help"]:
-        from lollmsbot_keys.cli.manual.topics import TOPICS, topic
+        from lollmsbot_keys.cli.docs.topics import TOPICS, topic
 
         if arguments[1:2] and arguments[1] in TOPICS:
             print(topic(arguments[1]))
@@ -98,7 +98,7 @@ def _say_wrong(error: Any, arguments: Sequence[str]) -> None:  # noqa: ANN401 - 
     """Print what Typer says, without repeating what may be a secret in the wrong place."""
     from io import StringIO
 
-    from lollmsbot_keys.cli.typed import without_words
+    from lollmsbot_keys.cli.typed_words import without_words
 
     said = StringIO()
     error.show(file=said)
@@ -161,11 +161,11 @@ def declared(function: Function) -> Function:
     A module that must load fast imports Typer, `Annotated`, and the options that several commands have, for type
     checkers only: until here its annotations are mere text.
     """
-    from lollmsbot_keys.cli import selection
+    from lollmsbot_keys.cli.commands import selection_options
 
     words = {
         **vars(options),
-        **vars(selection),
+        **vars(selection_options),
         "Annotated": Annotated,
         "typer": typer,
         **vars(sys.modules[function.__module__]),
@@ -176,7 +176,7 @@ def declared(function: Function) -> Function:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from lollmsbot_keys.cli.version import version
+        from lollmsbot_keys.cli.commands.version import version
 
         version()
         raise typer.Exit

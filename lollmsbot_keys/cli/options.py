@@ -55,7 +55,7 @@ def duration(option: str, text: str, *, zero: bool = False) -> timedelta:
     Raises:
         UsageError: it says none, or one of no length.
     """
-    from lollmsbot_keys.core import durations
+    from lollmsbot_keys.core.base import durations
 
     try:
         length = durations.parse(text)

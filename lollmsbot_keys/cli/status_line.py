@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from lollmsbot_keys.cli.boundary import tell
-from lollmsbot_keys.core.looks import Looks
+from lollmsbot_keys.cli.exit import tell
+from lollmsbot_keys.core.base.output_style import Looks
 
 
 class StatusLine:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lollmsbot_keys.alarm import CRON_PATIENCE, Alarm
-from lollmsbot_keys.core.statement import By, Statement
-from lollmsbot_keys.core.watch import Watch
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.alerting import CRON_PATIENCE, Alarm
+from lollmsbot_keys.core.alerts.check import Watch
+from lollmsbot_keys.core.model.statement import By, Statement
+from lollmsbot_keys.runtime import Engine
 
 __all__ = ["Alerting", "Watch"]
 

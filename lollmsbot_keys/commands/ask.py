@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-from lollmsbot_keys.core.report import Report
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.model.outcome import Report
 from lollmsbot_keys.errors import LbkError
 from lollmsbot_keys.pool import KeyPool, Listener, Options, Question, question
+from lollmsbot_keys.runtime import Engine
 
 __all__ = ["Asking", "Listener", "Options", "Question", "question"]
 
@@ -53,7 +53,7 @@ class Asking:
         """
         if not self._crossed:
             return
-        from lollmsbot_keys.alarm import PROMPT_PATIENCE, Alarm, to_say  # rarely needed
+        from lollmsbot_keys.alerting import PROMPT_PATIENCE, Alarm, to_say  # rarely needed
 
         alarm = Alarm(self._engine, ends=False)
         try:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from lollmsbot_keys.core.catalogue import Config, Key
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.lines import too_small
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.settings import ConfigProblems, Problem, Setting
-from lollmsbot_keys.core.trust import OWN_HOSTS, trusted
-from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.core.alerts.thresholds import too_small
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.config import Config, Key
+from lollmsbot_keys.core.model.config_origin import ConfigProblems, Problem, Setting
+from lollmsbot_keys.core.security.sanitize import clean_line
+from lollmsbot_keys.core.security.trusted_hosts import OWN_HOSTS, trusted
+from lollmsbot_keys.edges.config import load as config_file
 from lollmsbot_keys.edges.config.overrides import without_overrides
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.errors import SecretError, UsageError
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
-from lollmsbot_keys.core.alert import Alert
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.money import budget_day
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.statement import By, Gap, Statement
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.alert import Alert
+from lollmsbot_keys.core.model.statement import By, Gap, Statement
+from lollmsbot_keys.core.money.amounts import budget_day
 from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.runtime import Engine
 
 
 class Costs(NamedTuple):
@@ -48,7 +48,7 @@ def costs(config: Path | None, state: Path | None, wanted: Wanted, *, alerts: bo
 
 
 def _alerts(engine: Engine, now: datetime) -> tuple[Alert, ...]:
-    from lollmsbot_keys.alarm import holding
+    from lollmsbot_keys.alerting import holding
 
     return holding(engine, now)
 

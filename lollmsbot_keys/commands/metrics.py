@@ -11,13 +11,13 @@ from pathlib import Path
 from threading import Lock
 
 from lollmsbot_keys._version import __version__
-from lollmsbot_keys.core.catalogue import Config
-from lollmsbot_keys.core.metrics import measured
-from lollmsbot_keys.core.metrics_carry import carry
-from lollmsbot_keys.core.metrics_family import Family, Shown
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.metrics.collect import measured
+from lollmsbot_keys.core.metrics.monotonic import carry
+from lollmsbot_keys.core.model.config import Config
+from lollmsbot_keys.core.model.metric_family import Family, Shown
 from lollmsbot_keys.errors import ConfigError, LbkError, UsageError
+from lollmsbot_keys.runtime import Engine
 
 DEFAULT_LISTEN = "127.0.0.1:9847"
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -76,7 +76,7 @@ def _measured(engine: Engine, pool: str | None) -> Measured:
 
 def text(found: Measured) -> str:
     """What was measured, in Prometheus's text format."""
-    from lollmsbot_keys.edges.exposition import text_of
+    from lollmsbot_keys.edges.prometheus.text_format import text_of
 
     return text_of(found.families, found.pool).decode()
 
@@ -98,8 +98,8 @@ def write(source: Source, output: Path) -> Written:
         ConfigError: the file cannot be written, or see there.
         StateError: see there. The file stays as it was, and its age tells.
     """
-    from lollmsbot_keys.edges.exposition import remembering, shown_in, text_of
-    from lollmsbot_keys.edges.textfile import earlier_text, put
+    from lollmsbot_keys.edges.prometheus.text_format import remembering, shown_in, text_of
+    from lollmsbot_keys.edges.prometheus.textfile import earlier_text, put
 
     engine = Engine.open(source.config, source.state, create=False)
     if engine.keeps(output):
@@ -130,8 +130,8 @@ def serve(source: Source, where: Address, started: Callable[[str], None], say: C
     Raises:
         ConfigError: nothing can listen there.
     """
-    from lollmsbot_keys.edges.scrape_port import serving
-    from lollmsbot_keys.sandbox.child import Patience
+    from lollmsbot_keys.edges.prometheus.http_endpoint import serving
+    from lollmsbot_keys.sandbox.subprocess import Patience
 
     exporter = _Exporter(source, say)
     with Patience() as patience, serving(where.host, where.port, exporter.families, exporter.failed) as url:

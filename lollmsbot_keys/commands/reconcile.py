@@ -11,24 +11,33 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from lollmsbot_keys.commands.lost_figures import fetch_lost
-from lollmsbot_keys.commands.model_lists import fetch_list, keep
-from lollmsbot_keys.core import spending
-from lollmsbot_keys.core.booked import ollama_booked, openrouter_booked, range_of
-from lollmsbot_keys.core.catalogue import Key, Provider
-from lollmsbot_keys.core.classify import classifier
-from lollmsbot_keys.core.comparison import Comparison, Lost, Reconciliation, Told
-from lollmsbot_keys.core.money import budget_day
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.period import Window
-from lollmsbot_keys.core.reconcile import TOLERANCE_USD, Books, Group, Question, begin_of, compare, total, uncompared
-from lollmsbot_keys.core.state import Snapshot, Spender
-from lollmsbot_keys.core.statement import Gap, Span
-from lollmsbot_keys.edges.check_cache import Kept, keep_checks, read_checks
+from lollmsbot_keys.commands.fetch_model_lists import fetch_list, keep
+from lollmsbot_keys.commands.late_costs import fetch_lost
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.costs import query
+from lollmsbot_keys.core.costs.provider_usage import ollama_booked, openrouter_booked, range_of
+from lollmsbot_keys.core.costs.reconcile import (
+    TOLERANCE_USD,
+    Books,
+    Group,
+    Question,
+    begin_of,
+    compare,
+    total,
+    uncompared,
+)
+from lollmsbot_keys.core.failures.table import classifier
+from lollmsbot_keys.core.model.config import Key, Provider
+from lollmsbot_keys.core.model.period import Window
+from lollmsbot_keys.core.model.reconciliation import Comparison, Lost, Reconciliation, Told
+from lollmsbot_keys.core.model.snapshot import Snapshot, Spender
+from lollmsbot_keys.core.model.statement import Gap, Span
+from lollmsbot_keys.core.money.amounts import budget_day
+from lollmsbot_keys.edges.caches.key_checks import Kept, keep_checks, read_checks
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
 from lollmsbot_keys.edges.secrets.secret import Secret
-from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import SecretError
+from lollmsbot_keys.runtime import Engine
 
 __all__ = ["TOLERANCE_USD", "Reconciling"]
 
@@ -109,15 +118,15 @@ class Reconciling:
         snapshot, zone = engine.state.read(now), engine.config.timezone
         begin = min(begin_of(self._window, now, zone), begin_of(self._window, now, UTC))
         span = Span(budget_day(begin, zone), budget_day(now, zone))
-        stored: Sequence[spending.Part] = ()
+        stored: Sequence[query.Part] = ()
         if span.days > 1 or span.since in snapshot.closed:
             from lollmsbot_keys.edges.state.history import History
 
             found = History(engine.state.history, engine.warnings.append).between(span)
-            stored = list(found.sums(spending.in_state(snapshot)))
-            self._gaps = {gap.month: gap for gap in spending.gaps(snapshot, stored, found.survey)}
-        parts = spending.parts_of(snapshot, stored, span)
-        sums = spending.grouped(parts, lambda day, place: (day, Spender(place.provider, place.key)))
+            stored = list(found.sums(query.in_state(snapshot)))
+            self._gaps = {gap.month: gap for gap in query.gaps(snapshot, stored, found.survey)}
+        parts = query.parts_of(snapshot, stored, span)
+        sums = query.grouped(parts, lambda day, place: (day, Spender(place.provider, place.key)))
         return Books(snapshot, sums)
 
     # --- their side ---

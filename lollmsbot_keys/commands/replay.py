@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lollmsbot_keys.core.entry import Entry
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.edges.environment import Environment
-from lollmsbot_keys.edges.event_log.reading import entries_of
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.log_record import Entry
+from lollmsbot_keys.edges.environment.variables import Environment
+from lollmsbot_keys.edges.log.reader import entries_of
 from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.runtime import Engine
 
 
 class Replayed(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.state import Cooldown, Disabled
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled
 from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.runtime import Engine
 
 
 class Cleared(NamedTuple):

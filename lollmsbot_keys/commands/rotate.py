@@ -7,24 +7,24 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from lollmsbot_keys.commands.rotation.hands import KEYS_PAGE, Hands
+from lollmsbot_keys.commands.rotation.context import Listener, Wish, Work
 from lollmsbot_keys.commands.rotation.journal import Aim, Journal, Life, standing
-from lollmsbot_keys.commands.rotation.places import Places, chosen, journalled, spots_of
-from lollmsbot_keys.commands.rotation.work import Listener, Wish, Work
-from lollmsbot_keys.core.catalogue import Key, Provider
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.record import Sighted, record
-from lollmsbot_keys.core.rotation import comes_next, goes_on_alone
-from lollmsbot_keys.core.schedule import standings
-from lollmsbot_keys.core.sightings import is_news
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.steps import RotationReport, Standing, Step
-from lollmsbot_keys.core.wish import unknown
+from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE, Hands
+from lollmsbot_keys.commands.rotation.storage import Places, chosen, journalled, spots_of
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Key, Provider
+from lollmsbot_keys.core.model.rotation_journal import RotationReport, Standing, Step
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.rotation.schedule import standings
+from lollmsbot_keys.core.rotation.steps import comes_next, goes_on_alone
+from lollmsbot_keys.core.routing.resolve import unknown
+from lollmsbot_keys.core.state.events import Sighted, record
+from lollmsbot_keys.core.state.secret_history import is_news
+from lollmsbot_keys.edges.environment.processes import is_alive, is_dead, this_process
 from lollmsbot_keys.edges.secrets import Secret, Secrets, fingerprint, installation_key
-from lollmsbot_keys.edges.state.processes import is_alive, is_dead, this_process
 from lollmsbot_keys.edges.targets import Surroundings, Target, own_target, parse_target
-from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import ConfigError, SecretError, UsageError
+from lollmsbot_keys.runtime import Engine
 
 __all__ = ["Aim", "Listener", "Rotate", "Wanted", "Wish"]
 
@@ -154,8 +154,8 @@ class Rotate:
         self, aim: Aim, key: Key, management: Secret | str, work: Callable[[Hands], Work]
     ) -> RotationReport:
         from lollmsbot_keys.commands.rotation.provider import Remote
-        from lollmsbot_keys.commands.rotation.saga import go_back, go_forward
-        from lollmsbot_keys.core.classify import classifier
+        from lollmsbot_keys.commands.rotation.run import go_back, go_forward
+        from lollmsbot_keys.core.failures.table import classifier
         from lollmsbot_keys.edges.providers import Wire
 
         config = self._engine.config
@@ -286,6 +286,6 @@ def _parsed(key: Key, around: Surroundings, text: str) -> Target:
 
 
 def _remark(target: Target) -> str | None:
-    from lollmsbot_keys.edges.targets.dotenv_file import DotenvTarget
+    from lollmsbot_keys.edges.targets.dotenv import DotenvTarget
 
     return target.remark() if isinstance(target, DotenvTarget) else None

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lollmsbot_keys.core.catalogue import Config
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.money import budget_day, day_end
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.request import ASSUMABLE, Known, Plan, Reason, Request, SetAside
-from lollmsbot_keys.core.wish import unknown
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.config import Config
+from lollmsbot_keys.core.model.request import ASSUMABLE, Known, Plan, Reason, Request, SetAside
+from lollmsbot_keys.core.money.amounts import budget_day, day_end
+from lollmsbot_keys.core.routing.resolve import unknown
 from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.runtime import Engine
 
 
 class Decided(NamedTuple):
@@ -46,7 +46,7 @@ def _spelt(plan: Plan, model: str, engine: Engine) -> Plan:
     Raises:
         UsageError: whoever could have that model has a list, and it is a near miss of a known one.
     """
-    from lollmsbot_keys.core.spelling import slip_of, unknown_model
+    from lollmsbot_keys.core.routing.spelling import slip_of, unknown_model
 
     lists = engine.facts().lists
     near = slip_of(model, engine.config, lists)
@@ -63,7 +63,7 @@ def _spelt(plan: Plan, model: str, engine: Engine) -> Plan:
 def _moment(text: str, engine: Engine) -> datetime:
     try:
         if text.startswith("+"):
-            from lollmsbot_keys.core import durations
+            from lollmsbot_keys.core.base import durations
 
             return engine.clock() + durations.parse(text[1:])
         moment = datetime.fromisoformat(text)

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 
 if TYPE_CHECKING:
     from lollmsbot_keys.sandbox import Sandbox
-    from lollmsbot_keys.sandbox.rehearsal import Rehearsal
+    from lollmsbot_keys.sandbox.setup import Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def rehearse(
     `variables` are the caller's environment, this process's by default. A command that does not exist is 127, one that
     cannot be started 126, as in a shell. Raises UsageError for an unknown fault.
     """
-    from lollmsbot_keys.sandbox.child import Child
+    from lollmsbot_keys.sandbox.subprocess import Child
 
     with Child() as child, _running(faults, serve_retired=serve_retired, variables=variables) as (sandbox, rehearsal):
         started(_serving(sandbox, rehearsal))
@@ -72,7 +72,7 @@ def serve(
     variables: Mapping[str, str] | None = None,
 ) -> int:
     """Serve until a signal. 0 after Ctrl-C, which is how one ends a server; 128 + n after another."""
-    from lollmsbot_keys.sandbox.child import Patience
+    from lollmsbot_keys.sandbox.subprocess import Patience
 
     with Patience() as patience:
         with _running(faults, serve_retired=serve_retired, variables=variables) as (sandbox, rehearsal):
@@ -83,7 +83,7 @@ def serve(
 
 def fault_kinds() -> dict[str, str]:
     """Every kind of fault with its meaning."""
-    from lollmsbot_keys.sandbox.kinds import KINDS
+    from lollmsbot_keys.sandbox.fault_kinds import KINDS
 
     return {kind.name: kind.meaning for kind in KINDS.values()}
 

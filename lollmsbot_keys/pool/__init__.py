@@ -7,24 +7,24 @@ from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
-from lollmsbot_keys.core.classify import classifier
-from lollmsbot_keys.core.day import Summary
-from lollmsbot_keys.core.record import Reset
-from lollmsbot_keys.core.report import Answer, Report, delivered
-from lollmsbot_keys.core.request import Plan
+from lollmsbot_keys.core.failures.table import classifier
+from lollmsbot_keys.core.model.outcome import Answer, Report, delivered
+from lollmsbot_keys.core.model.request import Plan
+from lollmsbot_keys.core.model.summary import Summary
+from lollmsbot_keys.core.state.events import Reset
+from lollmsbot_keys.edges.environment.processes import this_process
 from lollmsbot_keys.edges.providers import Wire
-from lollmsbot_keys.edges.state.processes import this_process
-from lollmsbot_keys.edges.state.queue import StateQueue
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.pool.background_alerts import Lookout
 from lollmsbot_keys.pool.failover import Failover, Means
-from lollmsbot_keys.pool.lookout import Lookout
-from lollmsbot_keys.pool.opening import Opening
-from lollmsbot_keys.pool.question import Listener, Options, Question, question
-from lollmsbot_keys.pool.settling import Settling
+from lollmsbot_keys.pool.prompt import Listener, Options, Question, question
+from lollmsbot_keys.pool.secret_loader import Opening
+from lollmsbot_keys.pool.settle import Settling
+from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.edges.event_log.file import EventLog
+    from lollmsbot_keys.edges.log.writer import EventLog
 
 __all__ = ["Answers", "KeyPool", "Listener", "Options", "Question", "question"]
 
@@ -125,7 +125,7 @@ class KeyPool:
         listener = listener or Unheard()
         journal = None
         if self._log is not None:
-            from lollmsbot_keys.pool.journal import Journal
+            from lollmsbot_keys.pool.request_log import Journal
 
             journal = Journal(self._log, self.engine, listener)
         asking = Failover(self._means, asked, listener, journal)
@@ -165,7 +165,7 @@ class KeyPool:
 def _log_at(path: Path | None) -> EventLog | None:
     if path is None:
         return None
-    from lollmsbot_keys.edges.event_log.file import EventLog  # most people keep none
+    from lollmsbot_keys.edges.log.writer import EventLog  # most people keep none
 
     return EventLog(path)
 

@@ -14,14 +14,11 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.catalogue import Privacy, Provider
-from lollmsbot_keys.core.charging import Charge
-from lollmsbot_keys.core.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
-from lollmsbot_keys.core.consequences import Finished, discreet
-from lollmsbot_keys.core.ledger import milliseconds
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.report import (
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.failures.error_body import Words
+from lollmsbot_keys.core.model.config import Privacy, Provider
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.outcome import (
     Answer,
     Billing,
     Failure,
@@ -32,25 +29,28 @@ from lollmsbot_keys.core.report import (
     Report,
     Usage,
 )
-from lollmsbot_keys.core.request import Candidate, Plan, Reach, Rule, Tried
-from lollmsbot_keys.core.state import Snapshot, same_secret
-from lollmsbot_keys.core.symptoms import Words
-from lollmsbot_keys.core.trust import is_on_loopback
-from lollmsbot_keys.core.wish import LOCAL_NAME, understand
+from lollmsbot_keys.core.model.request import Candidate, Plan, Reach, Rule, Tried
+from lollmsbot_keys.core.model.snapshot import Snapshot, same_secret
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.money.ledger import milliseconds
+from lollmsbot_keys.core.routing.claim import Claim, Claimant, Claiming, Locked, Nothing, claim
+from lollmsbot_keys.core.routing.resolve import LOCAL_NAME, understand
+from lollmsbot_keys.core.security.trusted_hosts import is_on_loopback
+from lollmsbot_keys.core.state.settlement import Finished, discreet
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
-from lollmsbot_keys.edges.state.queue import StateQueue
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import ConfigError, SecretError
-from lollmsbot_keys.pool.confirmation import after_unauthorized
-from lollmsbot_keys.pool.ending import exhausted, untrusted, words
-from lollmsbot_keys.pool.opening import Opening
-from lollmsbot_keys.pool.question import Listener, Question
-from lollmsbot_keys.pool.settling import Settling
+from lollmsbot_keys.pool.prompt import Listener, Question
+from lollmsbot_keys.pool.refusal import exhausted, untrusted, words
+from lollmsbot_keys.pool.secret_loader import Opening
+from lollmsbot_keys.pool.settle import Settling
 from lollmsbot_keys.pool.spelling import refuse_slips
-from lollmsbot_keys.pool.waiting import Queueing, Wait
+from lollmsbot_keys.pool.unauthorized import after_unauthorized
+from lollmsbot_keys.pool.wait_queue import Queueing, Wait
+from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.pool.journal import Journal
+    from lollmsbot_keys.pool.request_log import Journal
 
 _LOCAL_PATIENCE = timedelta(seconds=2)
 """A daemon on this machine answers at once, or is in no state to help."""

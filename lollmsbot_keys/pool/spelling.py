@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.request import Request
-from lollmsbot_keys.core.spelling import slip_of, unknown_model
-from lollmsbot_keys.core.trust import is_on_loopback
-from lollmsbot_keys.core.wish import LOCAL_NAME, understand
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.request import Request
+from lollmsbot_keys.core.routing.resolve import LOCAL_NAME, understand
+from lollmsbot_keys.core.routing.spelling import slip_of, unknown_model
+from lollmsbot_keys.core.security.trusted_hosts import is_on_loopback
 from lollmsbot_keys.edges.providers import Wire
-from lollmsbot_keys.engine import Engine
 from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.runtime import Engine
 
 _PATIENCE = timedelta(seconds=5)
 

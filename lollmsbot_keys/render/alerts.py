@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lollmsbot_keys.core.alert import Alert, Ended
-from lollmsbot_keys.core.cleaning import clean_line
+from lollmsbot_keys.core.model.alert import Alert, Ended
+from lollmsbot_keys.core.security.sanitize import clean_line
 
 
 def alert_lines(alerts: Iterable[Alert], ended: Iterable[Ended]) -> Iterator[str]:

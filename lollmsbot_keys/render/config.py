@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.settings import Origin, Problem, Setting, Value
-from lollmsbot_keys.render.terminal import grid, is_drawn, page
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.config_origin import Origin, Problem, Setting, Value
+from lollmsbot_keys.core.security.sanitize import clean_line
+from lollmsbot_keys.render.console.terminal import grid, is_drawn, page
 
 if TYPE_CHECKING:
     from rich.console import Console

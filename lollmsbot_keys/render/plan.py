@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.request import Candidate, Known, Plan, Reason, Rule
-from lollmsbot_keys.core.wording import how_old, what_next
-from lollmsbot_keys.render.encoding import shortened, usd
-from lollmsbot_keys.render.terminal import grid, page
-from lollmsbot_keys.render.times import until
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.explain import how_old, what_next
+from lollmsbot_keys.core.model.request import Candidate, Known, Plan, Reason, Rule
+from lollmsbot_keys.core.security.sanitize import clean_line
+from lollmsbot_keys.render.console.encoding import shortened, usd
+from lollmsbot_keys.render.console.terminal import grid, page
+from lollmsbot_keys.render.console.times import until
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.comparison import Cause, Comparison, Reconciliation, Verdict
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.core.period import Window
-from lollmsbot_keys.render.encoding import usd
-from lollmsbot_keys.render.terminal import grid, page
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.period import Window
+from lollmsbot_keys.core.model.reconciliation import Cause, Comparison, Reconciliation, Verdict
+from lollmsbot_keys.core.security.sanitize import clean_line
+from lollmsbot_keys.render.console.encoding import usd
+from lollmsbot_keys.render.console.terminal import grid, page
 
 if TYPE_CHECKING:
     from rich.console import Console

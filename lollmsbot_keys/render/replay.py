@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lollmsbot_keys.core.cleaning import clean_line
-from lollmsbot_keys.core.entry import Entry, Sent
-from lollmsbot_keys.core.looks import Looks
-from lollmsbot_keys.render.encoding import usd
-from lollmsbot_keys.render.machine import attempt_tree, plan_tree
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.model.log_record import Entry, Sent
+from lollmsbot_keys.core.security.sanitize import clean_line
+from lollmsbot_keys.render.console.encoding import usd
+from lollmsbot_keys.render.console.terminal import page
+from lollmsbot_keys.render.json_documents import attempt_tree, plan_tree
 from lollmsbot_keys.render.plan import draw_decision
-from lollmsbot_keys.render.terminal import page
 
 
 def draw_replay(entries: Sequence[Entry], looks: Looks) -> None:

@@ -12,14 +12,20 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lollmsbot_keys.sandbox.faults import Fault
-    from lollmsbot_keys.sandbox.kinds import Where
+    from lollmsbot_keys.sandbox.dispatch import Place, RecordedRequest
+    from lollmsbot_keys.sandbox.fault_kinds import Where
+    from lollmsbot_keys.sandbox.fault_schedule import Fault
     from lollmsbot_keys.sandbox.server import Sandbox
-    from lollmsbot_keys.sandbox.world import Place, RecordedRequest
 
 __all__ = ["Fault", "Place", "RecordedRequest", "Sandbox", "Where"]
 
-_HOMES = {"Fault": "faults", "Place": "world", "RecordedRequest": "world", "Sandbox": "server", "Where": "kinds"}
+_HOMES = {
+    "Fault": "fault_schedule",
+    "Place": "dispatch",
+    "RecordedRequest": "dispatch",
+    "Sandbox": "server",
+    "Where": "fault_kinds",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from time import gmtime, strftime
 
-from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.model.config import Provider
 
 # Like a real one in form, and plainly not one: 5a4db0 is as near to "sandbo(x)" as hexadecimal comes.
 _OPENROUTER_PREFIX = "sk-or-v1-5a4db0"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.sandbox.accounts import SandboxKey
-from lollmsbot_keys.sandbox.answer import Answer, compose, with_text
 from lollmsbot_keys.sandbox.dialects import Dialect, Json, streamed, whole
-from lollmsbot_keys.sandbox.faults import Fault
-from lollmsbot_keys.sandbox.kinds import KINDS, Kind, Where
-from lollmsbot_keys.sandbox.trouble import Situation, replacement
-from lollmsbot_keys.sandbox.wire import HttpRequest, Reply, json_reply
+from lollmsbot_keys.sandbox.fake_answer import Answer, compose, with_text
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, Kind, Where
+from lollmsbot_keys.sandbox.fault_replies import Situation, replacement
+from lollmsbot_keys.sandbox.fault_schedule import Fault
+from lollmsbot_keys.sandbox.http import HttpRequest, Reply, json_reply
 
 _TOKENS_OF_AN_EXCESS = 10_000_000
 

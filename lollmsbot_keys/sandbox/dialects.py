@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from time import gmtime, strftime
 
-from lollmsbot_keys.sandbox.answer import Answer
-from lollmsbot_keys.sandbox.wire import json_bytes
+from lollmsbot_keys.sandbox.fake_answer import Answer
+from lollmsbot_keys.sandbox.http import json_bytes
 
 Json = dict[str, object]
 

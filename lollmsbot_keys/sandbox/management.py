@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 from lollmsbot_keys.sandbox.accounts import KeyRing, SandboxKey
 from lollmsbot_keys.sandbox.chat import Call, text_of
 from lollmsbot_keys.sandbox.dialects import Json
+from lollmsbot_keys.sandbox.fault_replies import openrouter_failure
+from lollmsbot_keys.sandbox.http import Reply, json_reply
 from lollmsbot_keys.sandbox.openrouter import unauthorized
-from lollmsbot_keys.sandbox.trouble import openrouter_failure
-from lollmsbot_keys.sandbox.wire import Reply, json_reply
 
 _PAGE = 100
 _RESETS = ("daily", "weekly", "monthly", None)

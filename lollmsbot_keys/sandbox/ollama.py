@@ -9,13 +9,13 @@ from math import ceil
 from time import gmtime, strftime
 from urllib.parse import parse_qsl
 
-from lollmsbot_keys.core.catalogue import is_cloud_name, strip_cloud
+from lollmsbot_keys.core.model.config import is_cloud_name, strip_cloud
 from lollmsbot_keys.sandbox.accounts import HOUR_S, Usage
 from lollmsbot_keys.sandbox.chat import Call, composed, deliver, text_of, troubled
 from lollmsbot_keys.sandbox.dialects import Dialect, Json
-from lollmsbot_keys.sandbox.offers import LOCAL_MODELS, OLLAMA_RETIRED, OLLAMA_SERVED, REMOTE_HOST, LocalModel, Rate
-from lollmsbot_keys.sandbox.trouble import ollama_failure
-from lollmsbot_keys.sandbox.wire import Reply, json_reply
+from lollmsbot_keys.sandbox.fault_replies import ollama_failure
+from lollmsbot_keys.sandbox.http import Reply, json_reply
+from lollmsbot_keys.sandbox.models import LOCAL_MODELS, OLLAMA_RETIRED, OLLAMA_SERVED, REMOTE_HOST, LocalModel, Rate
 
 _RELEASED_S = 1_754_352_000
 _ALLOWANCE_USD = Decimal(100)

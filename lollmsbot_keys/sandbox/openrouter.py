@@ -10,18 +10,18 @@ from time import gmtime, strftime
 from urllib.parse import parse_qs
 
 from lollmsbot_keys.sandbox.accounts import SandboxKey
-from lollmsbot_keys.sandbox.answer import Answer
 from lollmsbot_keys.sandbox.chat import Call, composed, deliver, table_of, text_of, troubled
 from lollmsbot_keys.sandbox.dialects import Dialect, Json
-from lollmsbot_keys.sandbox.offers import FREE, OPENROUTER_FREE, OPENROUTER_PAID, OPENROUTER_ROUTERS, Rate
-from lollmsbot_keys.sandbox.trouble import (
+from lollmsbot_keys.sandbox.fake_answer import Answer
+from lollmsbot_keys.sandbox.fault_replies import (
     data_policy_404,
     free_daily_429,
     key_limit_402,
     openrouter_failure,
     platform_429,
 )
-from lollmsbot_keys.sandbox.wire import Reply, json_reply
+from lollmsbot_keys.sandbox.http import Reply, json_reply
+from lollmsbot_keys.sandbox.models import FREE, OPENROUTER_FREE, OPENROUTER_PAID, OPENROUTER_ROUTERS, Rate
 
 _CREDITS_USD = 100
 _FREE_PER_MINUTE = 20

@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from lollmsbot_keys.sandbox.accounts import KeyRing
-from lollmsbot_keys.sandbox.faults import Fault
-from lollmsbot_keys.sandbox.rehearsal import Rehearsal, prepare
-from lollmsbot_keys.sandbox.wire import HttpRequest, Reply, converse
-from lollmsbot_keys.sandbox.world import CONTROL, Place, RecordedRequest, World
+from lollmsbot_keys.sandbox.dispatch import CONTROL, Place, RecordedRequest, World
+from lollmsbot_keys.sandbox.fault_schedule import Fault
+from lollmsbot_keys.sandbox.http import HttpRequest, Reply, converse
+from lollmsbot_keys.sandbox.setup import Rehearsal, prepare
 
 _LOOPBACK = "127.0.0.1"
 _BACKLOG = 1024

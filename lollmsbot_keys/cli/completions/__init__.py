@@ -1,4 +1,4 @@
-"""The completion scripts are made here, of `cli.surface`: `python -m lollmsbot_keys.cli.completions`.
+"""The completion scripts are made here, of `cli.introspect`: `python -m lollmsbot_keys.cli.completions`.
 
 What is fixed (commands, options, choices) stands in the scripts; names of the configuration they ask of
 `lbk __complete`. Each script is written in its shell's own manner, and all of them survive odd settings, offer

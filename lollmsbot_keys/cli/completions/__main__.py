@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lollmsbot_keys.cli.completions import bash, fish, zsh
-from lollmsbot_keys.cli.manual.all_commands import surface
+from lollmsbot_keys.cli.docs.all_commands import surface
 
 FOLDER = Path(__file__).parents[3] / "completions"
 

@@ -18,8 +18,8 @@ def answers(words: Sequence[str]) -> Exit:
     bash and zsh give the words as they were typed, fish without their quotes.
     """
     with suppress(Exception):
-        from lollmsbot_keys.commands.names import offered
-        from lollmsbot_keys.core.cleaning import clean_line
+        from lollmsbot_keys.commands.completion_names import offered
+        from lollmsbot_keys.core.security.sanitize import clean_line
 
         shell, kind, *line = words
         names = offered(kind, line, typed=shell != "fish")

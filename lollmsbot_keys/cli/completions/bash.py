@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lollmsbot_keys.cli.completions.words import NAMES, below, choices, framed, offered, taken, whole
-from lollmsbot_keys.cli.surface import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Option, Value
 
 
 def source(lbk: Command) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lollmsbot_keys.cli.completions.words import NAMES, below, brief, choices, framed, offered, taken, title, whole
-from lollmsbot_keys.cli.surface import Argument, Command, Kind, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Value
 
 
 def source(lbk: Command) -> str:

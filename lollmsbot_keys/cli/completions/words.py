@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lollmsbot_keys.cli.manual.topics import TOPICS
-from lollmsbot_keys.cli.surface import Argument, Command, Kind, Option, Value
-from lollmsbot_keys.commands.names import Name, targets
+from lollmsbot_keys.cli.docs.topics import TOPICS
+from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.commands.completion_names import Name, targets
 
 NAMES = (Kind.KEY, Kind.KEY_OR_LOCAL, Kind.PILLAR, Kind.ROLE, Kind.MODEL, Kind.ASSUMPTION, Kind.FAULT, Kind.SETTING)
 """What is asked of `lbk __complete`."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lollmsbot_keys.cli.completions.words import NAMES, below, brief, choices, framed, offered, title, whole
-from lollmsbot_keys.cli.surface import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Option, Value
 
 MESSAGES = {
     Kind.DURATION: "duration, such as 30s, 5m or 1h",

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.record import Event, Journalled, Sighted, record
-from lollmsbot_keys.core.rotation import Beginning, abandoned, beginning, begun, ended, remembered
-from lollmsbot_keys.core.state import Snapshot
-from lollmsbot_keys.core.steps import Replacement, Step
-from lollmsbot_keys.edges.state.file import Change
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.rotation_journal import Replacement, Step
+from lollmsbot_keys.core.model.snapshot import Snapshot
+from lollmsbot_keys.core.rotation.steps import Beginning, abandoned, beginning, begun, ended, remembered
+from lollmsbot_keys.core.state.events import Event, Journalled, Sighted, record
+from lollmsbot_keys.edges.state.store import Change
 from lollmsbot_keys.errors import StateError, UsageError
 
 T = TypeVar("T")

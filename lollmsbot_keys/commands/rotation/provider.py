@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
-from lollmsbot_keys.commands.rotation.hands import Proved
-from lollmsbot_keys.core.catalogue import Key
-from lollmsbot_keys.core.proof import Heard, foreign, prove
-from lollmsbot_keys.core.trust import is_own_host
+from lollmsbot_keys.commands.rotation.manual_steps import Proved
+from lollmsbot_keys.core.keys.verdict import Heard, foreign, prove
+from lollmsbot_keys.core.model.config import Key
+from lollmsbot_keys.core.security.trusted_hosts import is_own_host
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
-from lollmsbot_keys.edges.providers.management import Made, ManagedKey, Management, terms
+from lollmsbot_keys.edges.providers.keys_api import Made, ManagedKey, Management, terms
 from lollmsbot_keys.edges.secrets import Secret
-from lollmsbot_keys.edges.secrets.kinds import looks_like_another
-from lollmsbot_keys.engine import Engine
+from lollmsbot_keys.edges.secrets.vendor_prefixes import looks_like_another
 from lollmsbot_keys.errors import ConfigError
+from lollmsbot_keys.runtime import Engine
 
 PATIENCE = timedelta(seconds=15)
 """The longest that one question may take."""

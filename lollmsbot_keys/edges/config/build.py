@@ -10,7 +10,7 @@ from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from lollmsbot_keys.core.catalogue import (
+from lollmsbot_keys.core.model.config import (
     Alerts,
     Balance,
     Config,
@@ -50,7 +50,7 @@ def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
 
     `own_prices` names the models whose price is the user's own.
     """
-    from lollmsbot_keys.core import durations  # a cached configuration is already compiled
+    from lollmsbot_keys.core.base import durations  # a cached configuration is already compiled
     from lollmsbot_keys.edges.config.merge import by_priority
 
     keys = cast("dict[str, dict[str, object]]", tree["keys"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from lollmsbot_keys._version import __version__
 from lollmsbot_keys.edges.config.build import Compiled
-from lollmsbot_keys.edges.plain_file import open_plain
+from lollmsbot_keys.edges.files.regular import open_plain
 
 if TYPE_CHECKING:
     from lollmsbot_keys.edges.config.variables import Override

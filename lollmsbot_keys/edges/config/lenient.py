@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lollmsbot_keys.edges.config import DEFAULTS
 from lollmsbot_keys.edges.config.merge import Table, merge
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.errors import ConfigError
 
 _LARGEST_BYTES = 1 << 20

@@ -7,9 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import cast
 
-from lollmsbot_keys.core.settings import Origin, Setting, Value
-from lollmsbot_keys.edges.config.file import Sources
-from lollmsbot_keys.edges.config.lines import Path, key_path, line_numbers, line_of
+from lollmsbot_keys.core.model.config_origin import Origin, Setting, Value
+from lollmsbot_keys.edges.config.line_numbers import Path, key_path, line_numbers, line_of
+from lollmsbot_keys.edges.config.load import Sources
 
 _UNSAID = {"enabled": True, "reserved": False}
 

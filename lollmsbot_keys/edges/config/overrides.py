@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.edges.environment import Environment
+from lollmsbot_keys.edges.environment.variables import Environment
 
 if TYPE_CHECKING:
     from lollmsbot_keys.edges.config.variables import Override

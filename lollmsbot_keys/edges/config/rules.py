@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from lollmsbot_keys.core import durations
-from lollmsbot_keys.core.catalogue import LONGEST_NAME, Privacy, is_cloud_name, match_name
+from lollmsbot_keys.core.base import durations
+from lollmsbot_keys.core.model.config import LONGEST_NAME, Privacy, is_cloud_name, match_name
 from lollmsbot_keys.edges.config.build import PRICE_PARTS
 from lollmsbot_keys.edges.config.merge import Table
-from lollmsbot_keys.edges.config.values import nearest
+from lollmsbot_keys.edges.config.validators import nearest
 
 Fault = tuple[tuple[str, ...], str]
 Tables = Mapping[str, Table]

@@ -9,35 +9,35 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from lollmsbot_keys.edges.config import values
+from lollmsbot_keys.edges.config import validators
 
 # `Any` as pydantic's word for "as it is": every value is checked by the function beside it, and never changed.
-Flag = Annotated[Any, AfterValidator(values.flag)]
-Calls = Annotated[Any, AfterValidator(values.calls)]
-Tokens = Annotated[Any, AfterValidator(values.tokens)]
-Priority = Annotated[Any, AfterValidator(values.priority)]
-Amount = Annotated[Any, AfterValidator(values.amount)]
-Percent = Annotated[Any, AfterValidator(values.percent)]
-Percents = Annotated[Any, AfterValidator(values.percents)]
-Week = Annotated[Any, AfterValidator(values.week)]
-TwoPrices = Annotated[Any, AfterValidator(values.two_prices)]
-Duration = Annotated[Any, AfterValidator(values.duration)]
-Abilities = Annotated[Any, AfterValidator(values.abilities)]
-Day = Annotated[Any, AfterValidator(values.day)]
-Name = Annotated[Any, AfterValidator(values.name)]
-ModelName = Annotated[Any, AfterValidator(values.model_name)]
-ModelNameOrNone = Annotated[Any, AfterValidator(values.model_name_or_none)]
-OpenRouterId = Annotated[Any, AfterValidator(values.openrouter_id)]
-PrivacyLevel = Annotated[Any, AfterValidator(values.privacy)]
-BalanceWord = Annotated[Any, AfterValidator(values.balance)]
-KeyProvider = Annotated[Any, AfterValidator(values.key_provider)]
-Timezone = Annotated[Any, AfterValidator(values.timezone)]
-SecretReference = Annotated[Any, AfterValidator(values.secret_reference)]
-Endpoints = Annotated[Any, AfterValidator(values.endpoints)]
-Hosts = Annotated[Any, AfterValidator(values.hosts)]
-ModelNames = Annotated[Any, AfterValidator(values.model_names)]
-Urls = Annotated[Any, AfterValidator(values.urls)]
-File = Annotated[Any, AfterValidator(values.file)]
+Flag = Annotated[Any, AfterValidator(validators.flag)]
+Calls = Annotated[Any, AfterValidator(validators.calls)]
+Tokens = Annotated[Any, AfterValidator(validators.tokens)]
+Priority = Annotated[Any, AfterValidator(validators.priority)]
+Amount = Annotated[Any, AfterValidator(validators.amount)]
+Percent = Annotated[Any, AfterValidator(validators.percent)]
+Percents = Annotated[Any, AfterValidator(validators.percents)]
+Week = Annotated[Any, AfterValidator(validators.week)]
+TwoPrices = Annotated[Any, AfterValidator(validators.two_prices)]
+Duration = Annotated[Any, AfterValidator(validators.duration)]
+Abilities = Annotated[Any, AfterValidator(validators.abilities)]
+Day = Annotated[Any, AfterValidator(validators.day)]
+Name = Annotated[Any, AfterValidator(validators.name)]
+ModelName = Annotated[Any, AfterValidator(validators.model_name)]
+ModelNameOrNone = Annotated[Any, AfterValidator(validators.model_name_or_none)]
+OpenRouterId = Annotated[Any, AfterValidator(validators.openrouter_id)]
+PrivacyLevel = Annotated[Any, AfterValidator(validators.privacy)]
+BalanceWord = Annotated[Any, AfterValidator(validators.balance)]
+KeyProvider = Annotated[Any, AfterValidator(validators.key_provider)]
+Timezone = Annotated[Any, AfterValidator(validators.timezone)]
+SecretReference = Annotated[Any, AfterValidator(validators.secret_reference)]
+Endpoints = Annotated[Any, AfterValidator(validators.endpoints)]
+Hosts = Annotated[Any, AfterValidator(validators.hosts)]
+ModelNames = Annotated[Any, AfterValidator(validators.model_names)]
+Urls = Annotated[Any, AfterValidator(validators.urls)]
+File = Annotated[Any, AfterValidator(validators.file)]
 
 _ABSENT = Field(default=None)
 
@@ -192,13 +192,13 @@ def _message(kind: str, words: str, error: object, path: Path, tree: object) -> 
     given = _at(tree, path)
     match kind:
         case "value_error":
-            return str(error) if isinstance(error, values.Unechoed) else f"{error}, got {values.show(given)}"
+            return str(error) if isinstance(error, validators.Unechoed) else f"{error}, got {validators.show(given)}"
         case "missing":
             return "is missing" + _nearest_table(path, tree)
         case "extra_forbidden":
             return f"unknown name{_hint(path)}"
         case "model_type" | "dict_type" | "model_attributes_type":
-            return f"expected a table, got {values.show(given)}"
+            return f"expected a table, got {validators.show(given)}"
         case _:  # pragma: no cover - a new pydantic may say something else; then its own words must do
             return words
 
@@ -207,7 +207,7 @@ def _hint(path: Path) -> str:
     """The nearest right name in the same table, else the table where this very name belongs."""
     *parent, name = path
     fields = _fields(tuple(parent))
-    if near := values.nearest(name, fields):
+    if near := validators.nearest(name, fields):
         return near
     homes = [".".join(where) for where, table in _TABLES.items() if name in table.model_fields]
     if homes:
@@ -230,7 +230,7 @@ def _nearest_table(path: Path, tree: object) -> str:
         parent = _at(tree, path[: depth - 1])
         name = path[depth - 1]
         others = [other for other in parent if other != name] if isinstance(parent, dict) else []
-        if near := values.nearest(name, others):
+        if near := validators.nearest(name, others):
             return f" (for {name}{near})"
     return ""
 

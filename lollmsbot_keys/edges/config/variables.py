@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
-from lollmsbot_keys.core.settings import ConfigProblems, Problem
-from lollmsbot_keys.core.trust import authority
-from lollmsbot_keys.edges.config import values
+from lollmsbot_keys.core.model.config_origin import ConfigProblems, Problem
+from lollmsbot_keys.core.security.trusted_hosts import authority
+from lollmsbot_keys.edges.config import validators
 
 Override = tuple[str, tuple[str, ...], object]
 """A variable's name, the key path that it sets, and the value in the shape the TOML file would give it."""
@@ -32,7 +32,7 @@ def read(variables: Mapping[str, str]) -> tuple[Override, ...]:
         try:
             overrides.append((name, path, convert(text.strip())))
         except ValueError as error:
-            given = "" if isinstance(error, values.Unechoed) else f", got {values.show(text)}"
+            given = "" if isinstance(error, validators.Unechoed) else f", got {validators.show(text)}"
             problems.append(Problem(f"{error}{given}", key=".".join(path), variable=name))
     if problems:
         raise ConfigProblems(*problems)
@@ -61,9 +61,9 @@ def ollama_host(text: str) -> str:
     host = _LOOPBACK_FOR.get(host, host)
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port or default_port}{slash}{path}"
     try:
-        values.endpoint(url)
+        validators.endpoint(url)
     except ValueError:
-        raise values.Unechoed('expected an address such as "127.0.0.1:11434" or "https://host:port"') from None
+        raise validators.Unechoed('expected an address such as "127.0.0.1:11434" or "https://host:port"') from None
     return url.rstrip("/")
 
 
@@ -74,7 +74,7 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
         place = f"127.0.0.1{place}"
     found = authority(place) if place else ("", None)
     if found is None:
-        raise values.Unechoed('expected an address such as "127.0.0.1:11434" or "https://host:port"')
+        raise validators.Unechoed('expected an address such as "127.0.0.1:11434" or "https://host:port"')
     return found
 
 
@@ -89,7 +89,7 @@ def _flag(text: str) -> object:
 
 def _calls(text: str) -> object:
     # int() would also take "1_000" and digits of other scripts, which no shell script means.
-    return values.calls(int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else text)
+    return validators.calls(int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else text)
 
 
 def _number(text: str) -> object:
@@ -100,11 +100,11 @@ def _number(text: str) -> object:
 
 
 def _amount(text: str) -> object:
-    return values.amount(_number(text))
+    return validators.amount(_number(text))
 
 
 def _percent(text: str) -> object:
-    return values.percent(_number(text.removesuffix("%").strip()))
+    return validators.percent(_number(text.removesuffix("%").strip()))
 
 
 def _endpoints(text: str) -> object:

@@ -1,11 +1,11 @@
 """The providers over HTTP: `Wire` is the only door, `Call` and its fellows are what passes through it.
 
-Loads httpx: import it where a request is about to be sent, not before.
+Loads asyncio and TLS: import it where a request is about to be sent, not before.
 """
 
 from __future__ import annotations
 
 from lollmsbot_keys.edges.providers.call import Call, KeyCheck, KeyVerdict, Locality, Message, ModelList, Proof
-from lollmsbot_keys.edges.providers.wire import Wire
+from lollmsbot_keys.edges.providers.client import Wire
 
 __all__ = ["Call", "KeyCheck", "KeyVerdict", "Locality", "Message", "ModelList", "Proof", "Wire"]

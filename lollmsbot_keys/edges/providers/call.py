@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from lollmsbot_keys.core.catalogue import Price, Privacy, Provider
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.request import EMPTY
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Price, Privacy, Provider
+from lollmsbot_keys.core.model.request import EMPTY
 from lollmsbot_keys.edges.secrets.secret import Secret
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import assert_never
 
-from lollmsbot_keys.core.catalogue import Privacy, Provider, strip_cloud
-from lollmsbot_keys.core.json_values import table
-from lollmsbot_keys.core.noun import NamedTuple
-from lollmsbot_keys.core.report import Usage
-from lollmsbot_keys.core.trust import is_own_host
+from lollmsbot_keys.core.base.json_values import table
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Privacy, Provider, strip_cloud
+from lollmsbot_keys.core.model.outcome import Usage
+from lollmsbot_keys.core.security.trusted_hosts import is_own_host
 from lollmsbot_keys.edges.providers.call import Call
-from lollmsbot_keys.edges.providers.figures import native_usage, usage_in
+from lollmsbot_keys.edges.providers.usage import native_usage, usage_in
 
 APP_NAME = "lollmsbot-keys"
 _WORD_CHARACTERS = 100

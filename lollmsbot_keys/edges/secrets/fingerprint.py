@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from lollmsbot_keys.edges.plain_file import read_plain
+from lollmsbot_keys.edges.files.regular import read_plain
 from lollmsbot_keys.errors import StateError
 
 KEY_BYTES = 32

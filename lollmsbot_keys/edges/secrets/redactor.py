@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from lollmsbot_keys.edges.secrets.forms import Forms
-from lollmsbot_keys.edges.secrets.gaps import MOST_UNSEEN, Thin, thin
+from lollmsbot_keys.edges.secrets.encodings import Forms
+from lollmsbot_keys.edges.secrets.invisible_characters import MOST_UNSEEN, Thin, thin
 
 
 class Redactor:

@@ -14,11 +14,11 @@ from _thread import allocate_lock
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from lollmsbot_keys.core.cleaning import Cleaner, clean, clean_line
+from lollmsbot_keys.core.security.sanitize import Cleaner, clean, clean_line
 from lollmsbot_keys.edges.secrets.secret import Secret
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.edges.secrets.forms import Forms
+    from lollmsbot_keys.edges.secrets.encodings import Forms
 
 _DEEPEST = 100
 _Json = TypeVar("_Json")
@@ -45,7 +45,9 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """`text`, which is no answer, without secrets and terminal control."""
-        from lollmsbot_keys.edges.secrets.gaps import INK  # where no text comes in, none is looked through
+        from lollmsbot_keys.edges.secrets.invisible_characters import (
+            INK,  # where no text comes in, none is looked through
+        )
         from lollmsbot_keys.edges.secrets.redactor import Redactor
 
         forms = self._prepared()
@@ -73,7 +75,7 @@ class Scrubber:
         known, built = self._known, self._built
         if built is not None and built[0] == known:
             return built[1]
-        from lollmsbot_keys.edges.secrets.forms import Forms
+        from lollmsbot_keys.edges.secrets.encodings import Forms
 
         forms = Forms(known)
         self._built = known, forms
@@ -86,7 +88,9 @@ class StreamScrubber:
     __slots__ = ("_after", "_before", "_cleaner")
 
     def __init__(self, forms: Forms) -> None:
-        from lollmsbot_keys.edges.secrets.gaps import SEEN  # where no text comes in, none is looked through
+        from lollmsbot_keys.edges.secrets.invisible_characters import (
+            SEEN,  # where no text comes in, none is looked through
+        )
         from lollmsbot_keys.edges.secrets.redactor import Redactor
 
         self._before = Redactor(forms, SEEN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn, final
 
-from lollmsbot_keys.core.catalogue import Provider
+from lollmsbot_keys.core.model.config import Provider
 
 LONGEST = 8192
 """Characters; common servers refuse a longer header line."""

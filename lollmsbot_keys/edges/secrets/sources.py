@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from lollmsbot_keys.edges.command_line import words
+from lollmsbot_keys.edges.secrets.command_line import words
 
 LARGEST_FILE_BYTES = 1 << 20
 COMMAND_LIMIT = timedelta(seconds=10)
@@ -92,7 +92,7 @@ class Files:
         """The value of `name` in the dotenv file `path`, taken literally (no `${…}`)."""
         if path not in self._dotenvs:
             text = self.file(path)
-            from lollmsbot_keys.edges.dotenv_reading import values
+            from lollmsbot_keys.edges.files.dotenv_reading import values
 
             self._dotenvs[path] = values(text)
         if (value := self._dotenvs[path].get(name)) is None:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from lollmsbot_keys.core.catalogue import Key
+from lollmsbot_keys.core.model.config import Key
 from lollmsbot_keys.edges.secrets.fingerprint import fingerprint, installation_key
-from lollmsbot_keys.edges.secrets.kinds import looks_like_another
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import SHORTEST_REDACTED, Secret, fault_of
 from lollmsbot_keys.edges.secrets.sources import (
@@ -20,6 +19,7 @@ from lollmsbot_keys.edges.secrets.sources import (
     from_keyring,
     split_reference,
 )
+from lollmsbot_keys.edges.secrets.vendor_prefixes import looks_like_another
 from lollmsbot_keys.errors import SecretError
 
 

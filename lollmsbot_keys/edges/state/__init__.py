@@ -1,3 +1,3 @@
-"""The shared state on disk, its history, and the locks and processes around it."""
+"""The shared state on disk, its history, and the processes around it."""
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
-from lollmsbot_keys.core.state import ClosedDay, Day
-from lollmsbot_keys.core.statement import By, Span, Survey
-from lollmsbot_keys.edges.atomic_file import replace_file
-from lollmsbot_keys.edges.plain_file import read_plain
-from lollmsbot_keys.edges.state.month import Month, NewerMonth, NotAMonth, PartKey, decode
+from lollmsbot_keys.core.model.snapshot import ClosedDay, Day
+from lollmsbot_keys.core.model.statement import By, Span, Survey
+from lollmsbot_keys.edges.files.atomic import replace_file
+from lollmsbot_keys.edges.files.regular import read_plain
+from lollmsbot_keys.edges.state.month_file import Month, NewerMonth, NotAMonth, PartKey, decode
 from lollmsbot_keys.errors import StateError
 
 MONTHS_KEPT = 15

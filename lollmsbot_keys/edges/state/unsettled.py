@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from lollmsbot_keys.core.settlement import Settlement
-from lollmsbot_keys.edges.atomic_file import replace_file, sync_folder
-from lollmsbot_keys.edges.plain_file import read_plain
+from lollmsbot_keys.core.model.unsettled import Settlement
+from lollmsbot_keys.edges.files.atomic import replace_file, sync_folder
+from lollmsbot_keys.edges.files.regular import read_plain
 from lollmsbot_keys.edges.state.codec import settlement as codec
 
 _END = ".json"

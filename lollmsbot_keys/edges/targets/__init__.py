@@ -5,9 +5,9 @@ The counterpart of ``edges.secrets``: a target takes a `Secret`, and only the pl
 
 from __future__ import annotations
 
-from lollmsbot_keys.edges.targets.parsing import Surroundings, own_target, parse_target
+from lollmsbot_keys.edges.targets.all_or_nothing import Fate, NotAllWritten, Placement, check_all, write_all
+from lollmsbot_keys.edges.targets.parse import Surroundings, own_target, parse_target
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable, Target
-from lollmsbot_keys.edges.targets.together import Fate, NotAllWritten, Placement, check_all, write_all
 
 __all__ = [
     "NOT_READABLE",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lollmsbot_keys.edges.secrets import Secret
-from lollmsbot_keys.edges.targets.programs import Programs
+from lollmsbot_keys.edges.targets.subprocesses import Programs
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable
 from lollmsbot_keys.errors import SecretError
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from dotenv.parser import Binding
 
-from lollmsbot_keys.core.noun import NamedTuple
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 _SHELL = re.compile(
     r"""

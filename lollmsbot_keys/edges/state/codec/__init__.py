@@ -11,8 +11,8 @@ from datetime import date
 from decimal import InvalidOperation
 from itertools import chain
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.state import VERSION, Snapshot
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.snapshot import VERSION, Snapshot
 from lollmsbot_keys.edges.state.codec import alerts, health, money, rotations
 from lollmsbot_keys.edges.state.codec.values import (
     NotAState,

@@ -7,8 +7,8 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from lollmsbot_keys.core.owner import Lease
-from lollmsbot_keys.core.state import Raised
+from lollmsbot_keys.core.model.lease import Lease
+from lollmsbot_keys.core.model.snapshot import Raised
 from lollmsbot_keys.edges.state.codec.health import read_owner
 from lollmsbot_keys.edges.state.codec.values import Tree, read_count, read_text, read_time, write_time
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.owner import Owner
-from lollmsbot_keys.core.request import Priority, Reach, Reason
-from lollmsbot_keys.core.state import Account, Cooldown, Disabled, Scope, Sighting, Waiter
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.lease import Owner
+from lollmsbot_keys.core.model.request import Priority, Reach, Reason
+from lollmsbot_keys.core.model.snapshot import Account, Cooldown, Disabled, Scope, Sighting, Waiter
 from lollmsbot_keys.edges.state.codec.values import Tree, read_count, read_each, read_text, read_time, write_time
 
 

@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from lollmsbot_keys.core.catalogue import Provider
-from lollmsbot_keys.core.state import LATENCY_BOUNDS_MS, Cell, CellKey, Day, Failed, Hold, Spender, Uncertain
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.snapshot import LATENCY_BOUNDS_MS, Cell, CellKey, Day, Failed, Hold, Spender, Uncertain
 from lollmsbot_keys.edges.state.codec.health import read_owner
 from lollmsbot_keys.edges.state.codec.values import (
     NotAState,

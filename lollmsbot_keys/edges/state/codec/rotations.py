@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from lollmsbot_keys.core.steps import Place, Replacement, Step
+from lollmsbot_keys.core.model.rotation_journal import Place, Replacement, Step
 from lollmsbot_keys.edges.state.codec.health import read_owner
 from lollmsbot_keys.edges.state.codec.values import NotAState, Tree, read_count, read_text, read_time, write_time
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, get_args
 
-from lollmsbot_keys.core.report import CostSource, Usage
-from lollmsbot_keys.core.settlement import Booked, Settlement
+from lollmsbot_keys.core.model.outcome import CostSource, Usage
+from lollmsbot_keys.core.model.unsettled import Booked, Settlement
 from lollmsbot_keys.edges.state.codec.health import read_cooldown, read_scope, write_cooldown, write_scope
 from lollmsbot_keys.edges.state.codec.money import read_hold, write_hold
 from lollmsbot_keys.edges.state.codec.values import NotAState, Tree, read_amount, read_count, read_text

@@ -1,0 +1,53 @@
+"""What a person typed, in messages about it: a secret may stand at any place of a command line, by mistake."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from lollmsbot_keys.core.security.key_forms import may_be_secret
+
+HIDDEN = "…"
+_SHORTEST = 8
+"""Characters: nothing shorter is a key."""
+
+
+def without_secrets(message: str, arguments: Sequence[str]) -> str:
+    """`message` without what was typed and looks like a secret. A path into a folder that is there is none."""
+    return _without(message, (p for p in _pieces(arguments) if may_be_secret(p) and not _is_path(p)))
+
+
+def without_words(message: str, arguments: Sequence[str], known: Collection[str]) -> str:
+    """`message` without what was typed, but for short words and those that are `known`, or nearly.
+
+    For words in places where nothing is meant: nobody can say how a secret looks that stands there.
+    """
+    return _without(message, (piece for piece in _pieces(arguments) if not _is_near(piece, known)))
+
+
+def _pieces(arguments: Sequence[str]) -> Iterable[str]:
+    """Each argument, and what stands behind its `=`, or behind a short option."""
+    for argument in arguments:
+        name, sign, value = argument.partition("=")
+        yield from (argument, name, value) if sign else (argument,)
+        if argument.startswith("-") and not argument.startswith("--"):
+            yield argument[2:]
+
+
+def _without(message: str, pieces: Iterable[str]) -> str:
+    for piece in sorted({piece for piece in pieces if len(piece) >= _SHORTEST}, key=len, reverse=True):
+        for form in (piece, repr(piece)[1:-1], " ".join(piece.split())):
+            message = message.replace(form, HIDDEN)
+    return message
+
+
+def _is_near(piece: str, known: Collection[str]) -> bool:
+    from difflib import get_close_matches  # only a mistake pays for this import
+
+    return piece in known or (not may_be_secret(piece) and bool(get_close_matches(piece, known, n=1, cutoff=0.75)))
+
+
+def _is_path(piece: str) -> bool:
+    place = re.sub(r"^[a-z]+:(?=[/~.])", "", piece).partition("#")[0]
+    return os.sep in place and os.path.isdir(os.path.dirname(os.path.expanduser(place)))  # noqa: PTH111, PTH112, PTH120

@@ -1,0 +1,38 @@
+"""Fetching the providers' lists, and keeping them for routing and prices."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.edges.providers import Wire
+from lollmsbot_keys.edges.providers.call import ModelList
+from lollmsbot_keys.runtime import Engine
+
+_LOCAL_PATIENCE = timedelta(seconds=2)
+"""A daemon on this machine answers at once, or is in no state to help."""
+
+
+async def fetch_list(engine: Engine, wire: Wire, provider: Provider, limit: timedelta) -> ModelList:
+    """What `provider` offers now, within `limit`; or why that is not known.
+
+    Raises:
+        ConfigError: see `Wire.list_models`.
+    """
+    local = provider is Provider.LOCAL
+    limit = min(_LOCAL_PATIENCE, limit) if local else limit
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            found = await wire.list_models(provider, engine.config.providers[provider].endpoints, limit)
+    except TimeoutError:
+        return ModelList(frozenset(), f"no list within {limit.total_seconds():g} seconds")
+    if not found.names and not found.problem and not local:
+        return ModelList(frozenset(), "its list is empty, which is not believed")
+    return found
+
+
+def keep(engine: Engine, provider: Provider, found: ModelList) -> None:
+    """Remember a list that came."""
+    if not found.problem:
+        engine.keep_list(provider, found.names, found.prices, found.chat)

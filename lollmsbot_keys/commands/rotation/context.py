@@ -1,0 +1,137 @@
+"""What one rotation works with: its key, its journal, the places, the provider, what was asked for, who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from lollmsbot_keys.commands.rotation.journal import Journal
+from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE, Hands, Proved
+from lollmsbot_keys.commands.rotation.storage import Places
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Key
+from lollmsbot_keys.core.model.findings import Proof, Verdict
+from lollmsbot_keys.core.model.rotation_journal import Status, Step, StepReport
+from lollmsbot_keys.edges.secrets import Secret
+from lollmsbot_keys.errors import SecretRefused, Unasked
+
+_SPREADING_S = (0.5, 1.0, 2.0)
+"""A key that was made, switched or deleted a moment ago may not be known as such everywhere at once."""
+_UNREACHABLE = "Check the network, a proxy, and the provider's endpoints."
+
+
+class Wish(NamedTuple):
+    """What was asked for. `grace` is how long the old secret stays good; `None`: as the configuration says."""
+
+    mint: bool = False
+    other_account: bool = False
+    grace: timedelta | None = None
+
+
+class Listener:
+    """Who is told, and who is asked. Every method but `ask` does nothing until a subclass says otherwise."""
+
+    def secret(self, characters: str) -> None:
+        """A secret is about to be used: whoever prints for a machine that hides secrets must be told it now."""
+
+    def doing(self, step: Step) -> None:
+        """A step begins."""
+
+    def done(self, key: str, report: StepReport) -> None:
+        """A step came to an end, or to a stop."""
+
+    def stopped(self) -> None:
+        """Nothing is being done any more, whether it succeeded or not."""
+
+    def stands(self, message: str) -> None:
+        """It was interrupted, and this is how it stands."""
+
+    def ask(self, key: str) -> str:
+        """The new secret, from a person or a pipe; "" where none is given."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Work:
+    """`secret_of` makes a secret of characters, and sees to it that they are never shown.
+
+    `others` are the other keys' secrets by fingerprint, `billed` tells whose the secret of a fingerprint is, as far as
+    the state knows, `given` is what a person gave for a new secret. `old` and `new` are in hand or `None`; `proof` is
+    the last one of the new secret.
+    """
+
+    key: Key
+    journal: Journal
+    places: Places
+    hands: Hands
+    wish: Wish
+    listener: Listener
+    secret_of: Callable[[str], Secret]
+    others: Mapping[str, str]
+    billed: Callable[[str], str | None]
+    given: str = field(default="", repr=False)
+    old: Secret | None = None
+    new: Secret | None = None
+    proof: Proof | None = None
+    steps: list[StepReport] = field(default_factory=list)
+    todo: list[str] = field(default_factory=list)
+
+    def find(self) -> None:
+        """Look for both secrets wherever they may be.
+
+        Raises:
+            SecretError: a place cannot be read.
+        """
+        found, rotation = self.places.found(), self.journal.rotation
+        self.old = found.get(rotation.old) if rotation.old else None
+        self.new = found.get(rotation.new) if rotation.new else None
+
+    def begins(self, step: Step) -> None:
+        """Tell that a step begins."""
+        self.listener.doing(step)
+
+    def tell(self, step: Step, status: Status, detail: str) -> None:
+        """Tell how a step ended."""
+        report = StepReport(step, status, detail)
+        self.steps.append(report)
+        self.listener.done(self.key.name, report)
+
+    async def proved_good(self, secret: Secret, what: str) -> Proved:
+        """The provider's yes to `secret`, called `what` in messages.
+
+        Raises:
+            SecretRefused: it said no.
+            Unasked: it said nothing.
+        """
+        proved = await self.hands.prove(secret)
+        if self.journal.rotation.name:  # made a moment ago
+            for seconds in _SPREADING_S:
+                if proved.proof.verdict is not Verdict.INVALID:
+                    break
+                await self.hands.pause(seconds)
+                proved = await self.hands.prove(secret)
+        proof = proved.proof
+        if proof.verdict.is_good_key:
+            return proved
+        if proof.verdict is Verdict.INVALID:
+            raise SecretRefused(
+                f"{self.key.provider} does not take {what} of {self.key.name}: {proof.reason}. Ordinary keys are made "
+                f"at {KEYS_PAGE[self.key.provider]}."
+            )
+        raise self.unasked(f"{what} of {self.key.name} is good", proof)
+
+    def unasked(self, whether: str, proof: Proof) -> Unasked:
+        """The error for a provider that could not say something."""
+        advice = _UNREACHABLE if proof.verdict is Verdict.UNREACHABLE else proof.next_step
+        return Unasked(f"{self.key.provider} could not say whether {whether}: {proof.reason}. {advice}")
+
+    async def still_accepted(self, secret: Secret) -> Proof:
+        """The last word on a secret that was to be refused from now on: news of it may take a while to spread."""
+        proof = (await self.hands.prove(secret)).proof
+        for seconds in _SPREADING_S if self.journal.rotation.name else ():
+            if not proof.verdict.is_good_key:
+                break
+            await self.hands.pause(seconds)
+            proof = (await self.hands.prove(secret)).proof
+        return proof

@@ -1,0 +1,43 @@
+"""What a rotation does at the provider, and where a person does the same by hand. Loads no HTTP library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.findings import Proof
+from lollmsbot_keys.edges.secrets import Secret
+
+if TYPE_CHECKING:
+    from lollmsbot_keys.edges.providers.keys_api import Made, ManagedKey
+
+KEYS_PAGE = {
+    Provider.OLLAMA: "https://ollama.com/settings/keys",
+    Provider.OPENROUTER: "https://openrouter.ai/settings/keys",
+    Provider.LOCAL: "nowhere",
+}
+
+
+class Proved(NamedTuple):
+    """What the provider says of one secret; `facts` is what a key of OpenRouter is told about itself."""
+
+    proof: Proof
+    facts: Mapping[str, object]
+
+
+class Hands(Protocol):
+    """What a rotation does at the provider. The calls raise `Unasked` where it gave no clear reply."""
+
+    async def prove(self, secret: Secret) -> Proved: ...
+
+    async def keys(self) -> tuple[ManagedKey, ...]: ...
+
+    async def make(self, name: str, terms: Mapping[str, object]) -> Made: ...
+
+    async def switch(self, number: str, *, off: bool) -> bool: ...
+
+    async def delete(self, number: str) -> bool: ...
+
+    async def pause(self, seconds: float) -> None: ...

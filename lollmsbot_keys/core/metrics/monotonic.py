@@ -1,0 +1,37 @@
+"""Counters that never go back, also where the state does.
+
+A state that was restored from an older copy counts a little less than before. A monitoring system takes every step
+back for a restart from zero, and would add the whole counter once more (prometheus/prometheus#4232).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lollmsbot_keys.core.model.metric_family import Family, Kind, Sample, SampleId, Shown
+
+
+def carry(families: Iterable[Family], before: Shown) -> tuple[tuple[Family, ...], Shown]:
+    """The families with what the state has lost since `before` put on top, and what to remember for the next time.
+
+    A counter that is not there any more is forgotten: it begins at zero if it comes back, as after a restart.
+    """
+    values: dict[SampleId, float] = {}
+    carried: dict[SampleId, float] = {}
+
+    def carried_over(sample: Sample) -> Sample:
+        place, counted = sample.id, float(sample.value)
+        last = before.values.get(place, 0.0)
+        more = max(before.carried.get(place, 0.0), last - counted)
+        if more:
+            carried[place] = more
+        values[place] = max(last, counted + more)  # the sum may be rounded to a little less
+        return sample._replace(value=values[place])
+
+    found = tuple(
+        family
+        if family.kind is Kind.GAUGE
+        else family._replace(samples=tuple(carried_over(sample) for sample in family.samples))
+        for family in families
+    )
+    return found, Shown(values, carried)

@@ -1,0 +1,22 @@
+"""Which process has something in hand: a hold, a place in the queue, an alert to deliver, a rotation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+
+
+class Owner(NamedTuple):
+    """The process behind a hold: enough to tell a living one from a later one with the same number."""
+
+    pid: int
+    boot: str
+    started: str
+
+
+class Lease(NamedTuple):
+    """Who is delivering something, and until when nobody else does: what died on the way is delivered again."""
+
+    owner: Owner
+    until: datetime

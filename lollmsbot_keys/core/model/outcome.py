@@ -1,0 +1,235 @@
+"""What became of a request: outcomes of single attempts, and the report at the end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, StrEnum, auto
+from typing import Literal, assert_never
+
+from lollmsbot_keys.core.base.namedtuple import Code, NamedTuple
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.request import Reach
+from lollmsbot_keys.errors import Exit, LbkError
+
+
+class OutcomeKind(Code):
+    """What became of one attempt."""
+
+    ANSWERED = "answered"
+    CUT = "cut"
+    INTERRUPTED = "interrupted"
+    RATE_LIMITED = "rate_limited"
+    UNAUTHORIZED = "unauthorized"
+    NO_CREDIT = "no_credit"
+    FORBIDDEN = "forbidden"
+    MODERATED = "moderated"
+    BAD_REQUEST = "bad_request"
+    NO_SUCH_MODEL = "no_such_model"
+    UNAVAILABLE = "unavailable"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    DROPPED = "dropped"
+    JUNK = "junk"
+    EMPTY = "empty"
+    REDIRECTED = "redirected"
+    UNREACHABLE = "unreachable"
+    UNPROVEN = "unproven"
+
+
+class Billing(StrEnum):
+    """Whether money may have been spent on an attempt that gave no complete answer."""
+
+    NOTHING = "nothing"
+    POSSIBLY = "possibly"
+
+
+class Usage(NamedTuple):
+    """What the provider says was used. `cost_usd` is its own figure (`None`: it named none).
+
+    Of the prompt's tokens so many were read from a cache, and so many written to one.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def then(self, later: Usage) -> Usage:
+        """What both say of one answer: the later counts, with the cost of as many tokens."""
+        counts = later if later.tokens else self
+        same = counts.prompt_tokens <= self.prompt_tokens and counts.completion_tokens <= self.completion_tokens
+        kept = same and not later.cost_usd and self.cost_usd is not None
+        return counts._replace(cost_usd=self.cost_usd if kept else later.cost_usd)
+
+
+class Failure(NamedTuple):
+    """The verdict of the failure table on one failed attempt.
+
+    `reach` says what is left out until `until`; with `until` of `None` nothing is, and `reach` only says what it is
+    pointless to try again for this very request. `source` is by whose word (`Retry-After`, `default`, …), `evidence`
+    the provider's own words, already redacted and short. A `final` failure is not tried on another candidate.
+    `stumble` failures cool their key and model only when three come in a row. `fleeting`: the evidence may hold words
+    of the prompt or of an answer, so it is shown to who asked and kept nowhere.
+    """
+
+    kind: OutcomeKind
+    reach: Reach
+    until: datetime | None = None
+    source: str = ""
+    evidence: str = ""
+    final: bool = False
+    stumble: bool = False
+    billing: Billing = Billing.NOTHING
+    fleeting: bool = False
+
+    @property
+    def lasting_evidence(self) -> str:
+        """What may be kept of `evidence`."""
+        return "" if self.fleeting else self.evidence
+
+
+class Outcome(NamedTuple):
+    """What one HTTP attempt gave. A failure is a value, never an exception.
+
+    `started` is true from the first piece of text on: who passed it on may send nothing again. `failure` is `None`
+    exactly when `kind` is `answered`. `interim`: `usage` is that of a moment amid the answer; more may have been used.
+    """
+
+    kind: OutcomeKind
+    status: int | None = None
+    failure: Failure | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    started: bool = False
+    generation_id: str | None = None
+    interim: bool = False
+
+
+class Attempt(NamedTuple):
+    """One finished HTTP attempt, as reports show it."""
+
+    key: str | None
+    provider: Provider
+    model: str
+    outcome: OutcomeKind
+    status: int | None
+    latency_ms: int
+    cooldown_until: datetime | None = None
+    detail: str = ""
+
+
+class Ending(Enum):
+    """Why an answer ended, as far as that matters to who reads it."""
+
+    WHOLE = auto()
+    CAP = auto()
+    FILTER = auto()
+    OTHER = auto()
+
+    @classmethod
+    def of(cls, finish_reason: str | None) -> Ending:
+        """The ending that a provider's word for it means; those of vendors behind a relay come through as they are."""
+        return _ENDINGS.get((finish_reason or "stop").casefold(), cls.OTHER)
+
+
+_ENDINGS = {
+    **dict.fromkeys(
+        ("stop", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use", "eos", "completed"),
+        Ending.WHOLE,
+    ),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"), Ending.CAP
+    ),
+    **dict.fromkeys(
+        ("content_filter", "refusal", "safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii"),
+        Ending.FILTER,
+    ),
+}
+
+NoAnswerCode = Literal["refused", "failed", "cut"]
+CostSource = Literal["provider", "estimate", "unknown", "local"]
+
+
+class Answer(NamedTuple):
+    """A complete answer, and what it took.
+
+    `charged_usd` is what the ledger holds for it, also where `cost_usd` is `None` because nobody knows the price.
+    `request_id` is what the log has it under; `None` where no log is kept. `instead_of` is the model that was asked
+    for, where its successor or a stand-in answered.
+    """
+
+    text: str
+    key: str | None
+    provider: Provider
+    model: str
+    pillar: str | None
+    role: str | None
+    finish_reason: str | None
+    usage: Usage
+    cost_usd: Decimal | None
+    cost_source: CostSource
+    charged_usd: Decimal
+    latency_ms: int
+    attempts: tuple[Attempt, ...]
+    request_id: str | None = None
+    instead_of: str | None = None
+
+
+class NoAnswer(NamedTuple):
+    """No complete answer. `text` is what came before a (the last) cut, `retry_at` when a key may come free by itself.
+
+    `request_id` is what the log has it under; `None` where no log is kept.
+    """
+
+    code: NoAnswerCode
+    message: str
+    retry_at: datetime | None
+    attempts: tuple[Attempt, ...]
+    text: str = ""
+    request_id: str | None = None
+
+
+Report = Answer | NoAnswer
+
+
+class NoAnswerError(LbkError):
+    """A question without a complete answer, for Python callers. `report` has the attempts and when to try again."""
+
+    def __init__(self, report: NoAnswer) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+class Refused(NoAnswerError):
+    exit = Exit.REFUSED
+    code = "refused"
+
+
+class AllFailed(NoAnswerError):
+    exit = Exit.FAILED
+    code = "failed"
+
+
+class AnswerCut(AllFailed):
+    code = "cut"
+
+
+def delivered(report: Report) -> Answer:
+    """The answer, or the reason that there is none as an exception."""
+    if isinstance(report, Answer):
+        return report
+    match report.code:
+        case "refused":
+            raise Refused(report)
+        case "failed":
+            raise AllFailed(report)
+        case "cut":
+            raise AnswerCut(report)
+        case _:
+            assert_never(report.code)

@@ -1,0 +1,138 @@
+"""Our ledger beside what a provider says it booked: the values that `lbk costs --reconcile` speaks of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.period import Window
+
+
+class Figures(NamedTuple):
+    """What was used in some time. Counts are `None` where nobody tells them; tokens from a cache are of the prompt."""
+
+    usd: Decimal = Decimal(0)
+    calls: int | None = 0
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    cached_tokens: int = 0
+
+
+class Bin(NamedTuple):
+    """The sum over a stretch of time: finer than that nobody knows it."""
+
+    since: datetime
+    until: datetime
+    figures: Figures
+
+
+class Told(NamedTuple):
+    """What a provider says was used from `since` on, as of `at`. `bins` lie one after the other."""
+
+    since: datetime
+    at: datetime
+    bins: tuple[Bin, ...]
+
+
+class Cause(StrEnum):
+    """Why two honest figures differ."""
+
+    ON_THEIR_WAY = "on_their_way"
+    MEANWHILE = "ended_meanwhile"
+    UNCONFIRMED = "unconfirmed"
+    UNKNOWN_PRICE = "unknown_price"
+    FORMER_SECRET = "former_secret"
+    FORMER_KEYS = "former_keys"
+    DAY_BOUNDARY = "day_boundary"
+    ESTIMATES = "estimates"
+    LATE = "late_figures"
+
+
+class Part(NamedTuple):
+    """So much of a difference is explained by `cause`, which could explain up to `at_most_usd`."""
+
+    cause: Cause
+    usd: Decimal
+    at_most_usd: Decimal
+
+
+class Verdict(StrEnum):
+    """What a comparison came to."""
+
+    AGREES = "agrees"
+    EXPLAINED = "explained"
+    UNEXPLAINED = "unexplained"
+    NOT_COMPARED = "not_compared"
+
+
+class Comparison(NamedTuple):
+    """One key, or all keys of one account where the provider counts no finer (`per_account`), from `since` to `at`.
+
+    `ours` is the sum of all our days that reach into that time. `theirs` is `None` where nothing can be compared, and
+    `problem` says why. `parts` explain the difference but for `unexplained_usd`, which has its sign.
+    """
+
+    keys: tuple[str, ...]
+    provider: Provider
+    per_account: bool
+    ours: Figures
+    theirs: Figures | None = None
+    since: datetime | None = None
+    at: datetime | None = None
+    parts: tuple[Part, ...] = ()
+    tolerance_usd: Decimal = Decimal(0)
+    problem: str = ""
+    first_seen: datetime | None = None
+
+    @property
+    def difference_usd(self) -> Decimal | None:
+        """What the provider booked beyond what we did."""
+        return None if self.theirs is None else self.theirs.usd - self.ours.usd
+
+    @property
+    def unexplained_usd(self) -> Decimal:
+        difference = self.difference_usd or Decimal(0)
+        rest = abs(difference) - sum((part.usd for part in self.parts), Decimal(0))
+        return rest.copy_sign(difference)
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.theirs is None:
+            return Verdict.NOT_COMPARED
+        if abs(self.theirs.usd - self.ours.usd) <= self.tolerance_usd:
+            return Verdict.AGREES
+        return Verdict.UNEXPLAINED if abs(self.unexplained_usd) > self.tolerance_usd else Verdict.EXPLAINED
+
+
+class Lost(NamedTuple):
+    """What became of the figures of calls that broke off: `found` ones were booked at `held_usd`, and cost `cost_usd`.
+
+    `left` are those that nobody told yet; the next run asks again.
+    """
+
+    found: int = 0
+    left: int = 0
+    held_usd: Decimal = Decimal(0)
+    cost_usd: Decimal = Decimal(0)
+
+
+class Reconciliation(NamedTuple):
+    """Everything. `window` is what of: the day or the month, the provider's own where it tells no other."""
+
+    window: Window
+    zone: str
+    tolerance_usd: Decimal
+    comparisons: tuple[Comparison, ...]
+    lost: Lost
+    notes: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[Comparison, ...]:
+        return tuple(one for one in self.comparisons if one.verdict is not Verdict.NOT_COMPARED)
+
+    @property
+    def unexplained(self) -> tuple[Comparison, ...]:
+        return tuple(one for one in self.comparisons if one.verdict is Verdict.UNEXPLAINED)

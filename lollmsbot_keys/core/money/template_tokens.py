@@ -1,0 +1,49 @@
+"""What chat templates add to a prompt: marks, and often a system text of the model's own.
+
+The figures are measured ones, kept as data. A report of more than a bound teaches a model's own: it is in every bound
+from then on, and is never lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Config, Provider
+from lollmsbot_keys.core.model.snapshot import Snapshot
+
+MOST_TOKENS = 32_768
+"""So much is believed of one report: one wrong one must not price a model out of every budget for ever."""
+MOST_MODELS = 64
+OTHERS = "(others)"
+"""Beyond `MOST_MODELS` of one provider, models share a figure: nothing is forgotten, and the state stays small."""
+
+
+class TemplateSeen(NamedTuple):
+    """A model's template added so many tokens to a prompt, more than the bound of that call had."""
+
+    provider: Provider
+    model: str
+    tokens: int
+
+
+def configured(config: Config, model: str) -> int:
+    """The most that the template of `model` adds, as the configuration has it."""
+    return config.model(model).template_tokens or config.routing.template_tokens
+
+
+def template_tokens(config: Config, snapshot: Snapshot, provider: Provider, model: str) -> int:
+    """The same, or what a report taught, whichever is more."""
+    learnt = snapshot.template_tokens.get(provider, {})
+    return max(configured(config, model), learnt.get(model, 0), learnt.get(OTHERS, 0))
+
+
+def learnt(snapshot: Snapshot, seen: TemplateSeen) -> Snapshot:
+    """The snapshot that knows of it, as far as it can be believed."""
+    known = snapshot.template_tokens.get(seen.provider, {})
+    name = seen.model if seen.model in known or len(known) < MOST_MODELS else OTHERS
+    tokens = min(seen.tokens, MOST_TOKENS)
+    if tokens <= known.get(name, 0):
+        return snapshot
+    figures: Mapping[str, int] = {**known, name: tokens}
+    return snapshot._replace(template_tokens={**snapshot.template_tokens, seen.provider: figures})

@@ -1,0 +1,130 @@
+"""Where a daemon on this machine runs a model, as far as its own words tell: here, elsewhere, or not clearly here.
+
+A daemon that is signed in passes some models on to its maker. What it says of them differs by version and by
+whoever wrote it, so anything that sounds like elsewhere is believed, and nothing else is but what a model of its own
+must have: weights in a known format, their size, and their digest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from lollmsbot_keys.core.model.config import as_compared, is_cloud_name
+
+FORMATS = frozenset({"gguf", "ggml", "safetensors"})
+"""In which weights are kept. A model that is run elsewhere has none, or a word such as `cloud`."""
+LEAST_BYTES = 65_536
+"""Weights are larger; what stands for a model elsewhere has a few hundred bytes."""
+
+_ELSEWHERE = ("remote", "cloud", "upstream", "proxy", "relay")
+_NOT_HERE = frozenset({*_ELSEWHERE, "hosted", "external", "api"})
+_FREE_TEXT = frozenset({"modelfile", "template", "system", "license", "parameters", "messages", "modelinfo"})
+"""Fields whose text may say anything."""
+_LONGEST_WORD = 200
+_FROM = re.compile(r"^[^\S\n]*#?[^\S\n]*FROM[^\S\n]+([^\n]+)$", re.IGNORECASE | re.MULTILINE)
+"""What a Modelfile says a model is made from; in a comment, too, where Ollama puts the model's own name."""
+_OWN_PARTS = {"details", "model_info", "modelfile", "template", "capabilities"}
+_NO_CHAT = ("embed", "minilm", "rerank", "bert", "bge-")
+"""Of what names and families of models that cannot chat are made."""
+
+
+def elsewhere(said: Mapping[str, object]) -> str:
+    """What in `said` (a reply of `show`, or an entry of `tags`) speaks of another place; "" where nothing does."""
+    for name, value, free_text in _fields(said):
+        plain = _plain(name)
+        if value and any(word in plain for word in _ELSEWHERE):
+            return f"{name} is set"
+        if plain == "modelfile" and not _is_made_here(value):
+            return "it may be made from a cloud model"
+        if isinstance(value, str) and not free_text and _names_another_place(value):
+            return f"{name} is {value.strip()!r}"
+    return ""
+
+
+def doubt_of_show(said: object) -> str:
+    """Why a reply of `/api/show` does not clearly speak of a model that is run here; "" where it does."""
+    if not isinstance(said, dict) or said.get("error") or _OWN_PARTS.isdisjoint(said):
+        return "the daemon does not say where"
+    return elsewhere(said) or _doubt_of_details(said)
+
+
+def doubt_of_tags(entries: Iterable[Mapping[str, object]], model: str) -> str:
+    """Why the entries of `/api/tags` do not clearly have `model` as one that is run here; "" where they do."""
+    wanted = _full(model)
+    found = [entry for entry in entries if wanted in {_full(name) for name in names_of(entry)}]
+    if not found:
+        return "it is not in the daemon's list"
+    return next(filter(None, map(_doubt_of_entry, found)), "")
+
+
+def names_of(entry: Mapping[str, object]) -> list[str]:
+    """The names in an entry of `tags`: it has one, or the same twice."""
+    return [name for field in ("name", "model") if isinstance(name := entry.get(field), str) and name]
+
+
+def first_chat_model(entries: Iterable[Mapping[str, object]]) -> str:
+    """The first model in `tags` that clearly is run here and can chat; "" where there is none."""
+    clear = (entry for entry in entries if not _doubt_of_entry(entry) and _chats(entry))
+    return next((names_of(entry)[0] for entry in clear if names_of(entry)), "")
+
+
+def _doubt_of_entry(entry: Mapping[str, object]) -> str:
+    size, digest = entry.get("size"), entry.get("digest")
+    if found := elsewhere(entry):
+        return found
+    if isinstance(size, bool) or not isinstance(size, int) or size < LEAST_BYTES:
+        return "its size is none that a model has"
+    if not isinstance(digest, str) or re.fullmatch("(sha256:)?[0-9a-f]{12,}", digest) is None:
+        return "it has no digest"
+    return _doubt_of_details(entry)
+
+
+def _doubt_of_details(said: Mapping[str, object]) -> str:
+    details = said.get("details")
+    known = details.get("format") if isinstance(details, dict) else None
+    return "" if isinstance(known, str) and known.casefold() in FORMATS else "the format of its weights is not known"
+
+
+def _chats(entry: Mapping[str, object]) -> bool:
+    able = entry.get("capabilities")
+    if isinstance(able, list) and able:
+        return "completion" in able
+    details = entry.get("details")
+    families = [details.get("family"), details.get("families")] if isinstance(details, dict) else []
+    words = as_compared(f"{names_of(entry)} {families}")
+    return not any(word in words for word in _NO_CHAT)
+
+
+def _full(name: str) -> str:
+    """`name` with everything that the daemon adds to it taken away, or added."""
+    plain = as_compared(name).removeprefix("registry.ollama.ai/").removeprefix("library/")
+    return plain if ":" in plain.rpartition("/")[2] else f"{plain}:latest"
+
+
+def _is_made_here(modelfile: object) -> bool:
+    if not isinstance(modelfile, str):
+        return False
+    return not any(is_cloud_name(origin.strip(" \t\r\"'")) for origin in _FROM.findall(modelfile))
+
+
+def _names_another_place(value: str) -> bool:
+    return len(value) <= _LONGEST_WORD and (as_compared(value) in _NOT_HERE or is_cloud_name(value))
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def _fields(said: object) -> Iterator[tuple[str, object, bool]]:
+    """Every name and value at any depth, the texts of a list under the list's name; and whether it is free text."""
+    waiting: list[tuple[str, object, bool]] = [("", said, False)]
+    while waiting:
+        name, here, free_text = waiting.pop()
+        free_text = free_text or _plain(name) in _FREE_TEXT
+        if name:
+            yield name, here, free_text
+        if isinstance(here, dict):
+            waiting += [(inner, value, free_text) for inner, value in here.items()]
+        elif isinstance(here, list):
+            waiting += [(name, value, free_text) for value in here]

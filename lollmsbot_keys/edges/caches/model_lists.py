@@ -1,0 +1,95 @@
+"""The providers' model lists as they were last fetched, with their prices: a cache beside the state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.core.model.request import EMPTY, LIST_FRESH_FOR, PriceList
+from lollmsbot_keys.edges.files.regular import read_plain
+from lollmsbot_keys.errors import StateError
+
+FILE = "models.json"
+VERSION = 2
+_PATIENCE = timedelta(seconds=5)
+
+
+class Kept(NamedTuple):
+    """What is known of each list: names and `Facts.local_chat` of fresh ones, OpenRouter's prices, and when it came."""
+
+    lists: Mapping[Provider, frozenset[str]] = EMPTY
+    prices: PriceList = PriceList()
+    local_chat: str | None = None
+    fetched: Mapping[Provider, datetime] = EMPTY
+
+
+def read_lists(folder: Path, now: datetime) -> Kept:
+    """What is known at `now`. What cannot be read is not known."""
+    lists: dict[Provider, frozenset[str]] = {}
+    times: dict[Provider, datetime] = {}
+    prices, local_chat = PriceList(), None
+    for provider, fetched, names, quoted, chat in _understood(_content(folder)):
+        if timedelta() <= now - fetched < LIST_FRESH_FOR:
+            lists[provider], times[provider] = names, fetched
+            local_chat = chat if provider is Provider.LOCAL else local_chat
+        if provider is Provider.OPENROUTER and quoted:
+            prices = PriceList(fetched, quoted)
+    return Kept(lists, prices, local_chat, times)
+
+
+@lru_cache(maxsize=1)
+def _understood(content: bytes) -> tuple[tuple[Provider, datetime, frozenset[str], dict[str, Any], str | None], ...]:
+    """Each list with its provider, time, prices and chat model. Looked at for every call, and new once a day."""
+    found = []
+    for name, entry in _entries(content).items():
+        with suppress(ValueError, KeyError, TypeError):
+            fetched = datetime.fromisoformat(entry["fetched"])
+            if fetched.tzinfo is not None:
+                names = frozenset(map(str, entry["models"]))
+                found.append((Provider(name), fetched, names, dict(entry["prices"]), entry.get("chat")))
+    return tuple(found)
+
+
+def keep_list(
+    folder: Path,
+    provider: Provider,
+    models: Iterable[str],
+    now: datetime,
+    prices: Mapping[str, Sequence[str] | None] = EMPTY,
+    chat: str | None = None,
+) -> None:
+    """Remember a list, and forget none that another process keeps. Best effort: it can be done without."""
+    from lollmsbot_keys.edges.files.atomic import replace_file
+    from lollmsbot_keys.edges.files.lock import locked
+
+    entry = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices), "chat": chat}
+    with suppress(OSError, StateError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(folder / f"{FILE}.lock", _PATIENCE):
+            lists = {**_entries(_content(folder)), provider: entry}
+            content = json.dumps({"version": VERSION, "lists": lists}, separators=(",", ":")).encode()
+            replace_file(folder / FILE, content, durable=False)
+
+
+def _content(folder: Path) -> bytes:
+    """The file; nothing where there is none that can be read."""
+    try:
+        return read_plain(folder / FILE)
+    except OSError:
+        return b""
+
+
+def _entries(content: bytes) -> dict[str, Any]:
+    """The kept lists by provider; none where the cache is unreadable."""
+    try:
+        tree = json.loads(content)
+        return dict(tree["lists"]) if tree["version"] == VERSION else {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}

@@ -1,0 +1,136 @@
+"""One HTTP request and its response, whoever carries them; and the three ways in which that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Self
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.edges.http.decompression import Damaged, Unpacker, unpackers
+
+LONGEST_CONNECT = timedelta(seconds=10)
+_DRAIN_S = 0.05
+_DRAIN_BYTES = 64 * 1024
+_SILENCES_WITHOUT_A_WORD = 30
+"""Signs of life end a silence, not a wait for ever: with the usual two minutes this is an hour, as long as a hold."""
+
+
+class WireError(Exception):
+    """What the network did. These three never leave this folder: an `Outcome` says the same."""
+
+
+class Unsent(WireError):
+    """Refused, unresolved, no TLS, no proxy: not a byte of the request left."""
+
+
+class Silent(WireError):
+    """Sent, then nothing came for as long as we were ready to wait."""
+
+
+class Stalled(Silent):
+    """Sent, then nothing came but signs of life, for a great many times as long."""
+
+
+class Broken(WireError):
+    """Sent (at least in part), then the connection failed."""
+
+
+class Exchange(NamedTuple):
+    """One HTTP request.
+
+    `host` (`name:port`) stands for the address in `url` in the Host header and in TLS. `direct` forbids proxies.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    silence: timedelta
+    direct: bool = False
+    host: str = ""
+
+    @property
+    def server_name(self) -> str:
+        """The name that the certificate must be for; "" is the host of `url`."""
+        return self.host.rpartition(":")[0].strip("[]")
+
+    @property
+    def connect_s(self) -> float:
+        """How many seconds a connection may take, TLS included."""
+        return min(self.silence, LONGEST_CONNECT).total_seconds()
+
+    @property
+    def wordless_s(self) -> float:
+        """How many seconds there may be signs of life and nothing else."""
+        return _SILENCES_WITHOUT_A_WORD * self.silence.total_seconds()
+
+
+class Response:
+    """The reply to `exchange`: status, headers (names in lower case), and the body.
+
+    Iterate over that as often and as far as you like.
+    """
+
+    def __init__(
+        self, exchange: Exchange, status: int, headers: Iterable[tuple[bytes, bytes]], chunks: AsyncIterator[bytes]
+    ) -> None:
+        self.exchange = exchange
+        self.status = status
+        self.headers = _by_name(headers)
+        # Nothing packed was asked for; some send it all the same.
+        for unpacker in unpackers(self.headers.get("content-encoding", "")):
+            chunks = _unpacked(chunks, unpacker)
+        self._chunks = chunks
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
+    async def read(self, most_bytes: int) -> bytes:
+        """The body, or as much of it as comes within `most_bytes`, in good time and before the connection fails."""
+        body = bytearray()
+        with suppress(Silent, Broken, TimeoutError):
+            async with asyncio.timeout(self.exchange.wordless_s):
+                async for chunk in self:
+                    body += chunk
+                    if len(body) > most_bytes:
+                        break
+        return bytes(body[:most_bytes])
+
+    async def drain(self) -> None:
+        """Read what follows the end of an answer, if it is there already: then the connection can be used again."""
+        seen = 0
+        with suppress(WireError, TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                async for chunk in self:
+                    seen += len(chunk)
+                    if seen > _DRAIN_BYTES:
+                        return
+
+
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """The values of a header that came more than once are a list."""
+    found: dict[str, str] = {}
+    for raw, value in headers:
+        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+async def _unpacked(chunks: AsyncIterator[bytes], unpacker: Unpacker) -> AsyncIterator[bytes]:
+    """The body behind one content coding.
+
+    Raises:
+        Broken: it is damaged.
+    """
+    async for chunk in chunks:
+        try:
+            for piece in filter(None, unpacker.feed(chunk)):
+                yield piece
+        except Damaged:
+            raise Broken("the body cannot be unpacked") from None

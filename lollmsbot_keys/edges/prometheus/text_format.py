@@ -1,0 +1,84 @@
+"""Prometheus's text format, by its official client: families as text, and what an earlier text showed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from lollmsbot_keys.core.model.metric_family import Family, Kind, SampleId, Shown
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Metric
+
+POOL = "pool"
+"""The label that tells pools apart whose files lie in one folder: node_exporter drops what stands there twice."""
+_REMARK = b"# lbk carries over: "
+
+
+def registry_of(families: Sequence[Family], pool: str) -> CollectorRegistry:
+    """A registry of the client library's that has these families of `pool`, and none of the process's own."""
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.registry import Collector
+
+    class Measured(Collector):
+        def collect(self) -> Iterable[Metric]:
+            return (_metric(family, pool) for family in families)
+
+        def describe(self) -> Iterable[Metric]:
+            return ()  # or the library would collect once more, to know the names
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Measured())
+    return registry
+
+
+def _metric(family: Family, pool: str) -> Metric:
+    from prometheus_client import Metric
+
+    # The library puts a counter's suffix back on when it writes.
+    name = family.name.removesuffix("_total") if family.kind is Kind.COUNTER else family.name
+    metric = Metric(name, family.help, family.kind.value)
+    for sample in family.samples:
+        metric.add_sample(sample.name, {**sample.labels, POOL: pool}, float(sample.value))
+    return metric
+
+
+def text_of(families: Sequence[Family], pool: str) -> bytes:
+    """The families of `pool` in the text format, version 0.0.4."""
+    from prometheus_client import generate_latest
+
+    return generate_latest(registry_of(families, pool))
+
+
+def remembering(text: bytes, shown: Shown) -> bytes:
+    """`text` with a comment of what was carried over: with it, the next text can be made from this one."""
+    if not shown.carried:
+        return text
+    carried = [[name, dict(labels), more] for (name, labels), more in shown.carried.items()]
+    return text + _REMARK + json.dumps(carried, separators=(",", ":")).encode() + b"\n"
+
+
+def shown_in(text: bytes) -> Shown:
+    """The counters that `text` shows, of whatever pool. Nothing where it is none of ours."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        metrics = list(text_string_to_metric_families(text.decode()))
+        carried = dict(_carried(text))
+    except (ValueError, KeyError, TypeError, IndexError):
+        return Shown()
+    values: dict[SampleId, float] = {}
+    for metric in metrics:
+        if metric.type != Kind.GAUGE:
+            for sample in metric.samples:
+                labels = {name: value for name, value in sample.labels.items() if name != POOL}
+                values[sample.name, tuple(sorted(labels.items()))] = sample.value
+    return Shown(values, {place: more for place, more in carried.items() if place in values})
+
+
+def _carried(text: bytes) -> Iterator[tuple[SampleId, float]]:
+    for line in text.splitlines():
+        if line.startswith(_REMARK):
+            for name, labels, more in json.loads(line.removeprefix(_REMARK)):
+                yield (str(name), tuple(sorted((str(k), str(v)) for k, v in labels.items()))), float(more)

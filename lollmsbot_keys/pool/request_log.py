@@ -1,0 +1,54 @@
+"""What the log is told of one question: every attempt, and a refusal."""
+
+from __future__ import annotations
+
+import os
+
+from lollmsbot_keys._version import __version__
+from lollmsbot_keys.core.model.log_record import Booked, Entry, Sent
+from lollmsbot_keys.core.model.outcome import Attempt, Usage
+from lollmsbot_keys.core.model.request import Plan
+from lollmsbot_keys.core.money.charges import Charge
+from lollmsbot_keys.core.routing.claim import Claim
+from lollmsbot_keys.core.state.settlement import Finished
+from lollmsbot_keys.edges.log.codec import encode
+from lollmsbot_keys.edges.log.writer import EventLog
+from lollmsbot_keys.pool.prompt import Listener
+from lollmsbot_keys.runtime import Engine
+
+
+class Journal:
+    """One question's part of the log, under the id `request`."""
+
+    def __init__(self, log: EventLog, engine: Engine, listener: Listener) -> None:
+        self._log, self._engine, self._listener = log, engine, listener
+        self._attempts = 0
+        self.request = os.urandom(8).hex()
+
+    def attempt(self, claimed: Claim, finished: Finished, charge: Charge, attempt: Attempt) -> None:
+        """An attempt ended, and was booked at `charge`."""
+        self._attempts += 1
+        usage, hold = finished.outcome.usage or Usage(), claimed.hold
+        booked = Booked(
+            hold=hold.id,
+            hold_usd=hold.amount_usd,
+            cost_usd=charge.cost_usd,
+            cost_source=charge.source,
+            charged_usd=charge.amount_usd,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+        )
+        sent = Sent(self._attempts, claimed.candidate, attempt, booked, finished.failover)
+        now = self._engine.clock()
+        self._write(Entry(now, self.request, hold.claimed, claimed.plan, sent, __version__))
+
+    def refused(self, plan: Plan) -> None:
+        """Nothing of `plan` might take the question."""
+        now = self._engine.clock()
+        self._write(Entry(now, self.request, now, plan, None, __version__))
+
+    def _write(self, entry: Entry) -> None:
+        # Here and not in a thread: it takes less than handing it over, and is there before the answer is.
+        problem = self._log.append(encode(entry, self._engine.secrets.scrubber.text))
+        if problem is not None:
+            self._listener.notice(problem)

@@ -1,0 +1,71 @@
+"""Calls, tokens and money for people, and the marks of what is not the provider's own figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+
+from lollmsbot_keys.core.base.namedtuple import NamedTuple
+from lollmsbot_keys.core.model.snapshot import Cell
+
+
+class Mark(NamedTuple):
+    """A sign before an amount, what it means, and how much of a sum it is about."""
+
+    sign: str
+    meaning: str
+    part: Callable[[Cell], Decimal]
+
+
+MARKS = (
+    Mark("~", "estimated from tokens at a dated price", lambda sums: sums.estimated_usd),
+    Mark("*", "of unknown price, booked at the most it can have cost", lambda sums: sums.unknown_usd),
+    Mark(
+        "?", "unconfirmed, nobody saw the end: booked at the most it can have cost", lambda sums: sums.unconfirmed_usd
+    ),
+)
+
+
+def marks(sums: Cell) -> str:
+    """The signs of everything in `sums` that is not the provider's own figure."""
+    return "".join(mark.sign for mark in MARKS if mark.part(sums))
+
+
+def remarks(sums: Mapping[str, Cell]) -> Iterator[str]:
+    """One line for each mark that some of `sums` bear, with how much of each; by what they are called."""
+    for mark in MARKS:
+        parts = [f"{amount(part)} USD of {name}" for name, cell in sums.items() if (part := mark.part(cell))]
+        if parts:
+            yield f"{mark.sign} {mark.meaning}: {', '.join(parts)}"
+
+
+def amount(value: Decimal, *, short: bool = False) -> str:
+    """Dollars to the millionth, or to four digits; never 0 for what is something."""
+    digits = 4 if short else 6
+    least = Decimal(1).scaleb(-digits)
+    if value and abs(value) < least / 2:
+        return f"<{least}"
+    return f"{value:.{digits}f}"
+
+
+def round_amount(value: Decimal) -> str:
+    """What is only known by and large: `0.0123`, `1.23`, `1234`."""
+    digits = 4 if abs(value) < Decimal("0.1") else 2 if abs(value) < 1000 else 0
+    return f"{value:.{digits}f}"
+
+
+def limit(value: Decimal) -> str:
+    """A budget as a person writes it: `50.00`, `0.015`."""
+    return f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
+
+
+def count(number: int, *, short: bool = False) -> str:
+    """Calls or tokens; `short`: `9999`, `12.3k`, `123k`, `1.2M`."""
+    if not short or abs(number) < 10_000:
+        return str(number)
+    scaled, unit = Decimal(number), ""
+    for unit in ("k", "M", "G"):  # noqa: B007 - the last one is used
+        scaled /= 1000
+        if abs(scaled) < Decimal("999.5"):
+            break
+    return f"{scaled:.0f}{unit}" if abs(scaled) >= Decimal("99.95") else f"{scaled:.1f}{unit}"

@@ -1,0 +1,74 @@
+"""The surface that is drawn on: colour and lines for a terminal, plain aligned text for everything else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from typing import TYPE_CHECKING, Literal
+
+from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.security.sanitize import guard_workflow_commands
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lollmsbot_keys.render.console.table import Grid
+
+PIPE_WIDTH = 240
+"""Characters a line may have where nobody sets the width: nothing should be wrapped for a pipe."""
+UNTOLD_WIDTH = 80
+"""That of a terminal that does not know its own, such as one at a serial line."""
+WIDE, NARROW = 100, 76
+"""From so many characters on there is room for everything, and for most."""
+
+
+@contextmanager
+def page(looks: Looks) -> Iterator[Console]:
+    """A console whose page goes to stdout when it is complete.
+
+    No line of it is a command to GitHub's runner, wherever a line was broken: it may begin with a name that anybody
+    may have chosen.
+
+    Not straight to stdout: Rich would fill every line of a table with blanks to its width, and end the process with
+    its own exit code when nobody reads. And Rich would read the environment, of which it is told here instead.
+    """
+    from lollmsbot_keys.render.console.table import Page
+
+    drawn = StringIO()
+    depth: Literal["standard", "auto"] | None = None if not is_drawn(looks) else "standard" if looks.still else "auto"
+    yield Page(drawn, width=width(looks), colours=depth, spoken=looks.spoken)
+    text = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n"))
+    sys.stdout.write(guard_workflow_commands(text))
+
+
+def is_drawn(looks: Looks) -> bool:
+    """Whether stdout gets colours and bars."""
+    return not looks.plain and (looks.forced or sys.stdout.isatty())
+
+
+def width(looks: Looks) -> int:
+    """How many characters a line may have.
+
+    Where drawing is forced into a pipe, there is a pager or the like at its end, in the terminal that is at hand.
+    """
+    if looks.columns is not None:
+        return looks.columns
+    if looks.spoken:
+        return PIPE_WIDTH  # who listens need not do without what there is no room for
+    streams = (sys.stdout, sys.stderr, sys.stdin) if looks.forced else (sys.stdout,)
+    for stream in streams:
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or UNTOLD_WIDTH
+        except (AttributeError, OSError, ValueError):
+            continue
+    return PIPE_WIDTH
+
+
+def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Grid:
+    """A table; see there."""
+    from lollmsbot_keys.render.console.table import Grid
+
+    return Grid(headings, right=right, wraps=wraps)

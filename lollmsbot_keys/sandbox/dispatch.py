@@ -1,0 +1,326 @@
+"""The loopback internet: which path belongs to whom, what trouble is due, and the log of who asked what."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.errors import UsageError
+from lollmsbot_keys.sandbox.accounts import KeyRing, SandboxKey
+from lollmsbot_keys.sandbox.chat import Call, output_limit, table_of, text_of
+from lollmsbot_keys.sandbox.dialects import Json
+from lollmsbot_keys.sandbox.fault_kinds import Where
+from lollmsbot_keys.sandbox.fault_replies import bend, replacement
+from lollmsbot_keys.sandbox.fault_schedule import Fault, FaultBoard, parse_fault
+from lollmsbot_keys.sandbox.http import Cut, HttpRequest, Reply, bytes_reply, json_reply
+from lollmsbot_keys.sandbox.management import Management
+from lollmsbot_keys.sandbox.ollama import LocalOllama, OllamaCloud
+from lollmsbot_keys.sandbox.openrouter import OpenRouter
+
+CONTROL = "/_sandbox"
+_HEADERS_OF_INTEREST = ("accept", "content-type", "http-referer", "user-agent", "x-openrouter-title", "x-title")
+
+
+class Place(StrEnum):
+    """Which of the sandbox's ports was called."""
+
+    INTERNET = "internet"
+    LOCAL = "local"
+    ELSEWHERE = "elsewhere"  # where redirects point: nobody should ever come here
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """One request as the sandbox saw it, without a secret: `key` is a name, `None` for no secret or an unknown one."""
+
+    at: datetime
+    place: Place
+    where: Where | None
+    method: str
+    path: str
+    key: str | None
+    with_authorization: bool
+    model: str | None
+    stream: bool
+    max_output_tokens: int | None
+    preferences: Json
+    headers: Mapping[str, str]
+    status: int | None
+    fault: str | None
+
+    @property
+    def caller(self) -> str | None:
+        """Whose request it is: a key's name, or `local`, which has no key."""
+        return "local" if self.place is Place.LOCAL else self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    provider: Provider
+    where: Where
+    handler: Callable[[Call], Reply]
+
+
+class World:
+    """All providers behind one function: a request in, a reply out. Safe to call from several threads."""
+
+    def __init__(self, keys: KeyRing, *, serve_retired: bool = False, now: Callable[[], float] = time.time) -> None:
+        self.elsewhere = ""
+        self._keys = keys
+        self._now = now
+        self._lock = threading.Lock()
+        self._board = FaultBoard()
+        self._log: list[RecordedRequest] = []
+        self._calls = 0
+        self._management = Management(keys)
+        self._routes = _routes(OllamaCloud(serve_retired=serve_retired), OpenRouter(), self._management)
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        with self._lock:
+            return tuple(self._log)
+
+    @property
+    def keys(self) -> tuple[SandboxKey, ...]:
+        """The keys that exist now."""
+        with self._lock:
+            return tuple(self._keys)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        with self._lock:
+            return self._board.due
+
+    def targets(self) -> dict[str, Provider]:
+        """What a fault can be aimed at: the keys, then whole providers."""
+        return {key.name: key.provider for key in self._keys} | {str(provider): provider for provider in Provider}
+
+    def add_faults(self, faults: Iterable[str | Fault]) -> None:
+        """Queue faults, all or (where one cannot be read: UsageError) none."""
+        with self._lock:
+            self._add_faults(faults)
+
+    def clear_faults(self) -> None:
+        with self._lock:
+            self._board.clear()
+
+    def forget_requests(self) -> None:
+        with self._lock:
+            self._log.clear()
+
+    def make_key(self, like: str) -> tuple[str, str]:
+        """A further key of the account of the one called `like`, made by hand: its name and its secret."""
+        with self._lock:
+            made = self._keys.another(like, self._now())
+        if made is None:
+            raise UsageError(f"There is no key {like} in the sandbox.")
+        return made.name, made.secret
+
+    def remove_key(self, name: str) -> bool:
+        """Delete the key called `name` by hand; whether there was one."""
+        with self._lock:
+            return self._remove(name)
+
+    def answer(self, place: Place, request: HttpRequest) -> Reply:
+        with self._lock:
+            if place is Place.INTERNET and request.path.startswith(CONTROL):
+                return self._control(request)
+            return self._answer(place, request)
+
+    def _add_faults(self, faults: Iterable[str | Fault]) -> None:
+        targets = self.targets()
+        for fault in [parse_fault(fault, targets) if isinstance(fault, str) else fault for fault in faults]:
+            self._board.add(fault)
+
+    def _answer(self, place: Place, request: HttpRequest) -> Reply:
+        self._calls += 1
+        route = self._routes.get((place, request.method, _pattern(request.path)))
+        if route is None:
+            reply = self._nowhere(place, request)
+            self._record(place, request, None, None, None, reply)
+            return reply
+        call = self._call(route, request)
+        reply = _reply(route, call)
+        self._record(place, request, route, call.key, call.fault, reply)
+        return reply
+
+    def _call(self, route: Route, request: HttpRequest) -> Call:
+        key = self._keys.find(request.bearer, route.provider)
+        targets = (str(route.provider),) if key is None else (key.name, str(route.provider))
+        fault = self._board.take(targets, route.where) or self._lasting_refusal(targets, route.where)
+        body = request.json() if request.method in ("POST", "PATCH") else None
+        number, now_s = self._calls, self._now()
+        return Call(request, route.provider, route.where, key, fault, body, number, now_s, self.elsewhere)
+
+    def _lasting_refusal(self, targets: Iterable[str], where: Where) -> Fault | None:
+        """A key that the chat refuses with 401 is refused by the key checks as well, which use nothing up."""
+        if where not in (Where.CHECK, Where.ACCOUNT, Where.MANAGE):
+            return None
+        fault = self._board.peek(targets, Where.CHAT)
+        return fault if fault is not None and fault.kind.name == "401" else None
+
+    def _nowhere(self, place: Place, request: HttpRequest) -> Reply:
+        if place is Place.ELSEWHERE:
+            return json_reply(200, {"message": "a redirect was followed to here"})
+        methods = [method for at, method, path in self._routes if (at, path) == (place, _pattern(request.path))]
+        if methods:
+            return bytes_reply(405, b"405 method not allowed", "text/plain", ("Allow", ", ".join(methods)))
+        return bytes_reply(404, b"404 page not found", "text/plain")
+
+    def _record(
+        self,
+        place: Place,
+        request: HttpRequest,
+        route: Route | None,
+        key: SandboxKey | None,
+        fault: Fault | None,
+        reply: Reply,
+    ) -> None:
+        body = request.json() if request.body else None
+        seen = {name: request.headers[name] for name in _HEADERS_OF_INTEREST if name in request.headers}
+        path = f"{request.path}?{request.query}" if request.query else request.path
+        self._log.append(
+            RecordedRequest(
+                at=datetime.fromtimestamp(self._now(), UTC),
+                place=place,
+                where=None if route is None else route.where,
+                method=request.method,
+                path=self._keys.masked(path),
+                key=None if key is None else key.name,
+                with_authorization="authorization" in request.headers,
+                model=text_of(body, "model") or None,
+                stream=bool((body or {}).get("stream", request.path.endswith("/api/chat"))),
+                max_output_tokens=output_limit(body),
+                preferences=table_of(body, "provider"),
+                headers={name: self._keys.masked(value) for name, value in seen.items()},
+                status=None if reply.frames[:1] == (Cut(),) else reply.status,
+                fault=None if fault is None else str(fault),
+            )
+        )
+
+    def _control(self, request: HttpRequest) -> Reply:
+        """The sandbox's own door: read the log, read and change the faults, make and remove keys as a person does."""
+        match request.method, request.path.removeprefix(CONTROL):
+            case "GET", "/requests":
+                return json_reply(200, [_as_json(entry) for entry in self._log])
+            case "DELETE", "/requests":
+                self._log.clear()
+                return json_reply(200, [])
+            case "POST", "/faults":
+                return self._post_faults(request)
+            case "POST" | "DELETE", "/keys":
+                return self._by_hand(request)
+            case "DELETE", "/faults":
+                self._board.clear()
+            case "GET", "/faults":
+                pass
+            case _:
+                return json_reply(404, {"error": f"under {CONTROL} there are requests, faults and keys"})
+        return self._fault_list()
+
+    def _by_hand(self, request: HttpRequest) -> Reply:
+        """What the provider's page for keys is for: the body names a key; one like it is made, or it is deleted."""
+        name = request.body.decode("utf-8", "replace").strip()
+        if request.method == "DELETE":
+            return json_reply(200, {"deleted": self._remove(name)})
+        made = self._keys.another(name, self._now())
+        if made is None:
+            return json_reply(400, {"error": f"no such key: {name!r}. There are {', '.join(self.targets())}"})
+        return json_reply(201, {"name": made.name, "secret": made.secret})
+
+    def _remove(self, name: str) -> bool:
+        key = self._keys.named(name)
+        if key is not None:
+            self._keys.remove(key)
+        return key is not None
+
+    def _post_faults(self, request: HttpRequest) -> Reply:
+        """Faults as lines of text, a JSON list, or `{"faults": […]}`."""
+        try:
+            self._add_faults(_posted_faults(request.body.decode("utf-8", "replace")))
+        except UsageError as problem:
+            return json_reply(400, {"error": str(problem)})
+        return self._fault_list()
+
+    def _fault_list(self) -> Reply:
+        return json_reply(200, {"faults": [str(fault) for fault in self._board.due]})
+
+
+def _reply(route: Route, call: Call) -> Reply:
+    if call.fault is None:
+        return route.handler(call)
+    instead = replacement(call.fault, call.situation)
+    if instead is not None:
+        return instead
+    if call.fault.kind.name == "drop":  # unlike `lost`, nothing is done for it
+        return Reply(200, (Cut(),))
+    return bend(call.fault, route.handler(call))
+
+
+def _pattern(path: str) -> str:
+    """One path for all `/keys/{hash}`."""
+    head, _, _ = path.rpartition("/")
+    return "/openrouter/api/v1/keys/*" if head == "/openrouter/api/v1/keys" else path
+
+
+def _routes(cloud: OllamaCloud, openrouter: OpenRouter, management: Management) -> dict[tuple[Place, str, str], Route]:
+    local = LocalOllama()
+    rows: tuple[tuple[Place, Provider, Where, str, str, Callable[[Call], Reply]], ...] = (
+        *_ollama_rows(Place.INTERNET, Provider.OLLAMA, "/ollama", cloud),
+        *_ollama_rows(Place.LOCAL, Provider.LOCAL, "", local),
+        (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "GET", "/ollama/api/balance", cloud.balance),
+        (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "GET", "/ollama/api/usage", cloud.usage),
+        (Place.INTERNET, Provider.OLLAMA, Where.ACCOUNT, "POST", "/ollama/api/me", cloud.me),
+        (Place.LOCAL, Provider.LOCAL, Where.LIST, "GET", "/api/version", local.version),
+        *(
+            (Place.INTERNET, Provider.OPENROUTER, where, method, f"/openrouter/api/v1{path}", handler)
+            for where, method, path, handler in (
+                (Where.CHAT, "POST", "/chat/completions", openrouter.chat),
+                (Where.LIST, "GET", "/models", openrouter.list_models),
+                (Where.CHECK, "GET", "/key", openrouter.key),
+                (Where.CHECK, "GET", "/credits", openrouter.credits),
+                (Where.CHECK, "GET", "/generation", openrouter.generation),
+                (Where.MANAGE, "POST", "/keys", management.create),
+                (Where.MANAGE, "GET", "/keys", management.list_keys),
+                (Where.MANAGE, "GET", "/keys/*", management.read),
+                (Where.MANAGE, "PATCH", "/keys/*", management.change),
+                (Where.MANAGE, "DELETE", "/keys/*", management.remove),
+            )
+        ),
+    )
+    return {
+        (place, method, path): Route(provider, where, handler) for place, provider, where, method, path, handler in rows
+    }
+
+
+def _ollama_rows(
+    place: Place, provider: Provider, prefix: str, server: OllamaCloud | LocalOllama
+) -> tuple[tuple[Place, Provider, Where, str, str, Callable[[Call], Reply]], ...]:
+    return (
+        (place, provider, Where.CHAT, "POST", f"{prefix}/api/chat", server.chat),
+        (place, provider, Where.CHAT, "POST", f"{prefix}/v1/chat/completions", server.chat),
+        (place, provider, Where.LIST, "GET", f"{prefix}/api/tags", server.tags),
+        (place, provider, Where.LIST, "GET", f"{prefix}/v1/models", server.list_models),
+        (place, provider, Where.SHOW, "POST", f"{prefix}/api/show", server.show),
+    )
+
+
+def _posted_faults(text: str) -> list[str]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    listed = value.get("faults") if isinstance(value, dict) else value
+    if not isinstance(listed, list) or not all(isinstance(fault, str) for fault in listed):
+        raise UsageError('expected lines such as OLLAMA_API_KEY=429:3, or {"faults": ["OLLAMA_API_KEY=429:3"]}')
+    return listed
+
+
+def _as_json(entry: RecordedRequest) -> Json:
+    return {**asdict(entry), "at": entry.at.isoformat().replace("+00:00", "Z")}

@@ -1,0 +1,31 @@
+"""What may come next in a fault that somebody has begun to write; the grammar is that of `faults`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lollmsbot_keys.core.model.config import Provider
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, Kind, Value, Where
+
+
+def suggestions(begun: str, targets: Mapping[str, Provider]) -> Iterator[tuple[str, str]]:
+    """Each possible next text with its meaning. After `=` at its end, more is to follow."""
+    aim, equals, _ = begun.partition("=")
+    target, at, place = aim.partition("@")
+    if target not in targets or not (at or equals):
+        yield from (
+            (f"{name}=", f"a key of {provider}" if name != provider else "") for name, provider in targets.items()
+        )
+    elif not equals:
+        yield from ((f"{target}@{where}=", "") for where in Where)
+    else:
+        for kind in KINDS.values():
+            if targets[target] in kind.providers and _fits(kind, place or Where.CHAT):
+                needs_value = kind.value is not Value.NONE and kind.default is None
+                yield f"{aim}={kind.name}{'=' if needs_value else ''}", kind.meaning
+
+
+def _fits(kind: Kind, where: str) -> bool:
+    if kind.check_only:
+        return where == Where.CHECK
+    return where == Where.CHAT or not kind.chat_only
