@@ -663,7 +663,7 @@ def test_ask_loads_nothing_more_where_no_line_is_crossed(tmp_path: Path) -> None
             loads.append(set(json.loads(done.stderr.splitlines()[-1])))
     extra = {
         f"lollmsbot_keys.{name}"
-        for name in ("alarm", "core.alerts.evaluate", "core.state.alert_delivery", "edges.notifications.channels")
+        for name in ("alerting", "core.alerts.evaluate", "core.state.alert_delivery", "edges.notifications.channels")
     }
     assert loads[0] >= extra
     assert loads[1] & extra == set()

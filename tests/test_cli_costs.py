@@ -66,9 +66,9 @@ def test_the_document(tmp_path: Path) -> None:
 
 
 def test_the_table(tmp_path: Path) -> None:
-    with lab(tmp_path, f"{OLLAMA}=cut:1") as here:
+    with lab(tmp_path, f"{OLLAMA}=cut:1", serve_retired=True) as here:
         here.ask("-m", SERVED, "--no-failover")
-        here.ask("-m", "nemotron-3-super", "--max-tokens", "10")
+        here.ask("-m", "gemma3:12b", "--max-tokens", "10")
         done = here.run("costs")
         assert (done.code, done.err) == (0, "")
         lines, now = done.out.splitlines(), datetime.now(UTC)

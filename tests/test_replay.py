@@ -267,7 +267,8 @@ def without_prices(found: Json) -> Json:
 
 
 def without_words(found: Json) -> Json:
-    """Without the words that may be a provider's."""
+    """Without the words that may be a provider's, and without the age of the data, which is no part of a decision."""
+    found.pop("catalogue", None)
     for candidate in found["candidates"]:
         if candidate["reason"] in {"cooling_down", "no_credit", "no_such_model", "disabled"}:
             candidate["detail"] = ""
@@ -310,8 +311,9 @@ def test_how_a_replay_looks(troubled: Lab) -> None:
     assert (replayed.code, replayed.err) == (0, "")
     heading, *plan, ending = replayed.out.splitlines()
     assert heading.startswith(f"Request {id_}, attempt 1, ")
+    assert "Models and prices as of" in drawn[-1]
     assert [line.partition("·")[0].rstrip() for line in plan[3:]] == [
-        line.partition("·")[0].rstrip() for line in drawn[3:]
+        line.partition("·")[0].rstrip() for line in drawn[3:-1]
     ]
     assert ending.startswith(f"{OLLAMA_2} × {SERVED}: answered (200) after ")
     assert troubled.run("route", "-q", "--replay", id_).out == f"{OLLAMA_2}\n"

@@ -26,6 +26,8 @@ PREFIXES = (
 _OTHERS = ("sk-", "sk_", "nvapi-", "glpat-", "csk-", "fw_", "tgp_")
 _PIECES = re.compile(r"[\s\"'`=,;()<>]+")
 _LONG_MIXED, _LONG = 12, 24
+_REQUEST_ID = re.compile("[0-9a-f]{16}")
+"""Ids that lbk itself gives are to be typed, and to be read in answers."""
 
 
 def company_of(characters: str) -> str:
@@ -45,4 +47,4 @@ def _looks_like_key(piece: str) -> bool:
 
 def _is_random(run: str) -> bool:
     mixed = not run.isalpha() and not run.isdecimal()
-    return len(run) >= (_LONG_MIXED if mixed else _LONG)
+    return len(run) >= (_LONG_MIXED if mixed else _LONG) and not _REQUEST_ID.fullmatch(run)
