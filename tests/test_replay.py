@@ -260,9 +260,10 @@ def test_a_secret_that_was_asked_for_as_a_model_is_masked(tmp_path: Path) -> Non
 
 
 def without_prices(found: Json) -> Json:
-    """A document of `route`, which knows no prompt, so that its bounds are lower."""
+    """A document of `route`, which knows no prompt, so that its bounds are lower; the log does not date prices."""
     for part in (found["decision"] or {}, *found["candidates"]):
         part.pop("estimated_cost_usd", None)
+        part.pop("priced_on", None)
     return found
 
 
