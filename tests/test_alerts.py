@@ -143,7 +143,7 @@ def test_a_budget_is_used_up_when_no_ordinary_call_fits_into_the_rest() -> None:
     for snapshot in (Snapshot(days=spent({"O1": "0.0001"})), Snapshot()):
         (alert,) = told(snapshot, small)
         assert (alert.name, alert.level, alert.grave, alert.window) == (f"budget {DAILY}", 10_000, True, "")
-        call = thresholds.ordinary(small, Provider.OLLAMA)
+        call = thresholds.ordinary(small, Provider.OLLAMA, NOW)
         assert call is not None
         assert alert.message == (
             f"{DAILY} cannot pay one call of the default cap: it is 0.01 USD, and kimi may cost "
@@ -162,12 +162,25 @@ def test_each_budget_that_no_ordinary_call_fits_into_is_told() -> None:
     config = with_key(config, "O1", lambda key: key._replace(daily_budget_usd=Decimal(0)))
     config = with_settings(config, Provider.OPENROUTER, lambda it: it._replace(daily_budget_usd=Decimal("0.002")))
     small = {"keys.R1.monthly_budget_usd", "providers.openrouter.daily_budget_usd"}
-    assert thresholds.too_small(config).keys() == small
+    assert thresholds.too_small(config, NOW).keys() == small
     assert {alert.name for alert in told(Snapshot(), config)} == {f"budget {setting}" for setting in small}
     unpriced = config._replace(routing=config.routing._replace(default_model="nobody-knows"))
-    assert thresholds.too_small(unpriced) == {}, "OpenRouter does not have that model"
+    assert thresholds.too_small(unpriced, NOW) == {}, "OpenRouter does not have that model"
     poor = with_settings(unpriced, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.1")))
-    assert thresholds.too_small(poor).keys() == {DAILY}, "an unknown price is bounded, too"
+    assert thresholds.too_small(poor, NOW).keys() == {DAILY}, "an unknown price is bounded, too"
+
+
+def test_an_ordinary_call_is_one_of_the_model_that_answers() -> None:
+    """The default model may be retired: what answers in its place may be dearer, and is then all that is refused."""
+    retired = CONFIG.model("kimi")._replace(retired_on=TODAY)
+    config = CONFIG._replace(models={**CONFIG.models, "kimi": retired})
+    config = with_settings(config, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal("0.015")))
+    (words,) = thresholds.too_small(config, NOW).values()
+    assert "it is 0.015 USD, and kimi-2 may cost 0.016" in words
+    assert named(Snapshot(), config) == [(f"budget {DAILY}", None)]
+    assert thresholds.too_small(config, NOW - 2 * DAY) == {}, "then it answers itself"
+    left = with_settings(config, Provider.OLLAMA, lambda it: it._replace(daily_budget_usd=Decimal(1)))
+    assert named(Snapshot(days=spent({"O1": "0.985"})), left) == [(f"budget {DAILY}", "100")]
 
 
 def test_a_day_that_begins_does_not_end_what_the_month_goes_on_refusing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def check(option: Path | None, environment: Environment | None = None) -> Checke
     loaded = config_file.config_of(sources)
     problems = (*problems, *_untrusted(sources, loaded.config))
     bad, unwise = _sources(sources, loaded.config, environment)
-    warnings = (*loaded.warnings, *unwise, *too_small(loaded.config).values())
+    warnings = (*loaded.warnings, *unwise, *too_small(loaded.config, datetime.now(UTC)).values())
     return Checked(here.path, here.found, (*problems, *bad), warnings)
 
 

@@ -42,7 +42,7 @@ class _Budget(NamedTuple):
 
 def budgets(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert]:
     """Of each budget the highest share that is reached; or that it is too small for any ordinary call."""
-    small, every = thresholds.too_small(config), list(_all(config, snapshot, now))
+    small, every = thresholds.too_small(config, now), list(_all(config, snapshot, now))
     for budget in every:
         # While calls are refused here, it is no news that another budget of the same keys has begun anew.
         others = tuple(f"budget {one.setting}" for one in every if budget.key in {None, one.key} and one.is_of(budget))
@@ -78,7 +78,7 @@ def _all(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[_Budget]
             seen.add(limit.setting)
             of_key = limit.setting.startswith("keys.")
             spent = limit.committed_usd
-            steps = thresholds.steps(config, limit, key.provider)
+            steps = thresholds.steps(config, limit, key.provider, now)
             yield _Budget(
                 key.name if of_key else key.provider.value,
                 key.provider,

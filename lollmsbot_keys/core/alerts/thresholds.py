@@ -17,6 +17,7 @@ from lollmsbot_keys.core.model.request import EMPTY
 from lollmsbot_keys.core.model.snapshot import Hold, Snapshot, Spender
 from lollmsbot_keys.core.money import amounts, template_tokens
 from lollmsbot_keys.core.money.budgets import Budgets, Limit
+from lollmsbot_keys.core.routing.succession import heir
 from lollmsbot_keys.core.state import usage_baseline
 
 WHOLE = Decimal(100)
@@ -38,7 +39,7 @@ def spent_budgets(config: Config, snapshot: Snapshot, now: datetime) -> Budgets:
     return Budgets(config, snapshot._replace(holds=EMPTY), now)
 
 
-def steps(config: Config, limit: Limit, provider: Provider) -> Iterator[tuple[Decimal, Decimal]]:
+def steps(config: Config, limit: Limit, provider: Provider, now: datetime) -> Iterator[tuple[Decimal, Decimal]]:
     """The shares of a budget that were asked for, in percent, each with the amount from which it is reached.
 
     A budget is a hard stop, so its last cents are never spent: all of it counts as used up once an ordinary call (the
@@ -47,7 +48,7 @@ def steps(config: Config, limit: Limit, provider: Provider) -> Iterator[tuple[De
     for percent in config.alerts.at_percent:
         amount = limit.budget_usd * percent / WHOLE
         if percent >= WHOLE:
-            amount = limit.budget_usd - _room(config, limit, provider)
+            amount = limit.budget_usd - _room(config, limit, provider, now)
         yield percent, amount
 
 
@@ -79,7 +80,7 @@ def crosses(config: Config, before: Snapshot, after: Snapshot, hold: Hold, now: 
 
 
 def _lines(config: Config, limit: Limit, provider: Provider, now: datetime) -> Iterator[Decimal]:
-    yield from (amount for _, amount in steps(config, limit, provider))
+    yield from (amount for _, amount in steps(config, limit, provider, now))
     if limit.window is Window.DAY:
         yield from _pace(config, limit, now)
 
@@ -92,13 +93,17 @@ def _pace(config: Config, limit: Limit, now: datetime) -> Iterator[Decimal]:
         yield limit.budget_usd * Decimal((now - begins) // _SECOND) / Decimal((ends - begins) // _SECOND)
 
 
-def ordinary(config: Config, provider: Provider) -> Ordinary | None:
-    """The call that most people make of `provider`; `None` where it does not have the default model."""
+def ordinary(config: Config, provider: Provider, now: datetime) -> Ordinary | None:
+    """The call that most people make of `provider`; `None` where it does not have the default model.
+
+    Where that is retired, it is a call of the model that answers in its place.
+    """
     model = config.routing.default_model
     if provider is Provider.OPENROUTER and "/" not in model:
         model = config.model(model).openrouter or model
     if ("/" in model) is not (provider is Provider.OPENROUTER):
         return None
+    model = _served(config, model, now.date())
     price = amounts.price_of(config, provider, model)
     bound = amounts.bound(
         price or config.routing.unknown_price,
@@ -109,7 +114,15 @@ def ordinary(config: Config, provider: Provider) -> Ordinary | None:
     return Ordinary(model, bound, is_priced=price is not None)
 
 
-def too_small(config: Config) -> dict[str, str]:
+def _served(config: Config, model: str, today: date) -> str:
+    def missing(name: str) -> bool:
+        return config.model(name).not_served(today) != ""
+
+    instead = heir(config, model, missing) if missing(model) else None
+    return model if instead is None else instead.name
+
+
+def too_small(config: Config, now: datetime) -> dict[str, str]:
     """The budgets that can never pay an ordinary call, by their settings, and what to say of each.
 
     A budget of nothing is meant so.
@@ -120,7 +133,7 @@ def too_small(config: Config) -> dict[str, str]:
     ]
     found = {}
     for table, provider, its in tables:
-        call = ordinary(config, provider)
+        call = ordinary(config, provider, now)
         for name, usd in (("daily_budget_usd", its.daily_budget_usd), ("monthly_budget_usd", its.monthly_budget_usd)):
             if call is not None and usd and usd < call.bound_usd:
                 found[f"{table}.{name}"] = (
@@ -130,9 +143,9 @@ def too_small(config: Config) -> dict[str, str]:
     return found
 
 
-def _room(config: Config, limit: Limit, provider: Provider) -> Decimal:
+def _room(config: Config, limit: Limit, provider: Provider, now: datetime) -> Decimal:
     """What an ordinary call may cost; nothing where nobody knows its price, or where none would ever fit."""
-    call = ordinary(config, provider)
+    call = ordinary(config, provider, now)
     if call is None or not call.is_priced:
         return amounts.NOTHING
     return call.bound_usd if call.bound_usd < limit.budget_usd else amounts.NOTHING
