@@ -153,6 +153,8 @@ OPENROUTER: list[tuple[Reply, Want]] = [
         want("unavailable", "request"),
     ),
     (reply(404, said("No endpoints found that allow zero data retention")), want("unavailable", "request")),
+    (reply(404, said("No endpoints found that are ZDR")), want("unavailable", "request")),
+    (reply(404, said("This account is for zero-data-retention providers only")), want("unavailable", "request")),
     (reply(404, said("See https://openrouter.ai/settings/privacy")), want("unavailable", "request")),
     (reply(404, said("No endpoints found that can handle the requested parameters.")), want("unavailable", "request")),
     (reply(402, said("Blocked by your data policy")), want("unavailable", "request")),

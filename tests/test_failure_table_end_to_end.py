@@ -306,6 +306,7 @@ def test_after_the_first_text_nothing_is_sent_again(first: str, model: str, kind
         done = here.run("ask", "hello", "--model", model, "--timeout", "1s")
         assert (done.code, done.out.startswith("Sandbox"), done.out.endswith("\n")) == (5, True, True)
         assert done.err.startswith("lbk: The answer was cut: ")
+        assert "cut: cut" not in done.err
         assert here.chats() == [first]
         assert here.cell()[1].unconfirmed_usd > 0
         assert here.candidate(first, model, "--model", model)["eligible"]

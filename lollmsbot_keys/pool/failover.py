@@ -41,7 +41,7 @@ from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import ConfigError, SecretError
 from lollmsbot_keys.pool.prompt import Listener, Question
-from lollmsbot_keys.pool.refusal import exhausted, untrusted, words
+from lollmsbot_keys.pool.refusal import broken_off, exhausted, untrusted, words
 from lollmsbot_keys.pool.secret_loader import Opening
 from lollmsbot_keys.pool.settle import Settling
 from lollmsbot_keys.pool.spelling import refuse_slips
@@ -240,7 +240,7 @@ class Failover:
         if failure is None:
             return self._answered(claimed, outcome, charge, monotonic() - began)
         if outcome.started and (self._listener.live or not self._question.failover):
-            return self._failed("cut", f"The answer was cut: {words(failure)}. It is not asked again.")
+            return self._failed("cut", f"{broken_off(failure)}. It is not asked again.")
         if failure.final:
             return self._failed("failed", f"{candidate.label} would not take the request: {words(failure)}")
         if failure.kind is OutcomeKind.UNAUTHORIZED:

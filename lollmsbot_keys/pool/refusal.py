@@ -49,6 +49,11 @@ def words(failure: Failure) -> str:
     return f"{failure.kind.words}: {failure.evidence}" if failure.evidence else failure.kind.words
 
 
+def broken_off(failure: Failure) -> str:
+    """That an answer was cut, and by what."""
+    return f"The answer was cut: {words(failure).removeprefix(f'{OutcomeKind.CUT.words}: ')}"
+
+
 def untrusted(candidate: Candidate) -> ConfigError:
     """What to say of a candidate that would be used if its host could be trusted."""
     detail = candidate.set_aside.detail if candidate.set_aside else ""

@@ -107,7 +107,8 @@ _SHARED = _either(
 _TERMS = _either(
     _ELSEWHERE,
     _code("privacy_restricted", "constraint_filtered", "wrong_endpoint"),
-    _says("no allowed providers", "all providers have been ignored", "data policy", "zero data retention"),
+    _says("no allowed providers", "all providers have been ignored", "data policy"),
+    _says("zero data retention", "zero-data-retention", "zdr"),
     _says("guardrail restriction", "settings/privacy", "settings/preferences"),
     _says("max price", "max_price", "requested parameters"),
     _says("prompt tokens limit exceeded", "token capacity"),
