@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.cli.typed_words import without_secrets, without_words
+from lollmsbot_keys.core.model.request import Request
+from lollmsbot_keys.core.routing.resolve import understand
 from lollmsbot_keys.core.security.key_forms import may_be_secret
+from lollmsbot_keys.errors import UsageError
 from tests.lab import lab
+from tests.strategies import CONFIG
 from tests.support import run_lbk
 
 OLLAMA_FORM = "0123456789abcdef0123456789abcdef.AbCdEfGhIjKlMnOpQrStUvWx"
@@ -54,6 +58,31 @@ def test_words_where_nothing_is_meant_are_hidden(secret: str, argument: str) -> 
         assert secret not in without_words(message, ["ask", typed], {"ask", "--privacy"})
 
 
+@pytest.mark.parametrize("command", ["rotate", "sandbox", "config show"])
+def test_what_is_given_to_a_variable_is_hidden_however_it_looks(command: str) -> None:
+    typed = [*command.split(), "OLLAMA_API_KEY=hunter2!"]
+    assert without_secrets("no key 'OLLAMA_API_KEY=hunter2!'", typed) == "no key 'OLLAMA_API_KEY=…'"
+
+
+@pytest.mark.parametrize("option", ["--assume", "--fault", "-f"])
+def test_what_an_option_takes_for_a_key_is_shown(option: str) -> None:
+    assert "cooling_dwn" in without_secrets("OLLAMA_API_KEY=cooling_dwn", [option, "OLLAMA_API_KEY=cooling_dwn"])
+
+
+@pytest.mark.parametrize("word", [FORMS[0], OLLAMA_FORM, "AIzaSyA0b1C2d3E4f5G6h7", f" {FORMS[0]} "])
+def test_a_key_in_place_of_a_model_is_sent_to_nobody(word: str) -> None:
+    with pytest.raises(UsageError, match="looks like a key") as refused:
+        understand(Request(model=word), CONFIG)
+    assert word not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "word", ["pplx-7b-online", "hf_model", "sk-tiny", "hf.co/unsloth/Qwen3CoderA3B30B-GGUF:Q4_K_M"]
+)
+def test_a_model_that_only_begins_like_a_key_is_one(word: str) -> None:
+    assert understand(Request(model=word), CONFIG).model == word
+
+
 def test_a_misspelt_word_is_shown() -> None:
     message = "No such option: --privcy"
     assert without_words(message, [f"--privcy={FORMS[0]}"], {"--privacy"}) == message
@@ -84,6 +113,9 @@ PLACES = [
     ["ask", f"--api-key={SECRET}", "hello"],
     ["ask", "--config", SECRET, "hello"],
     ["ask", "-m", SECRET, "hello"],
+    ["ask", "-m", SECRET, "--json", "hello"],
+    ["route", "-m", SECRET],
+    ["route", "-m", SECRET, "--json"],
     ["route", SECRET],
     ["route", f"--privacy={SECRET}"],
     ["route", "--key", SECRET],

@@ -11,11 +11,17 @@ from lollmsbot_keys.core.security.key_forms import may_be_secret
 HIDDEN = "…"
 _SHORTEST = 8
 """Characters: nothing shorter is a key."""
+_ASSIGNED = re.compile("[A-Z][A-Z0-9_]*=(.+)", re.DOTALL)
+_TAKE_ASSIGNMENTS = frozenset({"--assume", "--fault", "-f"})
 
 
 def without_secrets(message: str, arguments: Sequence[str]) -> str:
-    """`message` without what was typed and looks like a secret. A path into a folder that is there is none."""
-    return _without(message, (p for p in _pieces(arguments) if may_be_secret(p) and not _is_path(p)))
+    """`message` without what was typed and looks like a secret, or is given to a variable.
+
+    A path into a folder that is there is no secret.
+    """
+    looks = (p for p in _pieces(arguments) if may_be_secret(p) and not _is_path(p))
+    return _without(message, (*looks, *_assigned(arguments)))
 
 
 def without_words(message: str, arguments: Sequence[str], known: Collection[str]) -> str:
@@ -33,6 +39,13 @@ def _pieces(arguments: Sequence[str]) -> Iterable[str]:
         yield from (argument, name, value) if sign else (argument,)
         if argument.startswith("-") and not argument.startswith("--"):
             yield argument[2:]
+
+
+def _assigned(arguments: Sequence[str]) -> Iterable[str]:
+    """What stands behind `NAME=`, where no option takes that."""
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        if before not in _TAKE_ASSIGNMENTS and (found := _ASSIGNED.fullmatch(argument)) is not None:
+            yield found[1]
 
 
 def _without(message: str, pieces: Iterable[str]) -> str:

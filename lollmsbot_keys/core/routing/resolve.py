@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import LONGEST_NAME, Config, Key, Pillar, Privacy, Role, strictest, trimmed
 from lollmsbot_keys.core.model.request import Priority, Request
+from lollmsbot_keys.core.security.key_forms import is_key
 from lollmsbot_keys.errors import UsageError
 
 _SHORTEST_SECRET = 8
@@ -65,6 +66,8 @@ def understand(request: Request, config: Config) -> Wish:
         raise UsageError("A model's name has more than white space.")
     if named is not None and len(named) > LONGEST_NAME:
         raise UsageError(f"No model has a name of {len(named)} characters; at most {LONGEST_NAME} are taken.")
+    if named is not None and is_key(named):
+        raise UsageError("What was given as a model's name looks like a key, and is sent to nobody.")
     general = named is None
     model = named or config.routing.default_model
     said = [level for level in (request.privacy, role.privacy if role else None) if level is not None]

@@ -24,6 +24,7 @@ PREFIXES = (
 """How keys begin; those of Ollama have no documented form, so none of its own is ever doubted for lacking one."""
 
 _OTHERS = ("sk-", "sk_", "nvapi-", "glpat-", "csk-", "fw_", "tgp_")
+_OLLAMA = re.compile(r"[0-9a-f]{32}\.[\w-]{16,}")
 _PIECES = re.compile(r"[\s\"'`=,;()<>]+")
 _LONG_MIXED, _LONG = 12, 24
 _REQUEST_ID = re.compile("[0-9a-f]{16}")
@@ -38,6 +39,12 @@ def company_of(characters: str) -> str:
 def may_be_secret(word: str) -> bool:
     """Whether `word` has a piece that looks like a key: begins as one, or is long and no word of any language."""
     return any(_looks_like_key(piece) for piece in _PIECES.split(word) if piece)
+
+
+def is_key(word: str) -> bool:
+    """Whether `word` has the form of a key and of nothing else, as a company makes them."""
+    runs = re.findall("[A-Za-z0-9]+", word)
+    return _OLLAMA.fullmatch(word) is not None or (bool(company_of(word)) and any(map(_is_random, runs)))
 
 
 def _looks_like_key(piece: str) -> bool:
