@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.alerts.check import Watch, Watcher, watch
 from lollmsbot_keys.core.alerts.evaluate import alerts
-from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, AlertKind, Letter, Told, Tone
+from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, AlertKind, AlertsDelivered, Letter, Tone
 from lollmsbot_keys.core.model.lease import Lease
 from lollmsbot_keys.core.model.request import Facts
 from lollmsbot_keys.core.model.snapshot import Snapshot
@@ -22,7 +22,7 @@ from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.edges.notifications.channels import Channels, Message
+    from lollmsbot_keys.edges.notifications.channels import Channels, Notification
 
 LEASE = timedelta(minutes=1)
 """Longer than anybody is patient while sending."""
@@ -88,7 +88,7 @@ class Alarm:
             return
 
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:
-            return record(snapshot, Told(arrived, lease), now), None
+            return record(snapshot, AlertsDelivered(arrived, lease), now), None
 
         try:
             self._engine.state.update(change)
@@ -118,7 +118,7 @@ def holding(engine: Engine, now: datetime) -> tuple[Alert, ...]:
     return alerts(engine.config, engine.state.read(now), engine.facts(), now)
 
 
-def _messages(seen: Watch) -> dict[str, Message]:
+def _messages(seen: Watch) -> dict[str, Notification]:
     """One message for each channel, with all that it is owed, the gravest first."""
     owed: dict[str, list[Letter]] = {}
     for letter in seen.letters:
@@ -127,10 +127,10 @@ def _messages(seen: Watch) -> dict[str, Message]:
     return {channel: _message(seen, letters) for channel, letters in owed.items()}
 
 
-def _message(seen: Watch, letters: Sequence[Letter]) -> Message:
+def _message(seen: Watch, letters: Sequence[Letter]) -> Notification:
     from platform import node
 
-    from lollmsbot_keys.edges.notifications.channels import Message
+    from lollmsbot_keys.edges.notifications.channels import Notification
 
     raised = {letter.name for letter in letters if not letter.over}
     over = {letter.name for letter in letters if letter.over}
@@ -140,7 +140,7 @@ def _message(seen: Watch, letters: Sequence[Letter]) -> Message:
     titles = [*(alert.title for alert in held), *(f"resolved: {one.title}" for one in ended)]
     title = titles[0] if len(titles) == 1 else f"{titles[0]} (and {len(titles) - 1} more)"
     tone = Tone.GOOD if not held else Tone.GRAVE if any(alert.grave for alert in held) else Tone.WARNING
-    return Message(f"lbk: {title}", "\n".join([*lines, f"-- lbk on {node()}"]), tone)
+    return Notification(f"lbk: {title}", "\n".join([*lines, f"-- lbk on {node()}"]), tone)
 
 
 def _distinct(problems: Iterable[str]) -> list[str]:

@@ -194,12 +194,12 @@ class Engine:
         """
         from lollmsbot_keys.core.costs import query
         from lollmsbot_keys.core.costs.summarise import summarise
-        from lollmsbot_keys.core.model.statement import Span
+        from lollmsbot_keys.core.model.statement import DaySpan
         from lollmsbot_keys.core.money.amounts import budget_day
 
         now = self.clock()
         snapshot, today = self.state.read(now), budget_day(now, self.config.timezone)
-        span = Span(since or today, today)
+        span = DaySpan(since or today, today)
         if span.days == 1 and today not in snapshot.closed:
             parts = query.parts_of(snapshot, (), span)
             summary = summarise(self.config, snapshot, self.facts(), now)

@@ -32,7 +32,7 @@ from lollmsbot_keys.core.model.config import (
 )
 from lollmsbot_keys.core.model.lease import Lease, Owner
 from lollmsbot_keys.core.model.request import EMPTY, Facts, Plan, Priority, Reach, Reason, Request, SetAside, Tried
-from lollmsbot_keys.core.model.rotation_journal import Place, Replacement, Step
+from lollmsbot_keys.core.model.rotation_journal import Replacement, Step, TargetRecord
 from lollmsbot_keys.core.model.snapshot import (
     Account,
     Cell,
@@ -334,7 +334,9 @@ rotations = st.builds(
     grace=st.sampled_from([timedelta(), DAY]),
     since=st.none() | moments(-DAY, DAY),
     until=st.none() | moments(-DAY, DAY),
-    places=st.sampled_from([(), (Place("file:/s", ""), Place("github:o/r", None)), (Place("file:/s", "old"),)]),
+    places=st.sampled_from(
+        [(), (TargetRecord("file:/s", ""), TargetRecord("github:o/r", None)), (TargetRecord("file:/s", "old"),)]
+    ),
     name=texts,
     hash=texts,
     old_hash=texts,

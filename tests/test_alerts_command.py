@@ -22,7 +22,7 @@ from lollmsbot_keys.core.model.alert import Tone
 from lollmsbot_keys.core.model.snapshot import Raised
 from lollmsbot_keys.edges.config.cache import SETTLED_NS
 from lollmsbot_keys.edges.environment.variables import Environment
-from lollmsbot_keys.edges.notifications.channels import Channels, Message
+from lollmsbot_keys.edges.notifications.channels import Channels, Notification
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.pool import KeyPool, question
 from lollmsbot_keys.pool import Listener as Hearer
@@ -392,7 +392,7 @@ def test_patience_ends_whatever_a_service_does(tmp_path: Path) -> None:
         channels = Channels([url(webhook, slow), url(webhook, f"2{slow}"), url(good)], tmp_path / "key", {})
         warm_up(tmp_path)
         began = time.monotonic()
-        outcome = channels.send(dict.fromkeys(channels.marks, Message("t", "b", Tone.GOOD)), timedelta(seconds=2))
+        outcome = channels.send(dict.fromkeys(channels.marks, Notification("t", "b", Tone.GOOD)), timedelta(seconds=2))
         took = time.monotonic() - began
         enough.set()
     first, second, third = (outcome[mark] for mark in channels.marks)
@@ -406,7 +406,7 @@ def warm_up(folder: Path) -> None:
     """Load Apprise first, for as long as a busy machine may need."""
     with channel() as webhook:
         channels = Channels([url(webhook)], folder / "key", {})
-        assert channels.send(dict.fromkeys(channels.marks, Message("t", "b", Tone.GOOD)), LONG) == {
+        assert channels.send(dict.fromkeys(channels.marks, Notification("t", "b", Tone.GOOD)), LONG) == {
             channels.marks[0]: ""
         }
 
@@ -484,7 +484,7 @@ def test_what_apprise_logs_stays_with_it(tmp_path: Path) -> None:
     try:
         with channel(status=500) as webhook:
             channels = Channels([url(webhook, TOKEN), f"nosuch://{PASSWORD}"], tmp_path / "key", {})
-            outcome = channels.send(dict.fromkeys(channels.marks, Message("t", "b", Tone.GOOD)), LONG)
+            outcome = channels.send(dict.fromkeys(channels.marks, Notification("t", "b", Tone.GOOD)), LONG)
     finally:
         root.removeHandler(handler)
         root.setLevel(before)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, AlertKind, Letter, Telling, Told, Watched
+from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, AlertKind, AlertsDelivered, Letter, Telling, Watched
 from lollmsbot_keys.core.model.lease import Lease, Owner
 from lollmsbot_keys.core.model.snapshot import Snapshot
 from lollmsbot_keys.core.state import alert_delivery
@@ -52,7 +52,7 @@ class Diary:
         arrived = tuple(filter(works, letters))
         self.heard += arrived
         if survives:
-            self.snapshot = record(self.snapshot, Told(arrived, lease), at)
+            self.snapshot = record(self.snapshot, AlertsDelivered(arrived, lease), at)
         return letters
 
     def begin(
@@ -188,7 +188,7 @@ def test_two_at_once_do_not_tell_the_same(diary: Diary) -> None:
     assert diary.look(alert(), alert("other"), owner=OTHER) == [
         Letter("other", "2026-11-23", 75, over=False, channel=channel) for channel in CHANNELS
     ]
-    diary.snapshot = record(diary.snapshot, Told(tuple(letters), lease), NOW)
+    diary.snapshot = record(diary.snapshot, AlertsDelivered(tuple(letters), lease), NOW)
     assert diary.look(alert(), alert("other")) == []
 
 
@@ -219,14 +219,14 @@ def test_what_changes_while_it_is_told_is_told_again(diary: Diary) -> None:
     lease, letters = diary.begin(alert())
     diary.look(alert(level=100), owner=OTHER)
     assert diary.news() == [("chat", "budget", 100), ("mail", "budget", 100)]
-    diary.snapshot = record(diary.snapshot, Told(tuple(letters), lease), NOW)
+    diary.snapshot = record(diary.snapshot, AlertsDelivered(tuple(letters), lease), NOW)
     assert diary.look(alert(level=100)) == [], "old news marks nothing as untold"
 
 
 def test_the_end_waits_for_who_is_on_the_way_with_the_beginning(diary: Diary) -> None:
     lease, letters = diary.begin(alert())
     assert diary.look(owner=OTHER) == []
-    diary.snapshot = record(diary.snapshot, Told(tuple(letters), lease), NOW)
+    diary.snapshot = record(diary.snapshot, AlertsDelivered(tuple(letters), lease), NOW)
     diary.look(owner=OTHER)
     assert diary.news() == [("", "budget", "over"), ("chat", "budget", "over"), ("mail", "budget", "over")]
 
@@ -341,7 +341,7 @@ def test_telling_twice_changes_nothing_more(snapshot: Snapshot, channels: set[st
     for event in (
         Watched(held, frozenset({"O1"}), tuple(channels), TODAY, ends=True),
         Telling(frozenset({"budget"}), lease),
-        Told((Letter("budget", "2026-11-23", 75, over=False, channel="a"),), lease),
+        AlertsDelivered((Letter("budget", "2026-11-23", 75, over=False, channel="a"),), lease),
     ):
         snapshot = record(snapshot, event, NOW)
         assert record(snapshot, event, NOW) == snapshot

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from lollmsbot_keys.commands.alerts import Alerting
 from lollmsbot_keys.core.model.alert import Tone
 from lollmsbot_keys.edges.environment.variables import Environment
-from lollmsbot_keys.edges.notifications.channels import Channels, Message
+from lollmsbot_keys.edges.notifications.channels import Channels, Notification
 from lollmsbot_keys.pool import KeyPool, question
 from lollmsbot_keys.pool import Listener as Hearer
 from lollmsbot_keys.runtime import Engine
@@ -122,7 +122,7 @@ class Week:
 def warm_up(channel: Listener, folder: Path) -> None:
     """Load Apprise, for which nobody waits as long as a busy machine may need."""
     channels = Channels([f"json://127.0.0.1:{channel.port}/"], folder / "key", {})
-    assert channels.send({channels.marks[0]: Message("warm", "up", Tone.GOOD)}, timedelta(minutes=1)) == {
+    assert channels.send({channels.marks[0]: Notification("warm", "up", Tone.GOOD)}, timedelta(minutes=1)) == {
         channels.marks[0]: ""
     }
     channel.heard.clear()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.model.config import Privacy
-from lollmsbot_keys.sandbox import Fault, Where
-from lollmsbot_keys.sandbox.http import Reply, json_reply
+from lollmsbot_keys.sandbox import Fault, FaultScope
+from lollmsbot_keys.sandbox.http import HttpReply, json_reply
 from tests.lab import (
     OLLAMA,
     OLLAMA_2,
@@ -257,7 +257,7 @@ def test_a_cloud_model_by_any_reading_of_its_name_stays_unasked(name: str, tmp_p
 
 def test_critical_without_a_model_takes_the_first_chat_model_of_this_machine(tmp_path: Path) -> None:
     tags = sandbox_tags("nomic-embed-text:latest", LOCAL)
-    with lab(tmp_path, Fault.raw("local", json_reply(200, tags), where=Where.LIST)) as here:
+    with lab(tmp_path, Fault.raw("local", json_reply(200, tags), where=FaultScope.LIST)) as here:
         assert here.route("--privacy", "critical")["decision"] is None, "its list is not known"
         said = here.ask("--privacy", "critical")
         assert (said["key"], said["provider"], said["model"]) == (None, "local", LOCAL)
@@ -277,7 +277,7 @@ def test_critical_without_a_model_takes_the_configured_one(tmp_path: Path) -> No
 def test_critical_without_a_model_is_refused_where_nothing_here_chats(
     names: list[str], has: str, tmp_path: Path
 ) -> None:
-    with lab(tmp_path, Fault.raw("local", json_reply(200, sandbox_tags(*names)), where=Where.LIST)) as here:
+    with lab(tmp_path, Fault.raw("local", json_reply(200, sandbox_tags(*names)), where=FaultScope.LIST)) as here:
         done = here.quick("ask", "my diary", "--privacy", "critical")
         assert (done.code, done.out, here.chats()) == (4, "", [])
         assert has in done.err
@@ -484,7 +484,7 @@ def test_tokens_out_of_a_cache_are_charged_at_their_price(tmp_path: Path, path: 
     with lab(tmp_path) as here:
         endpoints(here.config, ollama=here.sandbox.ollama_endpoints[path == "api"])
         here.configure(CACHING)
-        here.sandbox.add(Fault.raw("ollama", Reply(200, (body,), (("Content-Type", kind),), len(body))))
+        here.sandbox.add(Fault.raw("ollama", HttpReply(200, (body,), (("Content-Type", kind),), len(body))))
         found = here.ask("-m", SERVED)
         assert (found["cost_source"], found["cost_usd"]) == ("estimate", pytest.approx(0.00279))
         assert str(here.cell()[1].cost_usd) == "0.00279"
@@ -496,7 +496,7 @@ def test_an_unknown_price_is_charged_for_what_was_used_where_that_is_more(tmp_pa
     events = [{"choices": [{"index": 0, "delta": {"content": "Oui"}, "finish_reason": "stop"}]}, {"usage": usage}]
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
     with lab(tmp_path) as here:
-        reply = Reply(200, (body,), (("Content-Type", "text/event-stream"),), len(body))
+        reply = HttpReply(200, (body,), (("Content-Type", "text/event-stream"),), len(body))
         here.sandbox.add(Fault.raw("ollama", reply, times=None))
         for number in (1, 2):
             found = here.ask("-m", "strange:1b", "--max-tokens", "1", "--key", OLLAMA)
@@ -569,7 +569,7 @@ CAPPED = b'data: {"choices":[{"delta":{},"finish_reason":"length"}]}\n\ndata: [D
 
 @pytest.mark.parametrize("options", [[], ["--no-stream"], ["--json"]])
 def test_an_answer_that_is_not_whole_says_so_in_one_line(options: list[str], tmp_path: Path) -> None:
-    thoughts = Fault.raw(OLLAMA, Reply(200, (THOUGHT, CAPPED), (("Content-Type", "text/event-stream"),)))
+    thoughts = Fault.raw(OLLAMA, HttpReply(200, (THOUGHT, CAPPED), (("Content-Type", "text/event-stream"),)))
     for fault, more, line, finish in (
         (
             f"{OLLAMA}=400:9",

@@ -15,7 +15,7 @@ import pytest
 
 from lollmsbot_keys.cli.completions.__main__ import FOLDER, sources
 from lollmsbot_keys.cli.docs.all_commands import surface
-from lollmsbot_keys.cli.introspect import Command, Kind, Option
+from lollmsbot_keys.cli.introspect import Command, Option, ValueKind
 from lollmsbot_keys.commands.completion_names import offered
 from lollmsbot_keys.commands.config import show
 from lollmsbot_keys.core.model.config import Provider
@@ -163,7 +163,7 @@ CHOICES = [
     (" ".join(command.path), option)
     for command in COMMANDS
     for option in command.options
-    if option.value is not None and option.value.kind is Kind.CHOICE
+    if option.value is not None and option.value.kind is ValueKind.CHOICE
 ]
 
 
@@ -573,4 +573,4 @@ def test_every_setting_that_is_offered_is_one(tmp_path: Path) -> None:
 def test_a_value_is_of_a_known_kind() -> None:
     taken = [option.value for command in LBK.walk() for option in command.options if option.value]
     taken += [argument.value for command in LBK.walk() for argument in command.arguments]
-    assert {value.kind for value in taken} == set(Kind), "a kind that nothing takes"
+    assert {value.kind for value in taken} == set(ValueKind), "a kind that nothing takes"

@@ -247,7 +247,7 @@ def test_init_does_not_follow_a_link_and_reports_what_it_cannot_write(tmp_path: 
 def test_the_written_file_changes_nothing_and_says_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     defaults = config_file.load(None, NOTHING).config
-    assert commands.init(path, NOTHING) == commands.Where(path, found=False)
+    assert commands.init(path, NOTHING) == commands.ConfigPlace(path, found=False)
     assert tomllib.loads(path.read_text()) == {}
     assert config_file.load(path, NOTHING).config == defaults
     values = "\n".join(line.removeprefix("#") for line in template().splitlines() if not line.startswith("# "))

@@ -24,7 +24,7 @@ import certifi
 import pytest
 import trustme
 
-from lollmsbot_keys.edges.http.connection import LONGEST_HEAD_BYTES, Place
+from lollmsbot_keys.edges.http.connection import LONGEST_HEAD_BYTES, HttpTarget
 from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, WireError
 from lollmsbot_keys.edges.http.pool import Http
 from lollmsbot_keys.edges.http.tls import certificates
@@ -179,18 +179,18 @@ def test_a_request_is_what_was_asked_for_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("https://OpenRouter.ai/api/v1/key", Place(True, "openrouter.ai", 443, "openrouter.ai", "/api/v1/key")),  # noqa: FBT003
-        ("http://[::1]:11434/api/chat", Place(False, "::1", 11434, "[::1]:11434", "/api/chat")),  # noqa: FBT003
-        ("http://127.0.0.1", Place(False, "127.0.0.1", 80, "127.0.0.1", "/")),  # noqa: FBT003
-        ("https://openrouter.ai:443/x?a=b/c", Place(True, "openrouter.ai", 443, "openrouter.ai", "/x?a=b/c")),  # noqa: FBT003
+        ("https://OpenRouter.ai/api/v1/key", HttpTarget(True, "openrouter.ai", 443, "openrouter.ai", "/api/v1/key")),  # noqa: FBT003
+        ("http://[::1]:11434/api/chat", HttpTarget(False, "::1", 11434, "[::1]:11434", "/api/chat")),  # noqa: FBT003
+        ("http://127.0.0.1", HttpTarget(False, "127.0.0.1", 80, "127.0.0.1", "/")),  # noqa: FBT003
+        ("https://openrouter.ai:443/x?a=b/c", HttpTarget(True, "openrouter.ai", 443, "openrouter.ai", "/x?a=b/c")),  # noqa: FBT003
         ("https://ollama.com@evil.example/v1", None),
         ("https://ollama.com/v1?a=b c", None),
         ("https://ollama.com/v1?a=b\r\nX: y", None),
         ("ftp://ollama.com/v1", None),
     ],
 )
-def test_where_a_url_leads(url: str, place: Place | None) -> None:
-    assert Place.of(url) == place
+def test_where_a_url_leads(url: str, place: HttpTarget | None) -> None:
+    assert HttpTarget.of(url) == place
 
 
 def test_the_host_of_a_pinned_address_is_the_one_that_is_named() -> None:

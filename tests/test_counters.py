@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.metrics.collect import measured
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.core.model.metric_family import Kind
+from lollmsbot_keys.core.model.metric_family import MetricType
 from lollmsbot_keys.core.model.snapshot import Cell, Failed, Hold, Snapshot, Spender
 from lollmsbot_keys.core.state.totals import LAPSED, MOST_FAILURES, MOST_SPENDERS, count
 from lollmsbot_keys.edges.state.codec import decode, encode
@@ -99,7 +99,7 @@ def samples(snapshot: Snapshot) -> dict[tuple[str, frozenset[tuple[str, str]]], 
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in measured(CONFIG, snapshot, FACTS, NOW, "1.2.3")
-        if family.kind is not Kind.GAUGE
+        if family.kind is not MetricType.GAUGE
         for sample in family.samples
     }
 

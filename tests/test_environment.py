@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config_origin import ConfigProblems
 from lollmsbot_keys.edges.config.overrides import overrides, without_overrides
 from lollmsbot_keys.edges.environment.variables import Environment
@@ -42,7 +42,7 @@ def test_an_empty_variable_is_unset() -> None:
     assert environment.get("LBK_CONFIG") is None
     assert environment.config_path() == (Path("/h/.config/lollmsbot-keys/config.toml"), False)
     assert overrides(environment) == ()
-    assert environment.looks == Looks()
+    assert environment.looks == OutputStyle()
 
 
 def test_flags() -> None:
@@ -50,35 +50,38 @@ def test_flags() -> None:
     assert not Environment({"GITHUB_ACTIONS": "false"}).github_actions
 
 
-PLAIN, FORCED = Looks(plain=True, still=True), Looks(forced=True)
+PLAIN, FORCED = OutputStyle(plain=True, still=True), OutputStyle(forced=True)
 
 
 @pytest.mark.parametrize(
     ("variables", "looks"),
     [
-        ("TERM=xterm", Looks()),
+        ("TERM=xterm", OutputStyle()),
         ("TERM=xterm NO_COLOR=0", PLAIN),
         ("TERM=xterm NO_COLOR=1 FORCE_COLOR=1 CLICOLOR_FORCE=1", PLAIN),
         ("TERM=xterm FORCE_COLOR=1", FORCED),
         ("TERM=xterm FORCE_COLOR=3", FORCED),
         ("TERM=xterm CLICOLOR_FORCE=1 CLICOLOR=0", FORCED),
-        ("TERM=xterm FORCE_COLOR=0 CLICOLOR_FORCE=false", Looks()),
+        ("TERM=xterm FORCE_COLOR=0 CLICOLOR_FORCE=false", OutputStyle()),
         ("TERM=xterm CLICOLOR=0", PLAIN),
-        ("TERM=xterm CLICOLOR=1", Looks()),
+        ("TERM=xterm CLICOLOR=1", OutputStyle()),
         ("TERM=dumb", PLAIN),
         ("TERM=unknown", PLAIN),
         ("TERM=", PLAIN),
         ("", PLAIN),
-        ("FORCE_COLOR=1", Looks(forced=True, still=True)),
-        ("TERM=xterm LBK_PLAIN=1 FORCE_COLOR=1", Looks(plain=True, still=True, spoken=True)),
-        ("TERM=xterm LBK_PLAIN=0", Looks()),
-        ("TERM=xterm COLUMNS=40", Looks(columns=40)),
-        ("TERM=xterm COLUMNS=0040", Looks(columns=40)),
-        *((f"TERM=xterm COLUMNS={odd}", Looks()) for odd in ("0", "-1", "abc", "+9", "1e2", "٤٠", "9" * 5000, "")),
+        ("FORCE_COLOR=1", OutputStyle(forced=True, still=True)),
+        ("TERM=xterm LBK_PLAIN=1 FORCE_COLOR=1", OutputStyle(plain=True, still=True, spoken=True)),
+        ("TERM=xterm LBK_PLAIN=0", OutputStyle()),
+        ("TERM=xterm COLUMNS=40", OutputStyle(columns=40)),
+        ("TERM=xterm COLUMNS=0040", OutputStyle(columns=40)),
+        *(
+            (f"TERM=xterm COLUMNS={odd}", OutputStyle())
+            for odd in ("0", "-1", "abc", "+9", "1e2", "٤٠", "9" * 5000, "")
+        ),
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="there no terminal says what it is")
-def test_looks(variables: str, looks: Looks) -> None:
+def test_looks(variables: str, looks: OutputStyle) -> None:
     assert Environment(dict(word.split("=") for word in variables.split())).looks == looks
 
 

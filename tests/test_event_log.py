@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.core.model.log_record import Booked, Entry, Sent
+from lollmsbot_keys.core.model.log_record import Entry, LoggedCost, Sent
 from lollmsbot_keys.core.model.outcome import Attempt, OutcomeKind
 from lollmsbot_keys.core.model.request import Candidate, Plan, Request
 from lollmsbot_keys.core.security.sanitize import clean_line
@@ -51,7 +51,7 @@ from tests.support import finished, start, together
 PLAN = World(Request(pillar="soul")).plan()
 SECOND = timedelta(seconds=1)
 ATTEMPT = Attempt("O1", Provider.OLLAMA, "kimi", OutcomeKind.RATE_LIMITED, 429, 12, NOW + SECOND)
-BOOKED = Booked("h-1", Decimal("0.012"), None, "unknown", Decimal("0.012"), 3, 0)
+BOOKED = LoggedCost("h-1", Decimal("0.012"), None, "unknown", Decimal("0.012"), 3, 0)
 
 
 def as_it_is(text: str) -> str:
@@ -205,7 +205,7 @@ def test_a_spoilt_line_is_none_or_harmless(place: tuple[str | int, ...], value: 
         found = decode(json.dumps(spoilt).encode())
         text = document(replay_tree([found]))
         assert len(text) < 100_000
-        draw_replay([found], Looks())
+        draw_replay([found], OutputStyle())
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_controls_in_the_log_are_not_drawn(capsys: pytest.CaptureFixture[str]) -
     spoilt["plan"]["candidates"][0] |= {"key": "\x1b[31mK", "model": "\x9b31mM", "eligible": False, "reason": "privacy"}
     spoilt["plan"]["candidates"][0]["detail"] = "\x1b[1A\u202eD"
     spoilt["plan"]["notices"] = ["\x1b[1AN"]
-    draw_replay([decode(json.dumps(spoilt).encode())], Looks())
+    draw_replay([decode(json.dumps(spoilt).encode())], OutputStyle())
     drawn = capsys.readouterr().out
     assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(drawn)
     assert "[bold]" in drawn

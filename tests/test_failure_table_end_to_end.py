@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.http import Cut, Pause, Reply, json_reply
+from lollmsbot_keys.sandbox.http import Cut, HttpReply, Pause, json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, lab
 from tests.support import start_lbk
 
@@ -391,8 +391,8 @@ def test_a_cooldown_only_grows(tmp_path: Path) -> None:
     """Of two calls on their way the later news names the sooner time."""
     options = ("--model", SERVED, "--key", OLLAMA)
     body, kind = b'{"error":"limit"}', ("Content-Type", "application/json")
-    late = Reply(429, (Pause(2), body), (kind, ("Retry-After", "20")), len(body))
-    soon = Reply(429, (body,), (kind, ("Retry-After", "900")), len(body))
+    late = HttpReply(429, (Pause(2), body), (kind, ("Retry-After", "20")), len(body))
+    soon = HttpReply(429, (body,), (kind, ("Retry-After", "900")), len(body))
     with lab(tmp_path, Fault.raw(OLLAMA, late), Fault.raw(OLLAMA, soon)) as here:
         slow = start_lbk(["ask", "--json", "hello", *options], here.env)
         while not here.sandbox.chats():
@@ -405,7 +405,7 @@ def test_a_cooldown_only_grows(tmp_path: Path) -> None:
 
 
 def test_a_reply_that_breaks_off_before_any_text_fails_over(tmp_path: Path) -> None:
-    head = Reply(
+    head = HttpReply(
         200,
         (b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n', Cut()),
         (("Content-Type", "text/event-stream"),),

@@ -17,7 +17,7 @@ import pytest
 
 from lollmsbot_keys.core.model.outcome import Usage
 from lollmsbot_keys.core.model.snapshot import Snapshot
-from lollmsbot_keys.core.model.statement import By, Span
+from lollmsbot_keys.core.model.statement import By, DaySpan
 from lollmsbot_keys.core.money import amounts
 from lollmsbot_keys.core.money.charges import Charge, unconfirmed
 from lollmsbot_keys.core.state.events import Claimed, Found, Lapsed, Settled, record
@@ -194,7 +194,7 @@ while True:
 def everything_once(path: Path) -> Decimal:
     """All recorded money; a day that a crash left in the state and in the history counts once, as for any reader."""
     snapshot = decode(path.read_bytes())
-    months = History(path.with_name("history"), print).between(Span(*AGES)).months
+    months = History(path.with_name("history"), print).between(DaySpan(*AGES)).months
     stored = {part for month in months for _, part in month.parts}
     again = [day for day in snapshot.days.values() if day.part in stored]
     return everything(path) - sum((sum(day.spent.values(), Decimal(0)) for day in again), Decimal(0))
@@ -434,14 +434,14 @@ def test_reports_say_which_month_is_damaged(path: Path) -> None:
     assert [line.count(b'"1.50"') for line in lines] == [1, 2, 1]
     reading: list[Callable[[Stored], object]] = [  # what each line is read for
         lambda stored: list(stored.sums(frozenset())),
-        lambda stored: list(stored.named(By.MODEL, Span(*AGES), frozenset())),
+        lambda stored: list(stored.named(By.MODEL, DaySpan(*AGES), frozenset())),
         lambda _: kept(path),
     ]
     for place, value in product(range(3), values):
         damaged = [line.replace(b'"1.50"', value) if at == place else line for at, line in enumerate(lines)]
         (folder / "2026-11.json").write_bytes(b"".join(damaged))
         with pytest.raises(StateError, match=r"2026-11\.json is damaged"):
-            reading[place](History(folder, print).between(Span(*AGES)))
+            reading[place](History(folder, print).between(DaySpan(*AGES)))
 
 
 def test_a_month_of_a_newer_lbk_is_refused_and_untouched(path: Path) -> None:

@@ -41,7 +41,7 @@ from lollmsbot_keys.errors import StateError, UsageError
 from lollmsbot_keys.pool import KeyPool, Listener, Options, question
 from lollmsbot_keys.runtime import Engine
 from lollmsbot_keys.sandbox import Fault, Sandbox
-from lollmsbot_keys.sandbox.http import Reply
+from lollmsbot_keys.sandbox.http import HttpReply
 from tests.support import PATIENCE_S, calls, finished, opened, spending, spent, start, utc_now
 
 OLLAMA = "OLLAMA_API_KEY", "OLLAMA_API_KEY_2"
@@ -406,7 +406,7 @@ def test_what_came_is_not_lost_when_every_answer_breaks_off(
 def test_a_refusal_amid_an_unseen_answer_is_final(sandbox: Sandbox, tmp_path: Path) -> None:
     word = b'data: {"choices": [{"delta": {"content": "Well"}}]}\n\n'
     error = b'data: {"error": {"code": 403, "message": "moderation", "metadata": {"reasons": ["x"]}}}\n\n'
-    sandbox.add(Fault.raw("ollama", Reply(200, (word, error), (("Content-Type", "text/event-stream"),))))
+    sandbox.add(Fault.raw("ollama", HttpReply(200, (word, error), (("Content-Type", "text/event-stream"),))))
     world = World(sandbox, tmp_path)
 
     async def run() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.keys.apply import taught
 from lollmsbot_keys.core.model.accounts import account_of, known_as
 from lollmsbot_keys.core.model.config import Config, Provider
-from lollmsbot_keys.core.model.findings import Proof, Verdict
+from lollmsbot_keys.core.model.findings import KeyProof, Verdict
 from lollmsbot_keys.core.model.request import Candidate, Reach, Reason, Request
 from lollmsbot_keys.core.model.snapshot import Account, Cooldown, Disabled, Scope, Snapshot
 from lollmsbot_keys.core.routing import eligibility
@@ -53,7 +53,7 @@ class Known(NamedTuple):
     def snapshot(self, snapshot: Snapshot) -> Snapshot:
         """What a round of `test-keys` leaves behind."""
         for key, account in self.learnt.items():
-            proof = Proof(Verdict.VALID, "accepted", account=account)
+            proof = KeyProof(Verdict.VALID, "accepted", account=account)
             found = next(k for k in CONFIG.keys if k.name == key)
             snapshot = taught(snapshot, found, fingerprint(key), proof, NOW)
         return snapshot

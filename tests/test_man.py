@@ -19,7 +19,7 @@ from lollmsbot_keys.cli.docs.all_commands import surface
 from lollmsbot_keys.cli.docs.environment_and_files import files, variables
 from lollmsbot_keys.cli.docs.markdown import reference
 from lollmsbot_keys.cli.docs.pages import PAGES
-from lollmsbot_keys.cli.introspect import Command, Kind, Option, Value
+from lollmsbot_keys.cli.introspect import Command, Option, OptionValue, ValueKind
 from tests.support import ROOT
 
 LBK = surface()
@@ -147,7 +147,7 @@ HOSTILE = """.so /etc/passwd
 
 def hostile() -> Command:
     """A command line whose every word tries to be markup."""
-    option = Option("x", ("--x-y", "-x"), Value(".X'\\", Kind.TEXT, str), HOSTILE)
+    option = Option("x", ("--x-y", "-x"), OptionValue(".X'\\", ValueKind.TEXT, str), HOSTILE)
     one = Command(("lbk", "odd-one"), "[OPTIONS] [.X]", ".odd 'and\\ends.", HOSTILE, "", (option,), ())
     return Command(("lbk",), "COMMAND", "All.", "Help.", "", (), (), (one,))
 

@@ -14,7 +14,7 @@ import pytest
 from lollmsbot_keys.core.failures.table import classifier
 from lollmsbot_keys.core.model.config import Cooldowns, Provider
 from lollmsbot_keys.edges.providers import Wire
-from lollmsbot_keys.edges.providers.keys_api import Management
+from lollmsbot_keys.edges.providers.keys_api import KeysApi
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.errors import LbkError, SecretError, Unasked
 from tests.lab import Heard, Json, Listener
@@ -27,7 +27,7 @@ COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8
 JSON = {"Content-Type": "application/json"}
 
 
-def asked(endpoint: str, what: Callable[[Management], Coroutine[None, None, T]]) -> T:
+def asked(endpoint: str, what: Callable[[KeysApi], Coroutine[None, None, T]]) -> T:
     secret = Secret(SECRET, Provider.OPENROUTER)
 
     async def ask() -> T:
@@ -111,7 +111,7 @@ def test_what_is_gone_is_no_failure() -> None:
         assert server.heard[0].document == {"disabled": True}
 
 
-CALLS: dict[str, Callable[[Management], Coroutine[None, None, object]]] = {
+CALLS: dict[str, Callable[[KeysApi], Coroutine[None, None, object]]] = {
     "list": lambda door: door.keys(),
     "make": lambda door: door.make("name", {}),
     "switch": lambda door: door.switch("h", off=False),
@@ -132,7 +132,7 @@ CALLS: dict[str, Callable[[Management], Coroutine[None, None, object]]] = {
     ],
 )
 def test_what_is_no_answer(
-    call: Callable[[Management], Coroutine[None, None, object]], status: int, body: Json, kind: type[LbkError]
+    call: Callable[[KeysApi], Coroutine[None, None, object]], status: int, body: Json, kind: type[LbkError]
 ) -> None:
     """A plain 200 is enough of an answer to a change, whatever comes with it."""
     with Listener(answering(status, body)) as server:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lollmsbot_keys.core.metrics.collect import measured
 from lollmsbot_keys.core.metrics.monotonic import carry
 from lollmsbot_keys.core.model.config import Config, Provider
-from lollmsbot_keys.core.model.metric_family import KEY_STATES, Family, Kind, Sample, Shown
+from lollmsbot_keys.core.model.metric_family import KEY_STATES, Family, MetricType, Sample, ShownCounters
 from lollmsbot_keys.core.model.outcome import Usage
 from lollmsbot_keys.core.model.request import Facts, Reach, Reason
 from lollmsbot_keys.core.model.snapshot import (
@@ -130,7 +130,9 @@ def test_types_follow_from_what_values_do() -> None:
     for family in families().values():
         total = family.name.endswith("_total") and family.name != "api_cost_total"
         histogram = family.name.endswith("latency_seconds")
-        assert family.kind is (Kind.COUNTER if total else Kind.HISTOGRAM if histogram else Kind.GAUGE), family.name
+        assert family.kind is (
+            MetricType.COUNTER if total else MetricType.HISTOGRAM if histogram else MetricType.GAUGE
+        ), family.name
 
 
 def test_keys_that_did_nothing_are_there_with_zeros() -> None:
@@ -218,7 +220,7 @@ _steps = st.lists(
 def test_counters_follow_the_state_upwards_only(steps: list[tuple[int, str, int]]) -> None:
     """Also where a hold lapses in full and a late settlement says that the call cost less."""
     snapshot = Snapshot()
-    before = values(family for family in families(snapshot).values() if family.kind is not Kind.GAUGE)
+    before = values(family for family in families(snapshot).values() if family.kind is not MetricType.GAUGE)
     for number, step, cents in steps:
         amount = Decimal(cents) / 100
         took = timedelta(milliseconds=10 * cents)
@@ -233,7 +235,7 @@ def test_counters_follow_the_state_upwards_only(steps: list[tuple[int, str, int]
                     f"h{number}", Charge(amount, amount, "provider"), Usage(1, 2), took, failed, failed, "junk"
                 )
                 snapshot = record(snapshot, end, NOW)
-        after = values(family for family in families(snapshot).values() if family.kind is not Kind.GAUGE)
+        after = values(family for family in families(snapshot).values() if family.kind is not MetricType.GAUGE)
         assert {place: (was, after[place]) for place, was in before.items() if after[place] < was} == {}
         before = after
 
@@ -243,13 +245,13 @@ def test_counters_follow_the_state_upwards_only(steps: list[tuple[int, str, int]
 
 def counter(*amounts: float) -> tuple[Family, ...]:
     samples = tuple(Sample("c_total", {"key": f"K{place}"}, amount) for place, amount in enumerate(amounts))
-    gauge = Family("g", Kind.GAUGE, "", (Sample("g", {}, amounts[0]),))
-    return Family("c_total", Kind.COUNTER, "", samples), gauge
+    gauge = Family("g", MetricType.GAUGE, "", (Sample("g", {}, amounts[0]),))
+    return Family("c_total", MetricType.COUNTER, "", samples), gauge
 
 
 def shown(steps: Iterable[tuple[float, ...]]) -> list[list[float]]:
     """What is shown after each reading of a state, through text that is written and read back each time."""
-    memory, rows = Shown(), []
+    memory, rows = ShownCounters(), []
     for amounts in steps:
         found, memory = carry(counter(*amounts), memory)
         memory = shown_in(remembering(text_of(found, "a"), memory))
@@ -269,7 +271,7 @@ def test_what_a_restored_state_has_lost_is_put_on_top() -> None:
 
 
 def test_gauges_follow_downwards() -> None:
-    _, memory = carry(counter(1000), Shown())
+    _, memory = carry(counter(1000), ShownCounters())
     (_, gauge), _ = carry(counter(990), memory)
     assert gauge.samples[0].value == 990
 

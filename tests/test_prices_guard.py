@@ -11,7 +11,7 @@ from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.model.snapshot import Cell
 from lollmsbot_keys.sandbox import Fault
 from lollmsbot_keys.sandbox.dispatch import RecordedRequest
-from lollmsbot_keys.sandbox.fault_kinds import Where
+from lollmsbot_keys.sandbox.fault_kinds import FaultScope
 from lollmsbot_keys.sandbox.http import json_reply
 from tests.lab import ROUTED, ROUTERS, Json, Lab, lab
 
@@ -37,7 +37,7 @@ def listed(here: Lab, **prices: tuple[str, str] | None) -> None:
         {"id": names[name], "pricing": None if asked is None else {"prompt": asked[0], "completion": asked[1]}}
         for name, asked in prices.items()
     ]
-    here.sandbox.add(Fault.raw(Provider.OPENROUTER, json_reply(200, {"data": data}), where=Where.LIST))
+    here.sandbox.add(Fault.raw(Provider.OPENROUTER, json_reply(200, {"data": data}), where=FaultScope.LIST))
 
 
 def free_ones(here: Lab) -> dict[str, Json]:
@@ -87,7 +87,7 @@ def test_dear_tiers_are_held_and_allowed_and_estimate_nothing(tmp_path: Path) ->
     with lab(tmp_path) as here:
         tier = {"min_prompt_tokens": 200_000, "prompt": "0.00002", "completion": "0.00004"}
         entry = {"id": ROUTED, "pricing": {"prompt": "0.00001", "completion": "0.00003", "overrides": [tier]}}
-        here.sandbox.add(Fault.raw(Provider.OPENROUTER, json_reply(200, {"data": [entry]}), where=Where.LIST))
+        here.sandbox.add(Fault.raw(Provider.OPENROUTER, json_reply(200, {"data": [entry]}), where=FaultScope.LIST))
         here.quick("test-keys")
         assert bound(here, ROUTED) > 40 * 4096 / 1_000_000
         here.ask("-m", ROUTED)
@@ -164,7 +164,7 @@ def test_a_free_call_that_costs_money_is_booked_told_and_not_repeated(tmp_path: 
 def test_a_free_tier_key_is_tested_with_a_model_that_is_free(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         about = {"is_free_tier": True, "usage_monthly": 0, "creator_user_id": "user_sandbox"}
-        here.sandbox.add(Fault.raw(FIRST, json_reply(200, {"data": about}), where=Where.CHECK))
+        here.sandbox.add(Fault.raw(FIRST, json_reply(200, {"data": about}), where=FaultScope.CHECK))
         listed(here, free=("0.1", "0.1"), routed=("0.1", "0.1"))
         here.quick("test-keys", FIRST, "--deep")
         assert [entry.model for entry in here.sandbox.chats()] == ["openrouter/free"]

@@ -23,7 +23,7 @@ import pytest
 from lollmsbot_keys.core.model.lease import Owner
 from lollmsbot_keys.core.model.snapshot import Cell, Hold, Snapshot
 from lollmsbot_keys.core.state.events import Noticed, record
-from lollmsbot_keys.edges.environment.processes import Census, Life, is_alive, is_dead, this_process
+from lollmsbot_keys.edges.environment.processes import Census, Liveness, is_alive, is_dead, this_process
 from lollmsbot_keys.edges.files.lock import locked
 from lollmsbot_keys.edges.state.codec import decode
 from lollmsbot_keys.sandbox import Sandbox
@@ -216,9 +216,9 @@ def test_an_owner_is_looked_at_once_a_second_and_a_dead_one_once() -> None:
     looks, now = list[str](), 100.0
     one, two, dead = (Owner(number, "boot", "7") for number in (1, 2, 3))
 
-    def look(owner: Owner) -> Life:
+    def look(owner: Owner) -> Liveness:
         looks.append(str(owner.pid))
-        return Life.DEAD if owner == dead else Life.ALIVE
+        return Liveness.DEAD if owner == dead else Liveness.ALIVE
 
     census = Census(look, lambda: now)
     for now, owners, looked in (
@@ -234,11 +234,11 @@ def test_an_owner_is_looked_at_once_a_second_and_a_dead_one_once() -> None:
         looks.clear()
         census.look(owners)
         assert "".join(sorted(looks)) == looked, now
-        assert census.among(owners, Life.DEAD) == owners & {dead}
-        assert census.among(owners, Life.ALIVE) == owners - {dead}
+        assert census.among(owners, Liveness.DEAD) == owners & {dead}
+        assert census.among(owners, Liveness.ALIVE) == owners - {dead}
         census.meet(owners)
         assert "".join(sorted(looks)) == looked, "whoever is known is not looked at again"
-    assert census.among({one}, Life.ALIVE) == {one}, "who was not looked at is taken to live"
+    assert census.among({one}, Liveness.ALIVE) == {one}, "who was not looked at is taken to live"
 
 
 def holding(held: Hold, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, None]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lollmsbot_keys.core.keys.apply import sharing, taught
 from lollmsbot_keys.core.keys.verdict import Heard, deepened, foreign, prove
 from lollmsbot_keys.core.model.config import Cooldowns, Key, Provider
-from lollmsbot_keys.core.model.findings import KeyFinding, Proof, Unit, Verdict
+from lollmsbot_keys.core.model.findings import KeyFinding, KeyProof, Unit, Verdict
 from lollmsbot_keys.core.model.outcome import OutcomeKind
 from lollmsbot_keys.core.model.request import Reach, Reason
 from lollmsbot_keys.core.model.snapshot import Account, Cooldown, Disabled, Scope, Snapshot
@@ -84,15 +84,15 @@ def heard(facts: Mapping[str, object], status: int = 200, said: Any = "valid", *
     )
 
 
-def ollama(**facts: object) -> Proof:
+def ollama(**facts: object) -> KeyProof:
     return prove(OLLAMA, heard(facts), COOLDOWNS, NOW)
 
 
-def router(data: object) -> Proof:
+def router(data: object) -> KeyProof:
     return prove(OPENROUTER, heard({"data": data}), COOLDOWNS, NOW)
 
 
-def left(proof: Proof) -> dict[str, Decimal | None]:
+def left(proof: KeyProof) -> dict[str, Decimal | None]:
     return {entry.name: entry.left for entry in proof.allowances}
 
 
@@ -353,7 +353,7 @@ def test_a_persons_name_is_not_repeated() -> None:
 # --- a real call ---
 
 
-GOOD = Proof(Verdict.VALID, "accepted")
+GOOD = KeyProof(Verdict.VALID, "accepted")
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ OTHER = Key("OTHER", OPENROUTER, "env:OTHER")
 
 
 def test_invalid_disables_and_valid_enables() -> None:
-    refused = taught(Snapshot(), KEY, "f1", Proof(Verdict.INVALID, "refused (401)"), NOW)
+    refused = taught(Snapshot(), KEY, "f1", KeyProof(Verdict.INVALID, "refused (401)"), NOW)
     assert refused.disabled == {"K": Disabled("f1", NOW, "test-keys", "refused (401)")}
     assert taught(refused, KEY, "f1", GOOD, NOW).disabled == {}
     assert taught(refused, KEY, "f2", GOOD, NOW).disabled == refused.disabled, "that is another secret's mark"
@@ -391,7 +391,7 @@ def test_invalid_disables_and_valid_enables() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.UNREACHABLE, Verdict.MISSING])
 def test_a_check_that_could_not_be_made_changes_nothing(verdict: Verdict) -> None:
     before = record(Snapshot(), KeyRefused("K", Disabled("f1", NOW)), NOW)
-    assert taught(before, KEY, "f1", Proof(verdict, "?"), NOW) == before
+    assert taught(before, KEY, "f1", KeyProof(verdict, "?"), NOW) == before
 
 
 def test_a_used_up_key_cools_down_and_an_earlier_later_end_stays() -> None:

@@ -11,11 +11,11 @@ from datetime import timedelta
 import pytest
 
 from lollmsbot_keys.core.model.config import Privacy, Provider
-from lollmsbot_keys.edges.providers import KeyCheck, Locality, ModelList, Proof
+from lollmsbot_keys.edges.providers import KeyCheck, Locality, LocalityProof, ModelList
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.errors import SecretError
-from lollmsbot_keys.sandbox import Fault, Sandbox, Where
-from lollmsbot_keys.sandbox.http import Reply, bytes_reply, json_reply
+from lollmsbot_keys.sandbox import Fault, FaultScope, Sandbox
+from lollmsbot_keys.sandbox.http import HttpReply, bytes_reply, json_reply
 from tests.test_providers_wire import KEYS, call_to, closed_endpoint, hang_up, secret_of, send, using, wire_for
 
 SHORT = timedelta(seconds=0.5)
@@ -38,8 +38,8 @@ def check(sandbox: Sandbox, provider: str, *faults: str | Fault, endpoints: tupl
     return using(sandbox, lambda wire: wire.check_key(Provider(provider), where, secret, SHORT))
 
 
-def on_check(provider: str, reply: Reply) -> Fault:
-    return Fault.raw(KEYS[provider], reply, where=Where.CHECK)
+def on_check(provider: str, reply: HttpReply) -> Fault:
+    return Fault.raw(KEYS[provider], reply, where=FaultScope.CHECK)
 
 
 @pytest.mark.parametrize(("provider", "path"), [("ollama", "/api/balance"), ("openrouter", "/key")])
@@ -97,7 +97,7 @@ def test_a_suspended_account_still_has_a_good_key(sandbox: Sandbox) -> None:
         json_reply(302, {}, ("Location", "http://127.0.0.1:9/")),
     ],
 )
-def test_what_is_no_clear_word_counts_neither_way(sandbox: Sandbox, provider: str, reply: Reply) -> None:
+def test_what_is_no_clear_word_counts_neither_way(sandbox: Sandbox, provider: str, reply: HttpReply) -> None:
     found = check(sandbox, provider, on_check(provider, reply))
     assert (found.verdict, found.status) == ("unknown", reply.status)
     assert found.detail
@@ -154,20 +154,20 @@ def test_a_local_list_has_only_what_runs_here(sandbox: Sandbox, suffix: str) -> 
 
 
 def test_a_local_server_without_tags_has_a_plain_list(sandbox: Sandbox) -> None:
-    sandbox.add(Fault.raw("local", json_reply(404, {"error": "x"}), where=Where.LIST))
+    sandbox.add(Fault.raw("local", json_reply(404, {"error": "x"}), where=FaultScope.LIST))
     assert "gemma3:27b" in models(sandbox, "local", f"{sandbox.local_endpoint}/v1").names
 
 
 def test_no_list_is_not_an_empty_list(sandbox: Sandbox) -> None:
     assert "cannot be asked" in models(sandbox, "local", closed_endpoint()).problem
-    sandbox.add(Fault.raw("local", bytes_reply(200, b"<html>", "text/html"), where=Where.LIST))
+    sandbox.add(Fault.raw("local", bytes_reply(200, b"<html>", "text/html"), where=FaultScope.LIST))
     assert "gave no list (200)" in models(sandbox, "local").problem
 
 
 # Proof
 
 
-def proof(sandbox: Sandbox, model: str, endpoint: str = "") -> Proof:
+def proof(sandbox: Sandbox, model: str, endpoint: str = "") -> LocalityProof:
     return using(sandbox, lambda wire: wire.prove_local(endpoint or sandbox.local_endpoint, model, SHORT))
 
 
@@ -240,7 +240,7 @@ OWN = {"details": DETAILS, "model_info": {"general.architecture": "x"}}
     ],
 )
 def test_a_daemon_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, body: object) -> None:
-    sandbox.add(Fault.raw("local", json_reply(200, body), where=Where.SHOW))
+    sandbox.add(Fault.raw("local", json_reply(200, body), where=FaultScope.SHOW))
     assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
 
 
@@ -271,7 +271,7 @@ TAG = {"name": "gemma3:27b", "size": 17_396_936_941, "digest": "a418f5838eaf" + 
 )
 def test_a_list_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, tag: dict[str, object]) -> None:
     """A relay may say one thing of a model, and another in its list; the prompt of neither leaves."""
-    sandbox.add(Fault.raw("local", json_reply(200, {"models": [tag]}), where=Where.LIST))
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": [tag]}), where=FaultScope.LIST))
     assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
     assert [request.where for request in sandbox.requests] == ["show", "list"]
 
@@ -280,14 +280,14 @@ def test_a_list_that_does_not_clearly_say_here_is_refused(sandbox: Sandbox, tag:
     "name", ["gemma3:27b", " Gemma3: 27B ", "library/gemma3:27b", "registry.ollama.ai/library/gemma3:27b"]
 )
 def test_a_model_is_found_in_the_list_as_the_daemon_finds_it(sandbox: Sandbox, name: str) -> None:
-    sandbox.add(Fault.raw("local", json_reply(200, OWN), where=Where.SHOW))
-    sandbox.add(Fault.raw("local", json_reply(200, {"models": [TAG]}), where=Where.LIST))
+    sandbox.add(Fault.raw("local", json_reply(200, OWN), where=FaultScope.SHOW))
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": [TAG]}), where=FaultScope.LIST))
     assert proof(sandbox, name).locality is Locality.PROVEN
 
 
 def test_a_twin_in_the_list_that_runs_elsewhere_is_refused(sandbox: Sandbox) -> None:
     twins = [TAG, {**TAG, "name": "Gemma3:27B", "remote_host": "x"}]
-    sandbox.add(Fault.raw("local", json_reply(200, {"models": twins}), where=Where.LIST))
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": twins}), where=FaultScope.LIST))
     assert proof(sandbox, "gemma3:27b").locality is Locality.REFUSED
 
 
@@ -318,7 +318,7 @@ def test_a_model_that_the_daemon_does_not_know_is_refused_with_those_it_has(sand
     ],
 )
 def test_the_first_chat_model_is_one_that_clearly_runs_here(sandbox: Sandbox, tags: list[object], chat: str) -> None:
-    sandbox.add(Fault.raw("local", json_reply(200, {"models": tags}), where=Where.LIST))
+    sandbox.add(Fault.raw("local", json_reply(200, {"models": tags}), where=FaultScope.LIST))
     assert models(sandbox, "local").chat == chat
 
 
@@ -329,14 +329,14 @@ def test_the_first_chat_model_is_one_that_clearly_runs_here(sandbox: Sandbox, ta
 def test_a_name_that_comes_twice_is_refused(sandbox: Sandbox, twice: str) -> None:
     """Which of the two the daemon means, nobody knows."""
     body = json.dumps(OWN).replace("{", f"{{{twice}, ", 1).encode()
-    sandbox.add(Fault.raw("local", bytes_reply(200, body, "application/json"), where=Where.SHOW))
+    sandbox.add(Fault.raw("local", bytes_reply(200, body, "application/json"), where=FaultScope.SHOW))
     found = proof(sandbox, "gemma3:27b")
     assert (found.locality, "cannot say where" in found.detail) == (Locality.REFUSED, True)
 
 
 def test_a_modelfile_of_its_own_does_no_harm(sandbox: Sandbox) -> None:
     modelfile = "# FROM gemma3:27b\n\nFROM /blobs/sha256-1\nSYSTEM text from the :cloud\n"
-    sandbox.add(Fault.raw("local", json_reply(200, {**OWN, "modelfile": modelfile}), where=Where.SHOW))
+    sandbox.add(Fault.raw("local", json_reply(200, {**OWN, "modelfile": modelfile}), where=FaultScope.SHOW))
     assert proof(sandbox, "gemma3:27b").locality is Locality.PROVEN
 
 
@@ -348,7 +348,7 @@ def test_trouble_is_no_proof(sandbox: Sandbox, fault: str) -> None:
 
 def test_empty_remote_fields_do_no_harm(sandbox: Sandbox) -> None:
     body = {**OWN, "remote_host": "", "remote_model": None}
-    sandbox.add(Fault.raw("local", json_reply(200, body), where=Where.SHOW))
+    sandbox.add(Fault.raw("local", json_reply(200, body), where=FaultScope.SHOW))
     assert proof(sandbox, "gemma3:27b").locality is Locality.PROVEN
 
 

@@ -21,13 +21,13 @@ from lollmsbot_keys.edges.http.event_stream import (
     LONGEST_LINE_BYTES,
     EventReader,
     Frame,
-    Malformed,
+    MalformedStream,
     frame_of,
     parse,
 )
 from lollmsbot_keys.edges.http.exchange import Exchange, Response, Stalled
 from lollmsbot_keys.edges.providers.answer_stream import Reading, read_answer
-from lollmsbot_keys.edges.providers.call import Call, Message
+from lollmsbot_keys.edges.providers.call import Call, ChatMessage
 from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of, piece_of
 from lollmsbot_keys.edges.providers.usage import native_usage, openai_usage
 from lollmsbot_keys.edges.secrets import Scrubber
@@ -48,7 +48,7 @@ def call(
         model=model,
         endpoints=(),
         secret=None,
-        messages=(Message("system", "Be kind."), Message("user", text)),
+        messages=(ChatMessage("system", "Be kind."), ChatMessage("user", text)),
         max_output_tokens=99,
         temperature=temperature,
         privacy=Privacy(privacy),
@@ -365,7 +365,7 @@ def test_a_stream_of_events_reads_as_the_standard_says(stream: bytes, meant: lis
         sent = re.sub(rb"\r\n|\n|\r", ending, stream)
         for chunks in ([sent], [bytes([byte]) for byte in sent[:2000]] + [sent[2000:]]):
             if isinstance(meant, str):
-                with pytest.raises(Malformed, match=meant):
+                with pytest.raises(MalformedStream, match=meant):
                     events(*chunks)
             else:
                 assert events(*chunks) == meant
@@ -414,20 +414,20 @@ def test_however_events_are_dressed_and_split_they_are_the_same(
     ],
 )
 def test_what_makes_no_sense_is_refused(stream: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedStream):
         events(stream)
 
 
 def test_a_line_without_an_end_is_not_awaited() -> None:
     reader = EventReader()
     assert list(reader.feed(b"x" * LONGEST_LINE_BYTES)) == []
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedStream):
         list(reader.feed(b"x"))
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "[" * 100_000, "1" * 5_000, "", "{"])
 def test_what_is_not_json_is_refused(text: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedStream):
         parse(text)
 
 

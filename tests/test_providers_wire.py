@@ -20,11 +20,11 @@ import pytest
 from lollmsbot_keys.core.failures.table import classifier
 from lollmsbot_keys.core.model.config import Cooldowns, Price, Privacy, Provider
 from lollmsbot_keys.core.model.outcome import Billing, Outcome, OutcomeKind, Usage
-from lollmsbot_keys.edges.providers import Call, Message, Wire
+from lollmsbot_keys.edges.providers import Call, ChatMessage, Wire
 from lollmsbot_keys.edges.secrets import Scrubber, Secret
 from lollmsbot_keys.errors import ConfigError, SecretError
 from lollmsbot_keys.sandbox import Fault, Sandbox
-from lollmsbot_keys.sandbox.http import Cut, Pause, Reply
+from lollmsbot_keys.sandbox.http import Cut, HttpReply, Pause
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 COOLDOWNS = Cooldowns(timedelta(hours=1), timedelta(minutes=5), timedelta(days=8))
@@ -75,7 +75,7 @@ def call_to(sandbox: Sandbox, provider: str, **changes: object) -> Call:
         model=MODELS[provider],
         endpoints=sandbox.endpoints[provider],
         secret=secret_of(sandbox, provider),
-        messages=(Message("user", "Grüße 👋"),),
+        messages=(ChatMessage("user", "Grüße 👋"),),
         max_output_tokens=99,
         temperature=None,
         privacy=Privacy.MEDIUM,
@@ -110,7 +110,7 @@ def send(sandbox: Sandbox, provider: str, *faults: str | Fault, **changes: objec
 def raw(provider: str, *frames: bytes | Pause | Cut, kind: str = "", status: int = 200) -> Fault:
     """Exactly these bytes as the next answer."""
     kinds = {"ollama": "text/event-stream", "openrouter": "text/event-stream", "local": "application/x-ndjson"}
-    return Fault.raw(KEYS[provider], Reply(status, frames, (("Content-Type", kind or kinds[provider]),)))
+    return Fault.raw(KEYS[provider], HttpReply(status, frames, (("Content-Type", kind or kinds[provider]),)))
 
 
 def sse(value: object) -> bytes:
@@ -554,7 +554,7 @@ def test_a_secret_split_over_chunks_and_headers_is_taken_out(sandbox: Sandbox) -
     assert heard.text.startswith("<")
     assert heard.text.endswith(">")
     assert secret not in repr(heard)
-    header = Reply(429, (json.dumps({secret: secret, "error": secret}).encode(),), (("Retry-After", secret),))
+    header = HttpReply(429, (json.dumps({secret: secret, "error": secret}).encode(),), (("Retry-After", secret),))
     assert secret not in repr(send(sandbox, "ollama", Fault.raw("OLLAMA_API_KEY", header)))
 
 

@@ -19,7 +19,7 @@ from lollmsbot_keys.core.costs.reconcile import (
     TOLERANCE_USD,
     Books,
     Group,
-    Question,
+    LedgerQuestion,
     begin_of,
     compare,
     within,
@@ -27,7 +27,7 @@ from lollmsbot_keys.core.costs.reconcile import (
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.model.outcome import Usage
 from lollmsbot_keys.core.model.period import Window
-from lollmsbot_keys.core.model.reconciliation import Bin, Cause, Comparison, Figures, Told, Verdict
+from lollmsbot_keys.core.model.reconciliation import Bin, Cause, Comparison, Figures, ReconcileVerdict, ReportedUsage
 from lollmsbot_keys.core.model.snapshot import Cell, Hold, Sighting, Snapshot, Spender
 from lollmsbot_keys.core.money.amounts import budget_day
 from lollmsbot_keys.core.state.call_window import minute_of
@@ -62,9 +62,9 @@ def cost(
     return Cell(calls, 0, 0, *tokens, usd(amount), usd(estimated), usd(unconfirmed), usd(unknown))
 
 
-def told(amount: str, tokens: tuple[int, int] | None = None, cached: int = 0) -> Told:
+def told(amount: str, tokens: tuple[int, int] | None = None, cached: int = 0) -> ReportedUsage:
     figures = Figures(usd(amount), None, None, None) if tokens is None else Figures(usd(amount), 1, *tokens, cached)
-    return Told(MIDNIGHT, NOW, (Bin(MIDNIGHT, NOW, figures),))
+    return ReportedUsage(MIDNIGHT, NOW, (Bin(MIDNIGHT, NOW, figures),))
 
 
 def hold(key: str, amount: str) -> Hold:
@@ -75,7 +75,7 @@ class Case(NamedTuple):
     """Our books (and what they were before we asked), what was told, and what should come of it."""
 
     sums: Mapping[tuple[date, Spender], Cell]
-    told: Told
+    told: ReportedUsage
     causes: Mapping[Cause, str]
     unexplained: str = "0"
     group: Group = R1
@@ -84,7 +84,7 @@ class Case(NamedTuple):
     zone: tzinfo = UTC
 
     def compared(self) -> Comparison:
-        question = Question(self.group, self.told, self.told.since, self.zone)
+        question = LedgerQuestion(self.group, self.told, self.told.since, self.zone)
         before = Books(self.snapshot, self.sums if self.before is None else self.before)
         return compare(question, before, Books(self.snapshot, self.sums), TOLERANCE_USD)
 
@@ -196,7 +196,13 @@ def test_what_explains_a_difference(case: Case) -> None:
     assert {part.cause: part.usd for part in found.parts} == {cause: usd(part) for cause, part in case.causes.items()}
     assert found.unexplained_usd == usd(case.unexplained)
     assert all(part.usd <= part.at_most_usd for part in found.parts)
-    expected = Verdict.UNEXPLAINED if usd(case.unexplained) else Verdict.EXPLAINED if case.causes else Verdict.AGREES
+    expected = (
+        ReconcileVerdict.UNEXPLAINED
+        if usd(case.unexplained)
+        else ReconcileVerdict.EXPLAINED
+        if case.causes
+        else ReconcileVerdict.AGREES
+    )
     assert found.verdict is expected
 
 
@@ -206,7 +212,7 @@ def test_the_margin_of_an_estimate_is_what_the_table_says() -> None:
 
 def test_a_cent_is_left_alone() -> None:
     at, above = (Case(booked("R1", cost("0.5")), told(amount), {}).compared() for amount in ("0.51", "0.510001"))
-    assert (at.verdict, above.verdict) == (Verdict.AGREES, Verdict.UNEXPLAINED)
+    assert (at.verdict, above.verdict) == (ReconcileVerdict.AGREES, ReconcileVerdict.UNEXPLAINED)
 
 
 def test_what_is_said_of_somebody_else() -> None:
@@ -273,7 +279,7 @@ def test_an_honest_ledger_is_never_accused_and_somebody_else_never_excused_by_th
         place = (budget_day(at, zone), Spender(OPENROUTER, "R1"))
         sums[place] = Cell(1, cost_usd=amount + (sums[place].cost_usd if place in sums else 0))
     books = Books(Snapshot(), sums)
-    found = compare(Question(R1, reply, reply.since, zone), books, books, Decimal(0))
+    found = compare(LedgerQuestion(R1, reply, reply.since, zone), books, books, Decimal(0))
     assert 0 <= found.unexplained_usd <= others
     if zone is UTC:
         assert found.unexplained_usd == others

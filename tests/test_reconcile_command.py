@@ -11,7 +11,7 @@ import pytest
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.model.snapshot import Cell, Snapshot
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.fault_kinds import Where
+from lollmsbot_keys.sandbox.fault_kinds import FaultScope
 from lollmsbot_keys.sandbox.http import json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTED, ROUTERS, SERVED, Json, Lab, lab, on_terminal
 from tests.support import claimed, finished, hold, opened, settled, start_lbk, utc_now
@@ -97,7 +97,7 @@ def test_a_figure_that_nobody_tells_is_left_for_the_next_run_and_explains_what_i
     gone = json_reply(404, {"error": {"code": 404, "message": "Generation not found"}})
     with lab(tmp_path, f"{FIRST}=cut:1") as here:
         here.ask("-m", ROUTED, "--no-failover")
-        here.sandbox.add(Fault.raw(FIRST, gone, where=Where.CHECK, times=4))
+        here.sandbox.add(Fault.raw(FIRST, gone, where=FaultScope.CHECK, times=4))
         done = here.run("costs", "--reconcile", "--json", "--tolerance", "0")
         assert done.code == 0
         assert (done.document["lost"]["found"], done.document["lost"]["left"]) == (0, 1)
@@ -118,7 +118,7 @@ def test_a_figure_that_cannot_be_believed_changes_nothing(tmp_path: Path, data: 
         held = of_key(here, FIRST)
         (mine,) = here.state.lost
         told = {"id": mine, "total_cost": 0.0001, **data} if data else data
-        here.sandbox.add(Fault.raw(FIRST, json_reply(200, {"data": told}), where=Where.CHECK))
+        here.sandbox.add(Fault.raw(FIRST, json_reply(200, {"data": told}), where=FaultScope.CHECK))
         found = here.run("costs", "--reconcile", "--json").document
         assert (found["lost"]["found"], found["lost"]["left"]) == (0, 1)
         assert of_key(here, FIRST) == held
@@ -180,7 +180,7 @@ def test_a_provider_that_is_asked_too_often_is_not_compared(tmp_path: Path) -> N
 def test_a_plan_that_tells_no_money_is_not_compared(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         body = {"range": "24h", "from": "2026-11-22T06:00:00Z", "totals": {"request_count": 3}, "buckets": []}
-        here.sandbox.add(Fault.raw(OLLAMA, json_reply(200, body), where=Where.CHECK))
+        here.sandbox.add(Fault.raw(OLLAMA, json_reply(200, body), where=FaultScope.CHECK))
         row = rows(here.run("costs", "--reconcile", "--json").document)[OLLAMA]
         assert "not billed by the token" in row["detail"]
 

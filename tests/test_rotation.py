@@ -7,7 +7,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lollmsbot_keys.core.model.rotation_journal import Place, Replacement, Step
+from lollmsbot_keys.core.model.rotation_journal import Replacement, Step, TargetRecord
 from lollmsbot_keys.core.model.snapshot import Sighting, Snapshot
 from lollmsbot_keys.core.rotation.steps import (
     BACK,
@@ -24,7 +24,7 @@ from lollmsbot_keys.core.rotation.steps import (
 )
 from tests.strategies import DAY, HOUR, ME, NOW, rotations
 
-STORED = (Place("file:/x", "old"),)
+STORED = (TargetRecord("file:/x", "old"),)
 FRESH = Replacement(Step.OBTAIN, done=False, began=NOW, changed=NOW, old="old")
 
 

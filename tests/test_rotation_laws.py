@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lollmsbot_keys.commands.rotation.context import Listener, Wish, Work
-from lollmsbot_keys.commands.rotation.journal import Aim, Journal, Life
+from lollmsbot_keys.commands.rotation.context import RotationContext, RotationListener, RotationOptions
+from lollmsbot_keys.commands.rotation.journal import Aim, ProcessIdentity, RotationJournal
 from lollmsbot_keys.commands.rotation.manual_steps import Proved
 from lollmsbot_keys.commands.rotation.run import go_back, go_forward
 from lollmsbot_keys.commands.rotation.storage import Places, spots_of
 from lollmsbot_keys.core.model.config import Key, Provider
-from lollmsbot_keys.core.model.findings import Proof, Verdict
+from lollmsbot_keys.core.model.findings import KeyProof, Verdict
 from lollmsbot_keys.core.model.lease import Owner
-from lollmsbot_keys.core.model.rotation_journal import RotationReport, Status, Step
+from lollmsbot_keys.core.model.rotation_journal import RotationReport, Step, StepStatus
 from lollmsbot_keys.core.model.snapshot import Sighting, Snapshot
 from lollmsbot_keys.edges.providers.keys_api import Made, ManagedKey
 from lollmsbot_keys.edges.secrets import Secret
@@ -115,7 +115,7 @@ class World:
         good = self._answer(lambda: self.accepts(characters)) and self.patience.get(characters) != 0
         self.patience = {text: left - (text == characters) for text, left in self.patience.items()}
         verdict = Verdict.VALID if good else Verdict.INVALID
-        return Proved(Proof(verdict, "so it is", account="me"), {"label": f"…{characters[-3:]}", "limit": 10})
+        return Proved(KeyProof(verdict, "so it is", account="me"), {"label": f"…{characters[-3:]}", "limit": 10})
 
     async def keys(self) -> tuple[ManagedKey, ...]:
         def listed() -> tuple[ManagedKey, ...]:
@@ -230,19 +230,19 @@ def attempt(case: Case, world: World, aim: Aim) -> RotationReport | None:
     world.pid += 1
     world.dead = False
     me = Owner(world.pid, "boot", str(world.pid))
-    life = Life(me, is_dead=lambda owner: owner != me, is_alive=lambda owner: owner == me)
-    journal = Journal(world, KEY, life, lambda: world.now)
+    life = ProcessIdentity(me, is_dead=lambda owner: owner != me, is_alive=lambda owner: owner == me)
+    journal = RotationJournal(world, KEY, life, lambda: world.now)
     own = None if world.first else _secret(world.own)
     if not journal.claim(aim, case.grace, own.fingerprint if own is not None else ""):
         return None
     places = Places(spots_of(lambda text: Cell(world, text), [Cell(world, label) for label in case.labels]), own)
-    work = Work(
+    work = RotationContext(
         key=Key(KEY, Provider.OPENROUTER, "env:R1"),
         journal=journal,
         places=places,
         hands=world,
-        wish=Wish(mint=case.mint),
-        listener=Listener(),
+        wish=RotationOptions(mint=case.mint),
+        listener=RotationListener(),
         secret_of=_secret,
         others={},
         billed=lambda _held: None,
@@ -404,8 +404,8 @@ def test_a_key_that_only_looks_like_the_old_one_is_left_alone() -> None:
     report = attempt(case, world, Aim.RESUME)
     assert report is not None
     assert [(step.step, step.status) for step in report.steps] == [
-        (Step.REVOKE, Status.TODO),
-        (Step.CONFIRM, Status.TODO),
+        (Step.REVOKE, StepStatus.TODO),
+        (Step.CONFIRM, StepStatus.TODO),
     ]
     assert world.accepts(stranger)
     world.deleted("h-old")
@@ -458,7 +458,7 @@ def test_a_journal_that_another_process_has_taken_over_is_not_written_any_more()
     world = CASES["by hand, where the old one was"].world()
     first, second = Owner(1, "boot", "1"), Owner(2, "boot", "2")
     journals = [
-        Journal(world, KEY, Life(me, is_dead=lambda _: True, is_alive=lambda _: False), lambda: NOW)
+        RotationJournal(world, KEY, ProcessIdentity(me, is_dead=lambda _: True, is_alive=lambda _: False), lambda: NOW)
         for me in (first, second)
     ]
     for journal in journals:

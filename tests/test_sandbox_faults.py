@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.errors import UsageError
-from lollmsbot_keys.sandbox import Fault, Place, Sandbox, Where
-from lollmsbot_keys.sandbox.fault_kinds import KINDS, Value
+from lollmsbot_keys.sandbox import Fault, FaultScope, Sandbox, SandboxPort
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, FaultValue
 from lollmsbot_keys.sandbox.fault_schedule import parse_fault
 from lollmsbot_keys.sandbox.http import json_reply
 from tests.support import PATIENCE_S
@@ -284,7 +284,7 @@ def test_a_redirect_leads_to_a_port_that_keeps_watch(client: Client) -> None:
     assert location != client.sandbox.openrouter_endpoint
     client.send(location, ROUTER, {})
     assert (client.sandbox.requests[-1].place, client.sandbox.requests[-1].with_authorization) == (
-        Place.ELSEWHERE,
+        SandboxPort.ELSEWHERE,
         True,
     )
 
@@ -403,18 +403,18 @@ def test_what_cannot_be_read_is_said_with_what_exists(text: str, words: str) -> 
 @given(
     target=st.sampled_from(sorted(TARGETS)),
     kind=st.sampled_from(sorted(KINDS)),
-    where=st.sampled_from(Where),
+    where=st.sampled_from(FaultScope),
     times=st.none() | st.integers(1, 999),
     seconds=st.integers(0, 9999),
 )
 def test_a_fault_reads_back_as_it_is_written(
-    target: str, kind: str, where: Where, times: int | None, seconds: int
+    target: str, kind: str, where: FaultScope, times: int | None, seconds: int
 ) -> None:
     known = KINDS[kind]
-    if TARGETS[target] not in known.providers or (known.chat_only and where is not Where.CHAT):
+    if TARGETS[target] not in known.providers or (known.chat_only and where is not FaultScope.CHAT):
         return
-    if known.check_only and where is not Where.CHECK:
+    if known.check_only and where is not FaultScope.CHECK:
         return
-    value = None if known.value is Value.NONE else str(seconds)
+    value = None if known.value is FaultValue.NONE else str(seconds)
     fault = Fault(target, known, where, value, times)
     assert parse_fault(str(fault), TARGETS) == fault

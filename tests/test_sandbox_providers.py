@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lollmsbot_keys.sandbox import Place, Sandbox, Where
+from lollmsbot_keys.sandbox import FaultScope, Sandbox, SandboxPort
 from tests.support import PATIENCE_S
 
 HELLO = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
@@ -325,8 +325,8 @@ def test_the_log_names_keys_and_never_shows_secrets(sandbox: Sandbox, key: str) 
     chat(sandbox.local_endpoint + "/api", None, "gemma3:27b")
     first, second, third = sandbox.requests
     assert (first.key, first.model, first.stream, first.status) == ("OLLAMA_API_KEY", "kimi-k2.6", True, 200)
-    assert (first.where, first.place, first.max_output_tokens) == (Where.CHAT, Place.INTERNET, 7)
-    assert (second.key, second.with_authorization, second.where) == (None, True, Where.LIST)
+    assert (first.where, first.place, first.max_output_tokens) == (FaultScope.CHAT, SandboxPort.INTERNET, 7)
+    assert (second.key, second.with_authorization, second.where) == (None, True, FaultScope.LIST)
     assert (third.caller, third.with_authorization) == ("local", False)
     assert len(sandbox.chats()) == 2
     assert sandbox.chats("local") == (third,)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lollmsbot_keys.core.model.request import Facts
-from lollmsbot_keys.core.model.rotation_journal import Age, Place, Replacement, Standing, Step
+from lollmsbot_keys.core.model.rotation_journal import Age, Replacement, Standing, Step, TargetRecord
 from lollmsbot_keys.core.model.snapshot import Sighting, Snapshot
 from lollmsbot_keys.core.rotation.schedule import overdue, standings, week_after
 from tests.strategies import CONFIG, DAY, FACTS, HOUR, ZONES, fingerprint, snapshots, with_key
@@ -78,7 +78,7 @@ def test_a_secret_that_nobody_has_seen() -> None:
 
 
 def _rotation(step: Step, changed: datetime, until: datetime | None = None, *, done: bool = False) -> Replacement:
-    return Replacement(step, done, changed, changed, until=until, places=(Place("file:/x", ""),))
+    return Replacement(step, done, changed, changed, until=until, places=(TargetRecord("file:/x", ""),))
 
 
 def test_a_rotation_that_stands_still_is_due_and_then_overdue() -> None:

@@ -15,14 +15,14 @@ from lollmsbot_keys.core.costs.query import Part
 from lollmsbot_keys.core.model.config import Price, Provider
 from lollmsbot_keys.core.model.request import PriceList
 from lollmsbot_keys.core.model.snapshot import Cell, CellKey, Day, Snapshot, Spender
-from lollmsbot_keys.core.model.statement import By, Gap, Span, Survey
+from lollmsbot_keys.core.model.statement import By, DaySpan, Gap, Survey
 from lollmsbot_keys.core.model.summary import PriceDates
 from lollmsbot_keys.core.money.ledger import added
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, NOW, TODAY, dates, open_days, provider_of
 
 OLLAMA, OPENROUTER, LOCAL = Provider.OLLAMA, Provider.OPENROUTER, Provider.LOCAL
-WHOLE = Span(TODAY - 9 * DAY, TODAY + 9 * DAY)
+WHOLE = DaySpan(TODAY - 9 * DAY, TODAY + 9 * DAY)
 parts_drawn = st.lists(st.tuples(dates, open_days), max_size=6)
 
 
@@ -58,9 +58,9 @@ def test_a_total_is_what_adding_one_by_one_gives(parts: list[Part]) -> None:
 def test_spans_that_meet_make_up_the_whole(parts: list[Part], one: date, other: date) -> None:
     """What is left of a border and what is right of it is everything, wherever the border is."""
     snapshot, first, last = Snapshot(), min(one, other) - 9 * DAY, max(one, other) + 9 * DAY
-    left = query.parts_of(snapshot, parts, Span(first, one))
-    right = query.parts_of(snapshot, parts, Span(one + DAY, last))
-    assert sorted(map(repr, left + right)) == sorted(map(repr, query.parts_of(snapshot, parts, Span(first, last))))
+    left = query.parts_of(snapshot, parts, DaySpan(first, one))
+    right = query.parts_of(snapshot, parts, DaySpan(one + DAY, last))
+    assert sorted(map(repr, left + right)) == sorted(map(repr, query.parts_of(snapshot, parts, DaySpan(first, last))))
 
 
 def test_rows_come_in_an_order_that_people_expect() -> None:
@@ -85,7 +85,7 @@ def test_rows_come_in_an_order_that_people_expect() -> None:
 
 def test_every_day_from_the_first_call_on_has_a_row() -> None:
     parts = [part(TODAY - 3 * DAY, (place(), cell("1"))), part(TODAY - DAY, (place(), cell("2")))]
-    found = query.rows(parts, By.DAY, Span(TODAY - 30 * DAY, TODAY), CONFIG)
+    found = query.rows(parts, By.DAY, DaySpan(TODAY - 30 * DAY, TODAY), CONFIG)
     assert [row.name for row in found] == ["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"]
     assert [row.sums.cost_usd for row in found] == [1, 0, 2, 0]
     assert query.rows([], By.DAY, WHOLE, CONFIG) == []

@@ -31,7 +31,7 @@ from lollmsbot_keys.edges.state.codec import decode, encode
 from lollmsbot_keys.pool import KeyPool
 from lollmsbot_keys.runtime import Engine
 from lollmsbot_keys.sandbox import Fault
-from lollmsbot_keys.sandbox.http import Reply, bytes_reply
+from lollmsbot_keys.sandbox.http import HttpReply, bytes_reply
 from tests.examples import examples
 from tests.lab import OLLAMA, lab
 from tests.strategies import CONFIG, NOW, World
@@ -155,7 +155,7 @@ def test_no_shipped_figure_is_wasteful_and_equivalents_have_no_less() -> None:
 # --- end to end ---
 
 
-def answer(prompt: int, completion: int) -> Reply:
+def answer(prompt: int, completion: int) -> HttpReply:
     said = {"choices": [{"index": 0, "delta": {"content": "Oui"}, "finish_reason": None}]}
     stop = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     usage = {"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.render.console.ascii_fallback import has_likeness, stand_in
 from lollmsbot_keys.render.console.encoding import shortened
 from lollmsbot_keys.render.console.terminal import grid, page
@@ -41,7 +41,7 @@ def stdout(encoding: str = "utf-8") -> Iterator[io.BytesIO]:
         sys.stdout = kept
 
 
-def drawn(looks: Looks, rows: list[list[str]], encoding: str = "utf-8") -> str:
+def drawn(looks: OutputStyle, rows: list[list[str]], encoding: str = "utf-8") -> str:
     """A table of four columns, of which the last gives way."""
     with stdout(encoding) as written:
         with page(looks) as out:
@@ -87,7 +87,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
     rows: list[list[str]],
     forced: bool,  # noqa: FBT001
 ) -> None:
-    text = SGR.sub("", drawn(Looks(columns=columns, forced=forced), rows))
+    text = SGR.sub("", drawn(OutputStyle(columns=columns, forced=forced), rows))
     assert max(map(cell_len, text.splitlines())) <= columns
     whole = re.sub(r"\s", "", text)
     assert whole.count("1234567") == whole.count("~0.001234") == len(rows)
@@ -95,19 +95,19 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
 
 @given(st.integers(1, 200), ROWS)
 def test_no_width_is_too_narrow_to_draw(columns: int, rows: list[list[str]]) -> None:
-    assert drawn(Looks(columns=columns), rows)
+    assert drawn(OutputStyle(columns=columns), rows)
 
 
 @settings(max_examples=examples(60))
 @given(ROWS)
 def test_columns_line_up_whatever_the_characters(rows: list[list[str]]) -> None:
-    heading, *lines = drawn(Looks(), [[*row[:3], "ready"] for row in rows]).splitlines()
+    heading, *lines = drawn(OutputStyle(), [[*row[:3], "ready"] for row in rows]).splitlines()
     at = cell_len(heading[: heading.index("STATE")])
     assert {cell_len(line[: line.rindex("ready")]) for line in lines} == {at}
 
 
 def test_what_nobody_can_see_is_gone() -> None:
-    text = drawn(Looks(), [["a\u202eb\u200bc\u2066\ufeff\U000e0041d", "1", "2", "\x1b[31mred\x07"]])
+    text = drawn(OutputStyle(), [["a\u202eb\u200bc\u2066\ufeff\U000e0041d", "1", "2", "\x1b[31mred\x07"]])
     assert text.splitlines()[1].split() == ["abcd", "1", "2", "[31mred"]
 
 
@@ -296,7 +296,7 @@ def test_a_path_for_a_script_is_the_very_bytes(variables: dict[str, str], tmp_pa
 
 
 def test_tables_line_up_where_characters_are_spelt_out() -> None:
-    lines = drawn(Looks(), [["模型", "1", "2", "→ ready · ×"], ["plain", "1", "2", "x"]], "ascii").splitlines()
+    lines = drawn(OutputStyle(), [["模型", "1", "2", "→ ready · ×"], ["plain", "1", "2", "x"]], "ascii").splitlines()
     assert lines[1].split("  ")[0] == "\\u6a21\\u578b"
     assert lines[1].endswith("  -> ready - x")
     assert lines[0].index("STATE") == lines[1].index("->") == lines[2].rindex("x")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.model.request import Reach
-from lollmsbot_keys.edges.caches.key_checks import Kept, keep_checks, read_checks
+from lollmsbot_keys.edges.caches.key_checks import CachedKeyCheck, keep_checks, read_checks
 from lollmsbot_keys.errors import UsageError
-from lollmsbot_keys.sandbox import Fault, Where
-from lollmsbot_keys.sandbox.http import Pause, Reply, json_reply
+from lollmsbot_keys.sandbox import Fault, FaultScope
+from lollmsbot_keys.sandbox.http import HttpReply, Pause, json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTERS, Json, Lab, endpoints, lab
 from tests.support import start_lbk, until
 
@@ -103,7 +103,7 @@ def test_lists_are_kept_for_routing(tmp_path: Path) -> None:
 
 def test_a_list_that_has_a_retired_model_overrules_the_catalogue(tmp_path: Path) -> None:
     again = {"object": "list", "data": [{"id": "kimi-k2.5", "object": "model"}]}
-    with lab(tmp_path, Fault.raw("ollama", json_reply(200, again), where=Where.LIST)) as here:
+    with lab(tmp_path, Fault.raw("ollama", json_reply(200, again), where=FaultScope.LIST)) as here:
         retired = here.candidate(OLLAMA, "kimi-k2.5", "-m", "kimi-k2.5")
         assert (retired["reason"], retired["detail"]) == ("no_such_model", "retired by ollama on 2026-07-31")
         run_on(here, code=0)
@@ -113,7 +113,7 @@ def test_a_list_that_has_a_retired_model_overrules_the_catalogue(tmp_path: Path)
 
 
 def test_an_empty_list_of_a_provider_is_not_believed(tmp_path: Path) -> None:
-    empty = Fault.raw("ollama", json_reply(200, {"object": "list", "data": []}), where=Where.LIST)
+    empty = Fault.raw("ollama", json_reply(200, {"object": "list", "data": []}), where=FaultScope.LIST)
     with lab(tmp_path, empty) as here:
         document = run_on(here, code=0)
         assert "empty" in document["lists"]["ollama"]["problem"]
@@ -164,7 +164,7 @@ def test_each_verdict(fault: str, name: str, verdict: str, words: str, tmp_path:
 
 
 def test_a_barred_account_is_limited(tmp_path: Path) -> None:
-    barred = Fault.raw(OLLAMA, json_reply(403, {"error": "account suspended"}), where=Where.CHECK)
+    barred = Fault.raw(OLLAMA, json_reply(403, {"error": "account suspended"}), where=FaultScope.CHECK)
     with lab(tmp_path, barred) as here:
         assert key(run_on(here, code=1), OLLAMA)["verdict"] == "limited"
 
@@ -396,7 +396,7 @@ def test_a_key_that_is_off_is_tested_only_by_name(tmp_path: Path) -> None:
 def test_the_timeout_bounds_a_check_that_drips(tmp_path: Path) -> None:
     drip: tuple[bytes | Pause, ...] = (Pause(0.4), b" ")
     frames = (b'{"included": {}', *drip * 75, b"}")
-    with lab(tmp_path, Fault.raw(OLLAMA, Reply(200, frames), where=Where.CHECK)) as here:
+    with lab(tmp_path, Fault.raw(OLLAMA, HttpReply(200, frames), where=FaultScope.CHECK)) as here:
         began = time.monotonic()
         run_on(here, OLLAMA, "--timeout", "1s", code=1)
         assert time.monotonic() - began < 25
@@ -437,8 +437,8 @@ def test_checks_that_are_kept_at_once_are_all_kept(tmp_path: Path) -> None:
     def keep(name: str) -> list[int]:
         lacking = []
         for number in range(60):
-            keep_checks(tmp_path, {name: Kept(str(number), now, {})}, now)
-            if read_checks(tmp_path, now).get(name) != Kept(str(number), now, {}):
+            keep_checks(tmp_path, {name: CachedKeyCheck(str(number), now, {})}, now)
+            if read_checks(tmp_path, now).get(name) != CachedKeyCheck(str(number), now, {}):
                 lacking.append(number)
         return lacking
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.core.model.findings import Findings, KeyFinding, Proof, Verdict
+from lollmsbot_keys.core.model.findings import Findings, KeyFinding, KeyProof, Verdict
 from lollmsbot_keys.render.github_actions import commands, mask, summary
 from lollmsbot_keys.render.test_keys.page import conclusion
-from lollmsbot_keys.sandbox import Fault, Where
+from lollmsbot_keys.sandbox import Fault, FaultScope
 from lollmsbot_keys.sandbox.http import json_reply
 from tests.lab import OLLAMA, OLLAMA_2, ROUTERS, Lab, lab, on_terminal
 from tests.support import utc_now
@@ -88,7 +88,7 @@ def test_a_terminal_without_unicode_still_reads(tmp_path: Path) -> None:
 
 def test_what_a_provider_says_is_neither_control_nor_markup(tmp_path: Path) -> None:
     nasty = {"error": "\x1b]0;owned\x07[bold]no[/bold]\n::error::gotcha ##[group]x"}
-    with lab(tmp_path, Fault.raw(OLLAMA, json_reply(401, nasty), where=Where.CHECK, times=2)) as here:
+    with lab(tmp_path, Fault.raw(OLLAMA, json_reply(401, nasty), where=FaultScope.CHECK, times=2)) as here:
         done = here.run("test-keys", GITHUB_ACTIONS="true")
     assert "\x1b" not in done.out
     assert "[bold]no[/bold]" in done.out
@@ -150,16 +150,16 @@ def test_the_summary_is_appended(tmp_path: Path) -> None:
         assert (lost.code, "GITHUB_STEP_SUMMARY cannot be written" in lost.err) == (1, True)
 
 
-def findings(*proofs: Proof, allow_unreachable: bool = False, warnings: tuple[str, ...] = ()) -> Findings:
+def findings(*proofs: KeyProof, allow_unreachable: bool = False, warnings: tuple[str, ...] = ()) -> Findings:
     keys = tuple(KeyFinding(f"K{number}", Provider.OLLAMA, proof) for number, proof in enumerate(proofs, start=1))
     return Findings(keys, (), (), (), (), warnings, (), allow_unreachable)
 
 
-GOOD = Proof(Verdict.VALID, "accepted")
+GOOD = KeyProof(Verdict.VALID, "accepted")
 
 
 def test_workflow_commands_are_escaped() -> None:
-    bad = Proof(Verdict.INVALID, "50% of it\r\n::error::x", "a, b: c")
+    bad = KeyProof(Verdict.INVALID, "50% of it\r\n::error::x", "a, b: c")
     error, warning = commands(findings(bad, warnings=("one\ntwo 100%",)))
     assert error == "::error title=K1%3A invalid::K1 is invalid: 50%25 of it ::error::x. a, b: c"
     assert warning == "::warning title=lbk test-keys::one two 100%25"
@@ -167,18 +167,18 @@ def test_workflow_commands_are_escaped() -> None:
 
 
 def test_an_allowed_failure_is_a_warning() -> None:
-    away = Proof(Verdict.UNREACHABLE, "no route")
+    away = KeyProof(Verdict.UNREACHABLE, "no route")
     assert list(commands(findings(GOOD, away, allow_unreachable=True))) == [
         "::warning title=K2%3A unreachable::no route"
     ]
     assert next(commands(findings(away))).startswith("::error ")
-    assert list(commands(findings(Proof(Verdict.MISSING, "x")))) == [
+    assert list(commands(findings(KeyProof(Verdict.MISSING, "x")))) == [
         "::error title=No key::No key that was tested has a secret."
     ]
 
 
 def test_markdown_is_escaped() -> None:
-    text = summary(findings(Proof(Verdict.UNKNOWN, "a|b <img src=x> [x](http://y) `z` @me")), utc_now())
+    text = summary(findings(KeyProof(Verdict.UNKNOWN, "a|b <img src=x> [x](http://y) `z` @me")), utc_now())
     (row,) = [line for line in text.splitlines() if line.startswith("| K1")]
     assert r"a\|b &lt;img src=x&gt; \[x\]\(http\://y\) \`z\` \@me" in row
 
@@ -187,10 +187,10 @@ def test_markdown_is_escaped() -> None:
     ("proofs", "line"),
     [
         ([GOOD] * 5, "5/5 keys valid"),
-        ([GOOD, Proof(Verdict.MISSING, "x")], "1/1 keys valid (1 without a secret)"),
-        ([GOOD, Proof(Verdict.NO_CREDIT, "x")], "1/2 keys valid: K2 no credit"),
-        ([Proof(Verdict.MISSING, "x")], "no key to test: 1 without a secret"),
+        ([GOOD, KeyProof(Verdict.MISSING, "x")], "1/1 keys valid (1 without a secret)"),
+        ([GOOD, KeyProof(Verdict.NO_CREDIT, "x")], "1/2 keys valid: K2 no credit"),
+        ([KeyProof(Verdict.MISSING, "x")], "no key to test: 1 without a secret"),
     ],
 )
-def test_the_last_line_says_it_all(proofs: list[Proof], line: str) -> None:
+def test_the_last_line_says_it_all(proofs: list[KeyProof], line: str) -> None:
     assert conclusion(findings(*proofs)) == line

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lollmsbot_keys.core.model.outcome import Usage
 from lollmsbot_keys.core.model.snapshot import Hold, Snapshot
-from lollmsbot_keys.core.model.unsettled import Booked, Settlement
+from lollmsbot_keys.core.model.unsettled import Settlement, UnsettledCharge
 from lollmsbot_keys.core.money.charges import Charge
 from lollmsbot_keys.core.money.template_tokens import TemplateSeen
 from lollmsbot_keys.core.state.adoption import adopt, settlement_of
@@ -105,7 +105,7 @@ def test_a_hold_whose_call_was_never_sent_is_given_back_later_too() -> None:
 
 
 def test_nothing_of_a_charge_or_an_entry_is_left_out() -> None:
-    assert Booked._fields == (*Charge._fields, *Settled._fields[2:])
+    assert UnsettledCharge._fields == (*Charge._fields, *Settled._fields[2:])
 
 
 # On the disk

@@ -24,7 +24,7 @@ from lollmsbot_keys.errors import Exit
 Function = Callable[..., object]
 
 
-class Command(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command is (`module:name` in `cli.commands`), and its line among all commands."""
 
     home: str
@@ -38,16 +38,16 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "test-keys": Command("test_keys:prove", "Prove every key, and find configured models that are gone."),
-    "ask": Command("ask:ask", "Send a prompt, with failover, and stream the answer."),
-    "route": Command("route:route", "Say which key would take a request now, and why."),
-    "costs": Command("costs:costs", "Show what calls did and cost, the budgets, and where they are heading."),
-    "metrics": Command("metrics:metrics", "Print Prometheus text; make a dashboard and alert rules."),
-    "reset-limits": Command("reset_limits:reset_limits", "Clear cooldowns and disabled marks; money stays."),
-    "rotate": Command("rotate:rotate", "Replace a key's secret, proved before the old one is given up."),
-    "config": Command("config:app", "Show, explain, check or begin the configuration."),
-    "sandbox": Command("sandbox:sandbox", "Rehearse offline, with trouble on request."),
-    "completion": Command("completion:completion", "Print the completions of a shell: bash, zsh or fish."),
+    "test-keys": CommandEntry("test_keys:prove", "Prove every key, and find configured models that are gone."),
+    "ask": CommandEntry("ask:ask", "Send a prompt, with failover, and stream the answer."),
+    "route": CommandEntry("route:route", "Say which key would take a request now, and why."),
+    "costs": CommandEntry("costs:costs", "Show what calls did and cost, the budgets, and where they are heading."),
+    "metrics": CommandEntry("metrics:metrics", "Print Prometheus text; make a dashboard and alert rules."),
+    "reset-limits": CommandEntry("reset_limits:reset_limits", "Clear cooldowns and disabled marks; money stays."),
+    "rotate": CommandEntry("rotate:rotate", "Replace a key's secret, proved before the old one is given up."),
+    "config": CommandEntry("config:app", "Show, explain, check or begin the configuration."),
+    "sandbox": CommandEntry("sandbox:sandbox", "Rehearse offline, with trouble on request."),
+    "completion": CommandEntry("completion:completion", "Print the completions of a shell: bash, zsh or fish."),
 }
 """In the order in which help shows them."""
 

@@ -17,7 +17,7 @@ from typer.core import TyperGroup, TyperOption
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """What sort of value an option or an argument takes."""
 
     CHOICE = "choice"
@@ -43,38 +43,38 @@ class Kind(StrEnum):
 
 
 METAVARS = {
-    "KEY": Kind.KEY,
-    "KEY…": Kind.KEY,
-    "NAME": Kind.KEY_OR_LOCAL,
-    "PILLAR": Kind.PILLAR,
-    "ROLE": Kind.ROLE,
-    "MODEL": Kind.MODEL,
-    "KEY=STATE": Kind.ASSUMPTION,
-    "KEY=KIND[:N]": Kind.FAULT,
-    "TARGET": Kind.TARGET,
-    "KEY.PATH": Kind.SETTING,
-    "ID": Kind.REQUEST,
-    "PATH": Kind.FILE,
-    "FILE": Kind.FILE,
-    "-- CMD…": Kind.COMMAND_LINE,
-    "DURATION": Kind.DURATION,
-    "TIME": Kind.TIME,
-    "DATE": Kind.DATE,
-    "USD": Kind.AMOUNT,
-    "N": Kind.NUMBER,
-    "T": Kind.NUMBER,
-    "ADDR:PORT": Kind.ADDRESS,
-    "TEXT": Kind.TEXT,
-    "PROMPT": Kind.TEXT,
+    "KEY": ValueKind.KEY,
+    "KEY…": ValueKind.KEY,
+    "NAME": ValueKind.KEY_OR_LOCAL,
+    "PILLAR": ValueKind.PILLAR,
+    "ROLE": ValueKind.ROLE,
+    "MODEL": ValueKind.MODEL,
+    "KEY=STATE": ValueKind.ASSUMPTION,
+    "KEY=KIND[:N]": ValueKind.FAULT,
+    "TARGET": ValueKind.TARGET,
+    "KEY.PATH": ValueKind.SETTING,
+    "ID": ValueKind.REQUEST,
+    "PATH": ValueKind.FILE,
+    "FILE": ValueKind.FILE,
+    "-- CMD…": ValueKind.COMMAND_LINE,
+    "DURATION": ValueKind.DURATION,
+    "TIME": ValueKind.TIME,
+    "DATE": ValueKind.DATE,
+    "USD": ValueKind.AMOUNT,
+    "N": ValueKind.NUMBER,
+    "T": ValueKind.NUMBER,
+    "ADDR:PORT": ValueKind.ADDRESS,
+    "TEXT": ValueKind.TEXT,
+    "PROMPT": ValueKind.TEXT,
 }
 """A metavar says what kind of value is meant, and says it once; one word for each. Choices need none."""
 
 
-class Value(NamedTuple):
+class OptionValue(NamedTuple):
     """What an option or an argument takes. `type` is what Python makes of it, of each where there may be several."""
 
     metavar: str
-    kind: Kind
+    kind: ValueKind
     type: type
     choices: tuple[str, ...] = ()
 
@@ -88,7 +88,7 @@ class Option(NamedTuple):
 
     parameter: str
     flags: tuple[str, ...]
-    value: Value | None
+    value: OptionValue | None
     help: str
     default: str | None = None
     panel: str | None = None
@@ -102,7 +102,7 @@ class Argument(NamedTuple):
     """One argument; `repeatable`: one or more."""
 
     parameter: str
-    value: Value
+    value: OptionValue
     help: str
     default: str | None = None
     panel: str | None = None
@@ -198,13 +198,13 @@ def _argument(argument: Any, hints: dict[str, type], context: typer.Context) -> 
     )
 
 
-def _value(parameter: Any, hints: dict[str, type], context: typer.Context) -> Value:  # noqa: ANN401 - as above
+def _value(parameter: Any, hints: dict[str, type], context: typer.Context) -> OptionValue:  # noqa: ANN401 - as above
     choices: Sequence[str] = getattr(parameter.type, "choices", ())
     metavar = parameter.metavar or parameter.make_metavar(ctx=context)
-    kind = Kind.CHOICE if choices else METAVARS.get(metavar[1:-1] if metavar.startswith("[") else metavar)
+    kind = ValueKind.CHOICE if choices else METAVARS.get(metavar[1:-1] if metavar.startswith("[") else metavar)
     if kind is None:
         raise ValueError(f"{context.command_path}: what is {metavar} ({parameter.name})? METAVARS does not know it.")
-    return Value(metavar, kind, hints.get(parameter.name, str), tuple(choices))
+    return OptionValue(metavar, kind, hints.get(parameter.name, str), tuple(choices))
 
 
 def _default(parameter: Any, context: typer.Context) -> str | None:  # noqa: ANN401 - as above

@@ -7,7 +7,7 @@ from pathlib import Path
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
-class Files(NamedTuple):
+class FilePaths(NamedTuple):
     """Where configuration and state are; `None`: where the environment says, or in the usual place."""
 
     config: Path | None = None

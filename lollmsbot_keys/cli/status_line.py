@@ -6,13 +6,13 @@ import os
 import sys
 
 from lollmsbot_keys.cli.exit import tell
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 
 
 class StatusLine:
     """One line on stderr that rewrites itself; nothing at all where no line may, or nobody sees it."""
 
-    def __init__(self, looks: Looks) -> None:
+    def __init__(self, looks: OutputStyle) -> None:
         self.is_seen = not looks.still and sys.stderr.isatty()
         self._shown = False
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from lollmsbot_keys.core.model.outcome import Report
 from lollmsbot_keys.errors import LbkError
-from lollmsbot_keys.pool import KeyPool, Listener, Options, Question, question
+from lollmsbot_keys.pool import KeyPool, Listener, Options, Prompt, question
 from lollmsbot_keys.runtime import Engine
 
-__all__ = ["Asking", "Listener", "Options", "Question", "question"]
+__all__ = ["Asking", "Listener", "Options", "Prompt", "question"]
 
 
 class Asking:
@@ -29,7 +29,7 @@ class Asking:
         """What a person should be told about configuration and state; of secrets, `test-keys` tells."""
         return tuple(self._engine.warnings)
 
-    def ask(self, question: Question, listener: Listener) -> Report:
+    def ask(self, question: Prompt, listener: Listener) -> Report:
         """Ask, and wait for the end.
 
         Raises:
@@ -38,7 +38,7 @@ class Asking:
         """
         return asyncio.run(self._ask(question, listener))
 
-    async def _ask(self, question: Question, listener: Listener) -> Report:
+    async def _ask(self, question: Prompt, listener: Listener) -> Report:
         pool = KeyPool(self._engine, alerts=False, log_file=self._log_file)
         try:
             async with pool:

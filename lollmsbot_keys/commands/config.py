@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lollmsbot_keys.core.alerts.thresholds import too_small
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config import Config, Key
 from lollmsbot_keys.core.model.config_origin import ConfigProblems, Problem, Setting
 from lollmsbot_keys.core.security.sanitize import clean_line
@@ -20,7 +20,7 @@ from lollmsbot_keys.errors import SecretError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ConfigPlace:
     """The config file's path, and whether it is there."""
 
     path: Path
@@ -28,7 +28,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownSettings:
     """The settings in force, all or those asked for."""
 
     path: Path
@@ -50,16 +50,16 @@ class Checked:
         return not self.problems
 
 
-def where(option: Path | None, environment: Environment | None = None) -> Where:
+def where(option: Path | None, environment: Environment | None = None) -> ConfigPlace:
     """The config file in use. A named one that is missing is reported, not refused: `init` may be about to write it."""
     path, _ = (environment or Environment.here()).config_path(option)
     try:
-        return Where(path, path.exists())
+        return ConfigPlace(path, path.exists())
     except (OSError, ValueError):
-        return Where(path, found=False)
+        return ConfigPlace(path, found=False)
 
 
-def show(option: Path | None, wanted: str | None = None, environment: Environment | None = None) -> Shown:
+def show(option: Path | None, wanted: str | None = None, environment: Environment | None = None) -> ShownSettings:
     """Every setting in force with its origin; `wanted` is a key path, or the beginning of one.
 
     Raises:
@@ -72,7 +72,7 @@ def show(option: Path | None, wanted: str | None = None, environment: Environmen
     found = settings(sources)
     if wanted is not None:
         found = _under(wanted, found)
-    return Shown(sources.path, sources.text is not None, found)
+    return ShownSettings(sources.path, sources.text is not None, found)
 
 
 def check(option: Path | None, environment: Environment | None = None) -> Checked:
@@ -97,7 +97,7 @@ def check(option: Path | None, environment: Environment | None = None) -> Checke
     return Checked(here.path, here.found, (*problems, *bad), warnings)
 
 
-def init(option: Path | None, environment: Environment | None = None) -> Where:
+def init(option: Path | None, environment: Environment | None = None) -> ConfigPlace:
     """Write a first config file; `found` says whether there was one already, which then stays as it is.
 
     Raises:
@@ -109,8 +109,8 @@ def init(option: Path | None, environment: Environment | None = None) -> Where:
     try:
         write_new(path)
     except FileExistsError:
-        return Where(path, found=True)
-    return Where(path, found=False)
+        return ConfigPlace(path, found=True)
+    return ConfigPlace(path, found=False)
 
 
 def set_by_variables() -> dict[str, str]:
@@ -120,7 +120,7 @@ def set_by_variables() -> dict[str, str]:
     return variables.set_by_variables()
 
 
-def looks(environment: Environment | None = None) -> Looks:
+def looks(environment: Environment | None = None) -> OutputStyle:
     """How output should look."""
     return (environment or Environment.here()).looks
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.alert import Alert
 from lollmsbot_keys.core.model.statement import By, Gap, Statement
 from lollmsbot_keys.core.money.amounts import budget_day
@@ -19,12 +19,12 @@ class Costs(NamedTuple):
 
     statement: Statement
     now: datetime
-    looks: Looks
+    looks: OutputStyle
     warnings: tuple[str, ...]
     alerts: tuple[Alert, ...] = ()
 
 
-class Wanted(NamedTuple):
+class CostsQuery(NamedTuple):
     """Which days, and one row for what: today, this month so far, or everything since a day."""
 
     by: By = By.KEY
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
     since: date | None = None
 
 
-def costs(config: Path | None, state: Path | None, wanted: Wanted, *, alerts: bool = False) -> Costs:
+def costs(config: Path | None, state: Path | None, wanted: CostsQuery, *, alerts: bool = False) -> Costs:
     """What the wanted days cost so far; with `alerts`, what people must be told as well. Changes nothing.
 
     Raises:
@@ -53,7 +53,7 @@ def _alerts(engine: Engine, now: datetime) -> tuple[Alert, ...]:
     return holding(engine, now)
 
 
-def _first_day(engine: Engine, wanted: Wanted) -> date | None:
+def _first_day(engine: Engine, wanted: CostsQuery) -> date | None:
     today = budget_day(engine.clock(), engine.config.timezone)
     if wanted.month:
         return today.replace(day=1)

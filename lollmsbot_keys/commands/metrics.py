@@ -15,7 +15,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.metrics.collect import measured
 from lollmsbot_keys.core.metrics.monotonic import carry
 from lollmsbot_keys.core.model.config import Config
-from lollmsbot_keys.core.model.metric_family import Family, Shown
+from lollmsbot_keys.core.model.metric_family import Family, ShownCounters
 from lollmsbot_keys.errors import ConfigError, LbkError, UsageError
 from lollmsbot_keys.runtime import Engine
 
@@ -35,7 +35,7 @@ class Address(NamedTuple):
         return self.host.startswith(_LOOPBACK)
 
 
-class Measured(NamedTuple):
+class MetricsReport(NamedTuple):
     """All families, the pool's name, and what a person should be told about configuration and state."""
 
     families: tuple[Family, ...]
@@ -59,7 +59,7 @@ class Written(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def measure(source: Source) -> Measured:
+def measure(source: Source) -> MetricsReport:
     """Measure now. Changes nothing.
 
     Raises:
@@ -68,13 +68,13 @@ def measure(source: Source) -> Measured:
     return _measured(Engine.open(source.config, source.state, create=False), source.pool)
 
 
-def _measured(engine: Engine, pool: str | None) -> Measured:
+def _measured(engine: Engine, pool: str | None) -> MetricsReport:
     now = engine.clock()
     families = measured(engine.config, engine.state.read(now), engine.facts(), now, __version__)
-    return Measured(families, pool or os.path.realpath(engine.state.path), tuple(engine.warnings))
+    return MetricsReport(families, pool or os.path.realpath(engine.state.path), tuple(engine.warnings))
 
 
-def text(found: Measured) -> str:
+def text(found: MetricsReport) -> str:
     """What was measured, in Prometheus's text format."""
     from lollmsbot_keys.edges.prometheus.text_format import text_of
 
@@ -144,7 +144,7 @@ class _Exporter:
 
     def __init__(self, source: Source, say: Callable[[str], None]) -> None:
         self._source, self._say = source, say
-        self._shown = Shown()
+        self._shown = ShownCounters()
         self._said: tuple[str, ...] = ()
         self._failing = False
         self._turn = Lock()

@@ -20,7 +20,7 @@ from lollmsbot_keys.core.costs.reconcile import (
     TOLERANCE_USD,
     Books,
     Group,
-    Question,
+    LedgerQuestion,
     begin_of,
     compare,
     total,
@@ -29,11 +29,11 @@ from lollmsbot_keys.core.costs.reconcile import (
 from lollmsbot_keys.core.failures.table import classifier
 from lollmsbot_keys.core.model.config import Key, Provider
 from lollmsbot_keys.core.model.period import Window
-from lollmsbot_keys.core.model.reconciliation import Comparison, Lost, Reconciliation, Told
+from lollmsbot_keys.core.model.reconciliation import Comparison, Lost, Reconciliation, ReportedUsage
 from lollmsbot_keys.core.model.snapshot import Snapshot, Spender
-from lollmsbot_keys.core.model.statement import Gap, Span
+from lollmsbot_keys.core.model.statement import DaySpan, Gap
 from lollmsbot_keys.core.money.amounts import budget_day
-from lollmsbot_keys.edges.caches.key_checks import Kept, keep_checks, read_checks
+from lollmsbot_keys.edges.caches.key_checks import CachedKeyCheck, keep_checks, read_checks
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
 from lollmsbot_keys.edges.secrets.secret import Secret
 from lollmsbot_keys.errors import SecretError
@@ -45,11 +45,11 @@ PATIENCE = timedelta(seconds=15)
 """The longest that one question may take."""
 
 
-class Reply(NamedTuple):
+class ProviderReport(NamedTuple):
     """What a provider told of one group; `told` is `None` where it told no sum, and `problem` says why."""
 
     group: Group
-    told: Told | None = None
+    told: ReportedUsage | None = None
     problem: str = ""
     note: str = ""
 
@@ -117,7 +117,7 @@ class Reconciling:
         engine, now = self._engine, self._engine.clock()
         snapshot, zone = engine.state.read(now), engine.config.timezone
         begin = min(begin_of(self._window, now, zone), begin_of(self._window, now, UTC))
-        span = Span(budget_day(begin, zone), budget_day(now, zone))
+        span = DaySpan(budget_day(begin, zone), budget_day(now, zone))
         stored: Sequence[query.Part] = ()
         if span.days > 1 or span.since in snapshot.closed:
             from lollmsbot_keys.edges.state.history import History
@@ -159,9 +159,9 @@ class Reconciling:
         except TimeoutError:
             return account
 
-    async def _reply(self, wire: Wire, group: Group) -> Reply:
+    async def _reply(self, wire: Wire, group: Group) -> ProviderReport:
         """What the provider says of one group; any of its keys will do to ask."""
-        reply = Reply(group, problem="no key could be used to ask")
+        reply = ProviderReport(group, problem="no key could be used to ask")
         for name in group.keys:
             check, at, note = await self._booked(wire, group.provider, name)
             if check.status == 200 and check.verdict is KeyVerdict.VALID:
@@ -188,20 +188,20 @@ class Reconciling:
             words = f"no answer within {PATIENCE.total_seconds():g} seconds"
             return KeyCheck(KeyVerdict.UNKNOWN, words), now, ""
         if provider is Provider.OLLAMA and check.status == 200 and check.verdict is KeyVerdict.VALID:
-            keep_checks(self._cache, {label: Kept(secret.fingerprint, now, check.facts)}, now)
+            keep_checks(self._cache, {label: CachedKeyCheck(secret.fingerprint, now, check.facts)}, now)
         return check, engine.clock(), ""
 
-    def _read(self, group: Group, check: KeyCheck, at: datetime, note: str) -> Reply:
+    def _read(self, group: Group, check: KeyCheck, at: datetime, note: str) -> ProviderReport:
         if group.provider is Provider.OPENROUTER:
             told = openrouter_booked(check.facts, self._window, at)
         else:
             told = ollama_booked(check.facts, at)
         problem = "" if told is not None else "it tells no sum of money: a plan that is not billed by the token?"
-        return Reply(group, told, problem, note)
+        return ProviderReport(group, told, problem, note)
 
     # --- both ---
 
-    def _together(self, replies: Iterable[Reply], lost: Lost, before: Books, after: Books) -> Reconciliation:
+    def _together(self, replies: Iterable[ProviderReport], lost: Lost, before: Books, after: Books) -> Reconciliation:
         zone = self._engine.config.timezone
         comparisons: list[Comparison] = []
         notes = []
@@ -210,7 +210,7 @@ class Reconciling:
                 comparisons.append(uncompared(group, after, problem))
                 continue
             since = max(told.since, begin_of(self._window, told.at, zone)) if group.per_account else told.since
-            comparisons.append(compare(Question(group, told, since, zone), before, after, self._tolerance))
+            comparisons.append(compare(LedgerQuestion(group, told, since, zone), before, after, self._tolerance))
             notes += [note] if note else []
         comparisons += self._unasked(after)
         notes += [f"{gap.month}: the history lacks days; our sums may be too low." for gap in self._gaps.values()]
@@ -225,9 +225,9 @@ class Reconciling:
                 yield uncompared(group, books, _why_unasked(self._engine.config.key(name)))
 
 
-def _merged(replies: Iterable[Reply]) -> list[Reply]:
+def _merged(replies: Iterable[ProviderReport]) -> list[ProviderReport]:
     """The replies, with those made one that tell the very same use: nobody said that their keys share an account."""
-    merged: dict[object, Reply] = {}
+    merged: dict[object, ProviderReport] = {}
     for number, reply in enumerate(replies):
         used = reply.told is not None and reply.group.per_account and any(one.figures.usd for one in reply.told.bins)
         same = (reply.group.provider, total(reply.told)) if used and reply.told is not None else number

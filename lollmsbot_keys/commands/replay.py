@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.log_record import Entry
 from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.edges.log.reader import entries_of
@@ -17,7 +17,7 @@ class Replayed(NamedTuple):
     """All decisions for one request in order, at least one; and how output should look."""
 
     entries: tuple[Entry, ...]
-    looks: Looks
+    looks: OutputStyle
 
 
 def replay(config: Path | None, state: Path | None, request: str, log_file: Path | None) -> Replayed:

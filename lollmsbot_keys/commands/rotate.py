@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from lollmsbot_keys.commands.rotation.context import Listener, Wish, Work
-from lollmsbot_keys.commands.rotation.journal import Aim, Journal, Life, standing
-from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE, Hands
+from lollmsbot_keys.commands.rotation.context import RotationContext, RotationListener, RotationOptions
+from lollmsbot_keys.commands.rotation.journal import Aim, ProcessIdentity, RotationJournal, standing
+from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE, RotationClient
 from lollmsbot_keys.commands.rotation.storage import Places, chosen, journalled, spots_of
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Key, Provider
@@ -26,16 +26,16 @@ from lollmsbot_keys.edges.targets import Surroundings, Target, own_target, parse
 from lollmsbot_keys.errors import ConfigError, SecretError, UsageError
 from lollmsbot_keys.runtime import Engine
 
-__all__ = ["Aim", "Listener", "Rotate", "Wanted", "Wish"]
+__all__ = ["Aim", "Rotate", "RotationListener", "RotationOptions", "RotationRequest"]
 
 
-class Wanted(NamedTuple):
+class RotationRequest(NamedTuple):
     """What to do with which key. `to` are targets beside the key's own source."""
 
     key: str
     aim: Aim
     to: tuple[str, ...] = ()
-    wish: Wish = Wish()
+    wish: RotationOptions = RotationOptions()
 
 
 class Rotate:
@@ -46,7 +46,7 @@ class Rotate:
         environment = self._engine.environment
         self._base = environment.config_path(config)[0].parent.absolute()
         self._remarks: tuple[str, ...] = ()
-        self._life = Life(this_process(), is_dead, is_alive)
+        self._life = ProcessIdentity(this_process(), is_dead, is_alive)
         self.workflow, self.looks = environment.github_actions, environment.looks
 
     @property
@@ -93,7 +93,7 @@ class Rotate:
 
     # --- replacing a secret ---
 
-    def run(self, wanted: Wanted, listener: Listener) -> RotationReport | None:
+    def run(self, wanted: RotationRequest, listener: RotationListener) -> RotationReport | None:
         """Begin, go on, or go back; `None` where there is nothing to go on with, or to go back from.
 
         Raises:
@@ -106,7 +106,7 @@ class Rotate:
         targets, missing = self._targets(key, wanted, snapshot)
         self._remarks = tuple(remark for target in targets if (remark := _remark(target)) is not None)
         management = self._management(key, wanted, snapshot, listener)
-        journal = Journal(engine.state, key.name, self._life, engine.clock)
+        journal = RotationJournal(engine.state, key.name, self._life, engine.clock)
         grace = engine.config.rotation.grace
         if not journal.claim(wanted.aim, grace, own.fingerprint if own is not None else ""):
             return None
@@ -132,7 +132,9 @@ class Rotate:
         finally:
             listener.stopped()
 
-    def _asked(self, journal: Journal, places: Places, wanted: Wanted, listener: Listener) -> str:
+    def _asked(
+        self, journal: RotationJournal, places: Places, wanted: RotationRequest, listener: RotationListener
+    ) -> str:
         """Find out all that can be known before anything happens: are the targets fit, and what is the new secret.
 
         It is asked for here, outside the event loop, where Ctrl-C ends a prompt.
@@ -151,7 +153,7 @@ class Rotate:
         return given
 
     async def _driven(
-        self, aim: Aim, key: Key, management: Secret | str, work: Callable[[Hands], Work]
+        self, aim: Aim, key: Key, management: Secret | str, work: Callable[[RotationClient], RotationContext]
     ) -> RotationReport:
         from lollmsbot_keys.commands.rotation.provider import Remote
         from lollmsbot_keys.commands.rotation.run import go_back, go_forward
@@ -169,14 +171,21 @@ class Rotate:
             return await (go_back if aim is Aim.ROLL_BACK else go_forward)(work(hands))
 
     def _work(
-        self, key: Key, wanted: Wanted, journal: Journal, places: Places, listener: Listener, given: str, hands: Hands
-    ) -> Work:
+        self,
+        key: Key,
+        wanted: RotationRequest,
+        journal: RotationJournal,
+        places: Places,
+        listener: RotationListener,
+        given: str,
+        hands: RotationClient,
+    ) -> RotationContext:
         engine = self._engine
         snapshot = engine.state.read()
         learnt = snapshot.accounts.get(key.name)
         others = {sighting.fingerprint: name for name, sighting in snapshot.sightings.items() if name != key.name}
         others |= {held: name for name, held in engine.secrets.present().items() if name != key.name and held}
-        return Work(
+        return RotationContext(
             key=key,
             journal=journal,
             places=places,
@@ -201,7 +210,7 @@ class Rotate:
     def _salt(self) -> bytes | None:
         return installation_key(self._engine.state.fingerprint_key, create=True)
 
-    def _secret(self, key: Key, listener: Listener, characters: str) -> Secret:
+    def _secret(self, key: Key, listener: RotationListener, characters: str) -> Secret:
         """Characters that came from outside as a secret, hidden from everybody from now on."""
         if characters:
             listener.secret(characters)
@@ -210,7 +219,7 @@ class Rotate:
             self._engine.secrets.scrubber.learn(secret)
         return secret
 
-    def _own(self, key: Key, listener: Listener) -> Secret | None:
+    def _own(self, key: Key, listener: RotationListener) -> Secret | None:
         """What the key's source gives now."""
         try:
             secret = self._engine.secrets.open(key.name)
@@ -224,7 +233,7 @@ class Rotate:
         environ, scrubber = engine.environment.variables, engine.secrets.scrubber
         return Surroundings(self._base, environ, scrubber, self._salt(), keeps=engine.keeps)
 
-    def _targets(self, key: Key, wanted: Wanted, snapshot: Snapshot) -> tuple[list[Target], list[str]]:
+    def _targets(self, key: Key, wanted: RotationRequest, snapshot: Snapshot) -> tuple[list[Target], list[str]]:
         """Where the new secret goes; of a rotation that was begun, by its journal, and what must be named again."""
         around = self._around()
         parse = partial(_parsed, key, around)
@@ -235,7 +244,9 @@ class Rotate:
             return [], []
         return chosen(wanted.to, partial(own_target, key, around), parse), []
 
-    def _management(self, key: Key, wanted: Wanted, snapshot: Snapshot, listener: Listener) -> Secret | str:
+    def _management(
+        self, key: Key, wanted: RotationRequest, snapshot: Snapshot, listener: RotationListener
+    ) -> Secret | str:
         """The management secret, where one is needed; else why there is none.
 
         Raises:

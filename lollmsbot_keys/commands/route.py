@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config import Config
 from lollmsbot_keys.core.model.request import ASSUMABLE, Known, Plan, Reason, Request, SetAside
 from lollmsbot_keys.core.money.amounts import budget_day, day_end
@@ -22,7 +22,7 @@ class Decided(NamedTuple):
     plan: Plan
     known: Known
     now: datetime
-    looks: Looks
+    looks: OutputStyle
     warnings: tuple[str, ...]
 
 

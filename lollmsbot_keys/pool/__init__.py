@@ -17,8 +17,8 @@ from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.pool.background_alerts import Lookout
-from lollmsbot_keys.pool.failover import Failover, Means
-from lollmsbot_keys.pool.prompt import Listener, Options, Question, question
+from lollmsbot_keys.pool.failover import Failover, Resources
+from lollmsbot_keys.pool.prompt import Listener, Options, Prompt, question
 from lollmsbot_keys.pool.secret_loader import Opening
 from lollmsbot_keys.pool.settle import Settling
 from lollmsbot_keys.runtime import Engine
@@ -26,7 +26,7 @@ from lollmsbot_keys.runtime import Engine
 if TYPE_CHECKING:
     from lollmsbot_keys.edges.log.writer import EventLog
 
-__all__ = ["Answers", "KeyPool", "Listener", "Options", "Question", "question"]
+__all__ = ["Answers", "KeyPool", "Listener", "Options", "Prompt", "question"]
 
 
 class KeyPool:
@@ -59,7 +59,7 @@ class KeyPool:
             classify=classifier(engine.config.cooldowns, engine.clock),
             trusted_hosts={name: settings.trusted_hosts for name, settings in engine.config.providers.items()},
         )
-        self._means = Means(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
+        self._means = Resources(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
         self._begun: set[asyncio.Future[Report]] = set()
         self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # and who reads each
 
@@ -110,13 +110,13 @@ class KeyPool:
         """The answer to `prompt` piece by piece: `async for piece in pool.stream("…")`. Raises as `ask` does."""
         return Answers(self._begin, question(prompt, options))
 
-    def _begin(self, asked: Question, listener: Listener) -> asyncio.Task[Report]:
+    def _begin(self, asked: Prompt, listener: Listener) -> asyncio.Task[Report]:
         stream = asyncio.create_task(self.answer(asked, listener))
         self._streams[stream] = asyncio.current_task()
         stream.add_done_callback(self._streams.pop)
         return stream
 
-    async def answer(self, asked: Question, listener: Listener | None = None) -> Report:
+    async def answer(self, asked: Prompt, listener: Listener | None = None) -> Report:
         """The report on one question: an answer, or why there is none. `listener` hears of it as it happens.
 
         Raises:
@@ -125,9 +125,9 @@ class KeyPool:
         listener = listener or Unheard()
         journal = None
         if self._log is not None:
-            from lollmsbot_keys.pool.request_log import Journal
+            from lollmsbot_keys.pool.request_log import RequestLog
 
-            journal = Journal(self._log, self.engine, listener)
+            journal = RequestLog(self._log, self.engine, listener)
         asking = Failover(self._means, asked, listener, journal)
         over: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._begun.add(over)
@@ -179,7 +179,7 @@ class Unheard(Listener):
 class Answers(Listener):
     """A streamed answer: iterate over it; afterwards `answer` is the whole. Leaving early cancels the call."""
 
-    def __init__(self, begin: Callable[[Question, Listener], asyncio.Task[Report]], asked: Question) -> None:
+    def __init__(self, begin: Callable[[Prompt, Listener], asyncio.Task[Report]], asked: Prompt) -> None:
         self._begin, self._asked = begin, asked
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
         self.answer: Answer | None = None

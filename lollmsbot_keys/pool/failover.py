@@ -40,7 +40,7 @@ from lollmsbot_keys.core.state.settlement import Finished, discreet
 from lollmsbot_keys.edges.providers import Call, KeyVerdict, Wire
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import ConfigError, SecretError
-from lollmsbot_keys.pool.prompt import Listener, Question
+from lollmsbot_keys.pool.prompt import Listener, Prompt
 from lollmsbot_keys.pool.refusal import broken_off, exhausted, untrusted, words
 from lollmsbot_keys.pool.secret_loader import Opening
 from lollmsbot_keys.pool.settle import Settling
@@ -50,7 +50,7 @@ from lollmsbot_keys.pool.wait_queue import Queueing, Wait
 from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.pool.request_log import Journal
+    from lollmsbot_keys.pool.request_log import RequestLog
 
 _LOCAL_PATIENCE = timedelta(seconds=2)
 """A daemon on this machine answers at once, or is in no state to help."""
@@ -64,7 +64,7 @@ def new_id() -> str:
     return os.urandom(8).hex()
 
 
-class Means(NamedTuple):
+class Resources(NamedTuple):
     """What all questions of one pool use."""
 
     engine: Engine
@@ -77,7 +77,7 @@ class Means(NamedTuple):
 class Failover:
     """One question on its way. What is decided is told to `journal`, where there is one."""
 
-    def __init__(self, means: Means, question: Question, listener: Listener, journal: Journal | None) -> None:
+    def __init__(self, means: Resources, question: Prompt, listener: Listener, journal: RequestLog | None) -> None:
         self._engine, self._queue, self._wire, self._opening, self._owner = means
         self._question, self._listener, self._journal = question, listener, journal
         self.settling = Settling(self._engine, self._queue, listener, journal)

@@ -11,7 +11,7 @@ from lollmsbot_keys.core.model.config import MOST_OUTPUT_TOKENS, Privacy
 from lollmsbot_keys.core.model.outcome import Attempt
 from lollmsbot_keys.core.model.request import Priority, Request
 from lollmsbot_keys.core.routing.resolve import unknown
-from lollmsbot_keys.edges.providers.call import Message
+from lollmsbot_keys.edges.providers.call import ChatMessage
 from lollmsbot_keys.errors import UsageError
 
 SILENCE = timedelta(seconds=120)
@@ -46,11 +46,11 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Prompt:
     """A request with its words. The words never show in its repr."""
 
     request: Request
-    messages: tuple[Message, ...] = field(repr=False)
+    messages: tuple[ChatMessage, ...] = field(repr=False)
     temperature: float | None = None
     timeout: timedelta = SILENCE
     wait: timedelta | None = None
@@ -58,7 +58,7 @@ class Question:
     stream: bool = True
 
 
-def question(prompt: str, options: Options) -> Question:
+def question(prompt: str, options: Options) -> Prompt:
     """The question that `prompt` is under `options`.
 
     Raises:
@@ -70,7 +70,7 @@ def question(prompt: str, options: Options) -> Question:
     if not prompt.strip():
         raise UsageError("The prompt is empty.")
     system = options.get("system")
-    messages = (*((Message("system", system),) if system else ()), Message("user", prompt))
+    messages = (*((ChatMessage("system", system),) if system else ()), ChatMessage("user", prompt))
     cap = options.get("max_output_tokens")
     if cap is not None and not 1 <= cap <= MOST_OUTPUT_TOKENS:
         raise UsageError(f"The cap of output tokens must be from 1 to {MOST_OUTPUT_TOKENS}.")
@@ -78,7 +78,7 @@ def question(prompt: str, options: Options) -> Question:
     if temperature is not None and not 0 <= temperature <= HOTTEST:  # not a number fails this as well
         raise UsageError(f"The temperature must be between 0 and {HOTTEST}, not {temperature}.")
     privacy = options.get("privacy")
-    return Question(
+    return Prompt(
         Request(
             model=options.get("model"),
             pillar=options.get("pillar"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from lollmsbot_keys._version import __version__
-from lollmsbot_keys.core.model.log_record import Booked, Entry, Sent
+from lollmsbot_keys.core.model.log_record import Entry, LoggedCost, Sent
 from lollmsbot_keys.core.model.outcome import Attempt, Usage
 from lollmsbot_keys.core.model.request import Plan
 from lollmsbot_keys.core.money.charges import Charge
@@ -17,7 +17,7 @@ from lollmsbot_keys.pool.prompt import Listener
 from lollmsbot_keys.runtime import Engine
 
 
-class Journal:
+class RequestLog:
     """One question's part of the log, under the id `request`."""
 
     def __init__(self, log: EventLog, engine: Engine, listener: Listener) -> None:
@@ -29,7 +29,7 @@ class Journal:
         """An attempt ended, and was booked at `charge`."""
         self._attempts += 1
         usage, hold = finished.outcome.usage or Usage(), claimed.hold
-        booked = Booked(
+        booked = LoggedCost(
             hold=hold.id,
             hold_usd=hold.amount_usd,
             cost_usd=charge.cost_usd,

@@ -35,13 +35,13 @@ from lollmsbot_keys.pool.prompt import Listener
 from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.pool.request_log import Journal
+    from lollmsbot_keys.pool.request_log import RequestLog
 
 
 class Settling:
     """The settlements of one question. `attempts` are those that are settled, or are about to be."""
 
-    def __init__(self, engine: Engine, queue: StateQueue, listener: Listener, journal: Journal | None) -> None:
+    def __init__(self, engine: Engine, queue: StateQueue, listener: Listener, journal: RequestLog | None) -> None:
         self._engine, self._queue, self._listener, self._journal = engine, queue, listener, journal
         self._last: asyncio.Future[datetime | None] | None = None
         self.attempts: list[Attempt] = []

@@ -19,7 +19,7 @@ from lollmsbot_keys.core.routing.claim import Nothing, held, passing
 from lollmsbot_keys.core.state.events import Event, Waiting, WaitOver, record
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import StateError
-from lollmsbot_keys.pool.prompt import Listener, Question
+from lollmsbot_keys.pool.prompt import Listener, Prompt
 from lollmsbot_keys.runtime import Engine
 
 _LOOK_AGAIN = timedelta(seconds=1)
@@ -44,7 +44,7 @@ class Wait(Enum):
 class Queueing:
     """The waiting of one question. `ticket` names its place in the queue while it has one."""
 
-    def __init__(self, engine: Engine, queue: StateQueue, owner: Owner, question: Question, listener: Listener) -> None:
+    def __init__(self, engine: Engine, queue: StateQueue, owner: Owner, question: Prompt, listener: Listener) -> None:
         self._engine, self._queue, self._owner = engine, queue, owner
         self._question, self._listener = question, listener
         self._since: datetime | None = None

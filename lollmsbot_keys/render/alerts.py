@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lollmsbot_keys.core.model.alert import Alert, Ended
+from lollmsbot_keys.core.model.alert import Alert, AlertEnded
 from lollmsbot_keys.core.security.sanitize import clean_line
 
 
-def alert_lines(alerts: Iterable[Alert], ended: Iterable[Ended]) -> Iterator[str]:
+def alert_lines(alerts: Iterable[Alert], ended: Iterable[AlertEnded]) -> Iterator[str]:
     """What holds, the gravest first; then what is over."""
     yield from (clean_line(alert.message) for alert in alerts)
     yield from (clean_line(one.message) for one in ended)
@@ -32,6 +32,6 @@ def alert_trees(alerts: Iterable[Alert]) -> list[dict[str, object]]:
     ]
 
 
-def ended_trees(ended: Iterable[Ended]) -> list[dict[str, object]]:
+def ended_trees(ended: Iterable[AlertEnded]) -> list[dict[str, object]]:
     """The `resolved` of the document of `lbk costs --alert`."""
     return [{"title": one.title, "message": one.message, "since": one.since, "over": one.over} for one in ended]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config_origin import Origin, Problem, Setting, Value
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.render.console.terminal import grid, is_drawn, page
@@ -26,7 +26,7 @@ _NARROWEST = 60
 _STYLES = {Origin.DEFAULT: "dim", Origin.FILE: "green", Origin.ENVIRONMENT: "yellow"}
 
 
-def draw(settings: Sequence[Setting], looks: Looks) -> None:
+def draw(settings: Sequence[Setting], looks: OutputStyle) -> None:
     """Print settings: table by table where drawing is welcome, else one a line."""
     if is_drawn(looks):
         _draw_tables(settings, looks)
@@ -57,7 +57,7 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _draw_tables(settings: Sequence[Setting], looks: Looks) -> None:
+def _draw_tables(settings: Sequence[Setting], looks: OutputStyle) -> None:
     """The origin to the right, what is not default set off."""
     from rich.text import Text
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from lollmsbot_keys.core.model.findings import Findings, KeyFinding, ModelFinding, Status, Verdict
+from lollmsbot_keys.core.model.findings import Findings, KeyFinding, ModelFinding, ModelStatus, Verdict
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.render.test_keys.allowances import still
 from lollmsbot_keys.render.test_keys.page import conclusion
@@ -56,7 +56,7 @@ def summary(found: Findings, now: datetime) -> str:
         "",
     ]
     if found.models:
-        available = sum(model.status is Status.AVAILABLE for model in found.models)
+        available = sum(model.status is ModelStatus.AVAILABLE for model in found.models)
         lines += [
             f"<details><summary>{available} of {len(found.models)} models are offered under their own name</summary>",
             "",

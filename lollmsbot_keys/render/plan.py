@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.explain import how_old, what_next
 from lollmsbot_keys.core.model.request import Candidate, Known, Plan, Reason, Rule
 from lollmsbot_keys.core.security.sanitize import clean_line
@@ -39,7 +39,7 @@ _STYLE = {
 }
 
 
-def draw_plan(plan: Plan, known: Known, now: datetime, looks: Looks) -> None:
+def draw_plan(plan: Plan, known: Known, now: datetime, looks: OutputStyle) -> None:
     """Print `plan` as a table that explains itself."""
     from rich.text import Text
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.model.period import Window
-from lollmsbot_keys.core.model.reconciliation import Cause, Comparison, Reconciliation, Verdict
+from lollmsbot_keys.core.model.reconciliation import Cause, Comparison, ReconcileVerdict, Reconciliation
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.render.console.encoding import usd
 from lollmsbot_keys.render.console.terminal import grid, page
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLES = {
-    Verdict.AGREES: "green",
-    Verdict.EXPLAINED: "green",
-    Verdict.UNEXPLAINED: "red",
-    Verdict.NOT_COMPARED: "yellow",
+    ReconcileVerdict.AGREES: "green",
+    ReconcileVerdict.EXPLAINED: "green",
+    ReconcileVerdict.UNEXPLAINED: "red",
+    ReconcileVerdict.NOT_COMPARED: "yellow",
 }
 
 
-def draw_reconciliation(found: Reconciliation, looks: Looks) -> None:
+def draw_reconciliation(found: Reconciliation, looks: OutputStyle) -> None:
     """Print all of it."""
     with page(looks) as out:
         _draw(out, found)
@@ -52,7 +52,9 @@ def _draw(out: Console, found: Reconciliation) -> None:
     out.print()
     for one in found.comparisons:
         for sentence in sentences(one):
-            out.print(Text(sentence, style=_STYLES[one.verdict] if one.verdict is not Verdict.AGREES else "dim"))
+            out.print(
+                Text(sentence, style=_STYLES[one.verdict] if one.verdict is not ReconcileVerdict.AGREES else "dim")
+            )
     for line in remarks(found):
         out.print(Text(line, style="dim"))
 
@@ -106,9 +108,9 @@ def sentences(one: Comparison) -> Iterator[str]:
     if one.theirs is None:
         yield f"{name}: not compared: {clean_line(one.problem).rstrip('.')}."
         return
-    for part in one.parts if one.verdict is not Verdict.AGREES else ():
+    for part in one.parts if one.verdict is not ReconcileVerdict.AGREES else ():
         yield f"{name}: {usd(part.usd)}: {_why(part.cause)}."
-    if one.verdict is Verdict.UNEXPLAINED:
+    if one.verdict is ReconcileVerdict.UNEXPLAINED:
         yield from _unexplained(one, name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.log_record import Entry, Sent
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.render.console.encoding import usd
@@ -13,7 +13,7 @@ from lollmsbot_keys.render.json_documents import attempt_tree, plan_tree
 from lollmsbot_keys.render.plan import draw_decision
 
 
-def draw_replay(entries: Sequence[Entry], looks: Looks) -> None:
+def draw_replay(entries: Sequence[Entry], looks: OutputStyle) -> None:
     """Print all decisions for one request, in order."""
     from rich.text import Text
 

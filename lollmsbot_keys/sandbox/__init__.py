@@ -12,19 +12,19 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lollmsbot_keys.sandbox.dispatch import Place, RecordedRequest
-    from lollmsbot_keys.sandbox.fault_kinds import Where
+    from lollmsbot_keys.sandbox.dispatch import RecordedRequest, SandboxPort
+    from lollmsbot_keys.sandbox.fault_kinds import FaultScope
     from lollmsbot_keys.sandbox.fault_schedule import Fault
     from lollmsbot_keys.sandbox.server import Sandbox
 
-__all__ = ["Fault", "Place", "RecordedRequest", "Sandbox", "Where"]
+__all__ = ["Fault", "FaultScope", "RecordedRequest", "Sandbox", "SandboxPort"]
 
 _HOMES = {
     "Fault": "fault_schedule",
-    "Place": "dispatch",
+    "SandboxPort": "dispatch",
     "RecordedRequest": "dispatch",
     "Sandbox": "server",
-    "Where": "fault_kinds",
+    "FaultScope": "fault_kinds",
 }
 
 

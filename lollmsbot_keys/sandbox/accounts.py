@@ -42,33 +42,33 @@ HOUR_S = 3600
 
 
 @dataclass(slots=True)
-class Usage:
+class FakeUsage:
     """What was used, in all and by the hour since the epoch."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
-    hours: dict[int, Usage] = field(default_factory=dict)
+    hours: dict[int, FakeUsage] = field(default_factory=dict)
 
     def add(self, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal, now_s: float) -> None:
-        for sums in (self, self.hours.setdefault(int(now_s // HOUR_S), Usage())):
+        for sums in (self, self.hours.setdefault(int(now_s // HOUR_S), FakeUsage())):
             sums.calls += 1
             sums.prompt_tokens += prompt_tokens
             sums.completion_tokens += completion_tokens
             sums.cost_usd += cost_usd
 
-    def since(self, begin_s: float) -> Usage:
+    def since(self, begin_s: float) -> FakeUsage:
         """The sums of the hours that end after `begin_s`."""
-        whole = Usage()
+        whole = FakeUsage()
         for hour, sums in self.hours.items():
             if (hour + 1) * HOUR_S > begin_s:
                 whole = whole.plus(sums)
         return whole
 
-    def plus(self, other: Usage) -> Usage:
+    def plus(self, other: FakeUsage) -> FakeUsage:
         """Both together, without hours."""
-        return Usage(
+        return FakeUsage(
             self.calls + other.calls,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
@@ -77,11 +77,11 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Account:
+class FakeAccount:
     """Who is billed and limited."""
 
     id: str
-    usage: Usage = field(default_factory=Usage)
+    usage: FakeUsage = field(default_factory=FakeUsage)
     checks: SlidingWindow = field(default_factory=lambda: SlidingWindow(10, 60))
     free_minute: SlidingWindow = field(default_factory=lambda: SlidingWindow(20, 60))
     free_per_day: int = 50
@@ -105,7 +105,7 @@ class SandboxKey:
 
     name: str
     provider: Provider
-    account: Account
+    account: FakeAccount
     secret: str = field(repr=False)
     hash: str
     title: str
@@ -116,7 +116,7 @@ class SandboxKey:
     limit_reset: str | None = None
     expires_at: str | None = None
     updated_at: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: FakeUsage = field(default_factory=FakeUsage)
 
     @property
     def label(self) -> str:
@@ -134,8 +134,8 @@ class KeyRing:
     def __init__(self, now_s: float, *, one_ollama_account: bool = False, free_per_day: int = 50) -> None:
         self._keys: list[SandboxKey] = []
         self._named_secrets: dict[str, str] = {}  # of removed keys too: a log shows none of them
-        shared = Account("user_sandbox", free_per_day=free_per_day)
-        ollama = [Account(f"sandbox-user-{number}") for number, _ in enumerate(_OLLAMA_KEYS, start=1)]
+        shared = FakeAccount("user_sandbox", free_per_day=free_per_day)
+        ollama = [FakeAccount(f"sandbox-user-{number}") for number, _ in enumerate(_OLLAMA_KEYS, start=1)]
         for place, name in enumerate(_OLLAMA_KEYS):
             self._add(Provider.OLLAMA, name, ollama[0 if one_ollama_account else place], now_s)
         for name in _OPENROUTER_KEYS:
@@ -152,7 +152,7 @@ class KeyRing:
     def by_hash(self, hash_: str) -> SandboxKey | None:
         return next((key for key in self._keys if key.hash == hash_ and not key.management), None)
 
-    def create(self, title: str, account: Account, now_s: float) -> SandboxKey:
+    def create(self, title: str, account: FakeAccount, now_s: float) -> SandboxKey:
         """A further OpenRouter key, good for inference at once."""
         taken = any(key.name == title for key in self._keys)
         key = self._add(Provider.OPENROUTER, title, account, now_s)
@@ -182,7 +182,7 @@ class KeyRing:
             text = text.replace(secret, f"<{name}>")
         return text
 
-    def _add(self, provider: Provider, name: str, account: Account, now_s: float) -> SandboxKey:
+    def _add(self, provider: Provider, name: str, account: FakeAccount, now_s: float) -> SandboxKey:
         ollama = provider is Provider.OLLAMA
         secret = _OLLAMA_PREFIX + secrets.token_hex(16) if ollama else _OPENROUTER_PREFIX + secrets.token_hex(29)
         created_at = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(now_s))

@@ -7,23 +7,23 @@ from decimal import Decimal
 
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.sandbox.accounts import SandboxKey
-from lollmsbot_keys.sandbox.dialects import Dialect, Json, streamed, whole
-from lollmsbot_keys.sandbox.fake_answer import Answer, compose, with_text
-from lollmsbot_keys.sandbox.fault_kinds import KINDS, Kind, Where
+from lollmsbot_keys.sandbox.dialects import FakeDialect, Json, streamed, whole
+from lollmsbot_keys.sandbox.fake_answer import FakeAnswer, compose, with_text
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, FaultKind, FaultScope
 from lollmsbot_keys.sandbox.fault_replies import Situation, replacement
 from lollmsbot_keys.sandbox.fault_schedule import Fault
-from lollmsbot_keys.sandbox.http import HttpRequest, Reply, json_reply
+from lollmsbot_keys.sandbox.http import HttpReply, HttpRequest, json_reply
 
 _TOKENS_OF_AN_EXCESS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ChatRequest:
     """A request on its way: who sent it, what it says, and the trouble that it meets."""
 
     request: HttpRequest
     provider: Provider
-    where: Where
+    where: FaultScope
     key: SandboxKey | None
     fault: Fault | None
     body: Json | None
@@ -41,7 +41,7 @@ class Call:
     @property
     def wants_stream(self) -> bool:
         """Ollama's native chat streams unless told not to, the others only when told to."""
-        native = self.where is Where.CHAT and self.request.path.endswith("/api/chat")
+        native = self.where is FaultScope.CHAT and self.request.path.endswith("/api/chat")
         return bool((self.body or {}).get("stream", native))
 
 
@@ -65,19 +65,19 @@ def output_limit(body: Json | None) -> int | None:
     return None
 
 
-def composed(call: Call, identity: str, model: str, provider: str) -> Answer:
+def composed(call: ChatRequest, identity: str, model: str, provider: str) -> FakeAnswer:
     """The answer to a call, as its fault has it end."""
     answer = compose(identity, model, provider, call.body or {}, int(call.now_s), output_limit(call.body))
     match call.fault:
-        case Fault(kind=Kind(name="empty"), value=str(reason)):
+        case Fault(kind=FaultKind(name="empty"), value=str(reason)):
             return replace(answer, pieces=(), completion_tokens=0, finish_reason=reason)
-        case Fault(kind=Kind(name="finish"), value=str(reason)):
+        case Fault(kind=FaultKind(name="finish"), value=str(reason)):
             return replace(answer, finish_reason=reason)
         case _:
             return answer
 
 
-def troubled(call: Call, answer: Answer) -> Answer:
+def troubled(call: ChatRequest, answer: FakeAnswer) -> FakeAnswer:
     """The answer as the call's fault has it say something else, or count otherwise."""
     if call.fault is None:
         return answer
@@ -102,7 +102,7 @@ def troubled(call: Call, answer: Answer) -> Answer:
             return answer
 
 
-def deliver(call: Call, dialect: Dialect, answer: Answer, *headers: tuple[str, str]) -> Reply:
+def deliver(call: ChatRequest, dialect: FakeDialect, answer: FakeAnswer, *headers: tuple[str, str]) -> HttpReply:
     """The answer as this dialect sends it, with the faults that live inside a body."""
     kind = "" if call.fault is None else call.fault.kind.name
     if not call.wants_stream:
@@ -119,12 +119,12 @@ def deliver(call: Call, dialect: Dialect, answer: Answer, *headers: tuple[str, s
             frames = _between((*parts.opening, *parts.text, *parts.closing), _BEATS[dialect])
         case _:
             frames = (*parts.opening, *parts.text, *parts.closing)
-    return Reply(200, frames, (("Content-Type", parts.content_type), ("Cache-Control", "no-cache"), *headers))
+    return HttpReply(200, frames, (("Content-Type", parts.content_type), ("Cache-Control", "no-cache"), *headers))
 
 
 _BEATS = {
-    Dialect.NATIVE: b"\n",
-    **dict.fromkeys((Dialect.OPENAI, Dialect.OPENROUTER), b"data:\n\nevent: ping\ndata: 12:00:00\n\nbeat\n\n"),
+    FakeDialect.NATIVE: b"\n",
+    **dict.fromkeys((FakeDialect.OPENAI, FakeDialect.OPENROUTER), b"data:\n\nevent: ping\ndata: 12:00:00\n\nbeat\n\n"),
 }
 
 
@@ -132,7 +132,7 @@ def _between(frames: tuple[bytes, ...], beat: bytes) -> tuple[bytes, ...]:
     return tuple(part for frame in frames for part in (beat, frame))
 
 
-def _deliver_whole(call: Call, dialect: Dialect, answer: Answer, *headers: tuple[str, str]) -> Reply:
+def _deliver_whole(call: ChatRequest, dialect: FakeDialect, answer: FakeAnswer, *headers: tuple[str, str]) -> HttpReply:
     reply = json_reply(200, whole(dialect, answer), *headers)
     match "" if call.fault is None else call.fault.kind.name:
         case "errormid":
@@ -144,5 +144,5 @@ def _deliver_whole(call: Call, dialect: Dialect, answer: Answer, *headers: tuple
             return reply
 
 
-def _error_in_200(call: Call) -> Reply | None:
+def _error_in_200(call: ChatRequest) -> HttpReply | None:
     return replacement(Fault(call.provider, KINDS["error200"]), call.situation)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from time import gmtime, strftime
 
-from lollmsbot_keys.sandbox.fake_answer import Answer
+from lollmsbot_keys.sandbox.fake_answer import FakeAnswer
 from lollmsbot_keys.sandbox.http import json_bytes
 
 Json = dict[str, object]
 
 
-class Dialect(StrEnum):
+class FakeDialect(StrEnum):
     """How a chat endpoint speaks."""
 
     NATIVE = "native"
@@ -32,27 +32,27 @@ class Stream:
     error: bytes
 
 
-def streamed(dialect: Dialect, answer: Answer, *, usage_chunk: bool) -> Stream:
+def streamed(dialect: FakeDialect, answer: FakeAnswer, *, usage_chunk: bool) -> Stream:
     """The answer as a stream. `usage_chunk` matters to Ollama's /v1 alone: the others always tell the usage."""
     match dialect:
-        case Dialect.NATIVE:
+        case FakeDialect.NATIVE:
             return _native_stream(answer)
-        case Dialect.OPENAI:
+        case FakeDialect.OPENAI:
             return _openai_stream(answer, usage_chunk=usage_chunk)
-        case Dialect.OPENROUTER:
+        case FakeDialect.OPENROUTER:
             return _openrouter_stream(answer)
 
 
-def whole(dialect: Dialect, answer: Answer) -> Json:
+def whole(dialect: FakeDialect, answer: FakeAnswer) -> Json:
     """The answer as one JSON document."""
     match dialect:
-        case Dialect.NATIVE:
+        case FakeDialect.NATIVE:
             return {**_native_line(answer, answer.text), **_native_end(answer)}
-        case Dialect.OPENAI:
+        case FakeDialect.OPENAI:
             choice = {"index": 0, "message": _message(answer), "finish_reason": answer.finish_reason}
             head = _openai_head(answer, "chat.completion")
             return {**head, "choices": [choice], "usage": _openai_usage(answer)}
-        case Dialect.OPENROUTER:
+        case FakeDialect.OPENROUTER:
             ending = {"finish_reason": answer.finish_reason, "native_finish_reason": answer.finish_reason}
             message = {**_message(answer), "refusal": None, "reasoning": None}
             choice = {"logprobs": None, **ending, "index": 0, "message": message}
@@ -60,7 +60,7 @@ def whole(dialect: Dialect, answer: Answer) -> Json:
             return {**head, "choices": [choice], "system_fingerprint": None, "usage": openrouter_usage(answer)}
 
 
-def _message(answer: Answer) -> Json:
+def _message(answer: FakeAnswer) -> Json:
     return {"role": "assistant", "content": answer.text}
 
 
@@ -75,7 +75,7 @@ _DONE = b"data: [DONE]\n\n"
 # Ollama native
 
 
-def _native_stream(answer: Answer) -> Stream:
+def _native_stream(answer: FakeAnswer) -> Stream:
     def line(value: Json) -> bytes:
         return json_bytes(value) + b"\n"
 
@@ -89,12 +89,12 @@ def _native_stream(answer: Answer) -> Stream:
     )
 
 
-def _native_line(answer: Answer, content: str) -> Json:
+def _native_line(answer: FakeAnswer, content: str) -> Json:
     created_at = strftime("%Y-%m-%dT%H:%M:%S.000000000Z", gmtime(answer.created_s))
     return {"model": answer.model, "created_at": created_at, "message": {"role": "assistant", "content": content}}
 
 
-def _native_end(answer: Answer) -> Json:
+def _native_end(answer: FakeAnswer) -> Json:
     counts = {"prompt_eval_count": answer.prompt_tokens, "eval_count": answer.completion_tokens}
     return {
         "done": True,
@@ -110,7 +110,7 @@ def _native_end(answer: Answer) -> Json:
 # Ollama /v1
 
 
-def _openai_stream(answer: Answer, *, usage_chunk: bool) -> Stream:
+def _openai_stream(answer: FakeAnswer, *, usage_chunk: bool) -> Stream:
     def chunk(choices: list[Json], **more: object) -> bytes:
         return _sse({**_openai_head(answer, "chat.completion.chunk"), "choices": choices, **more})
 
@@ -128,12 +128,12 @@ def _openai_stream(answer: Answer, *, usage_chunk: bool) -> Stream:
     )
 
 
-def _openai_head(answer: Answer, kind: str) -> Json:
+def _openai_head(answer: FakeAnswer, kind: str) -> Json:
     head: Json = {"id": answer.id, "object": kind, "created": answer.created_s, "model": answer.model}
     return {**head, "system_fingerprint": "fp_ollama"}
 
 
-def _openai_usage(answer: Answer) -> Json:
+def _openai_usage(answer: FakeAnswer) -> Json:
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
@@ -141,7 +141,7 @@ def _openai_usage(answer: Answer) -> Json:
 # OpenRouter
 
 
-def _openrouter_stream(answer: Answer) -> Stream:
+def _openrouter_stream(answer: FakeAnswer) -> Stream:
     head = _openrouter_head(answer, "chat.completion.chunk")
     chunk = _openrouter_chunk(head)
     stop = answer.finish_reason
@@ -166,12 +166,12 @@ def _openrouter_chunk(head: Json) -> Callable[[str, str | None, Json], bytes]:
     return chunk
 
 
-def _openrouter_head(answer: Answer, kind: str) -> Json:
+def _openrouter_head(answer: FakeAnswer, kind: str) -> Json:
     head: Json = {"id": answer.id, "provider": "Sandbox", "model": answer.model}
     return {**head, "object": kind, "created": answer.created_s}
 
 
-def openrouter_usage(answer: Answer) -> Json:
+def openrouter_usage(answer: FakeAnswer) -> Json:
     cost = None if answer.cost_usd is None else float(answer.cost_usd)
     return {
         **_openai_usage(answer),

@@ -13,13 +13,13 @@ from enum import StrEnum
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.sandbox.accounts import KeyRing, SandboxKey
-from lollmsbot_keys.sandbox.chat import Call, output_limit, table_of, text_of
+from lollmsbot_keys.sandbox.chat import ChatRequest, output_limit, table_of, text_of
 from lollmsbot_keys.sandbox.dialects import Json
-from lollmsbot_keys.sandbox.fault_kinds import Where
+from lollmsbot_keys.sandbox.fault_kinds import FaultScope
 from lollmsbot_keys.sandbox.fault_replies import bend, replacement
 from lollmsbot_keys.sandbox.fault_schedule import Fault, FaultBoard, parse_fault
-from lollmsbot_keys.sandbox.http import Cut, HttpRequest, Reply, bytes_reply, json_reply
-from lollmsbot_keys.sandbox.management import Management
+from lollmsbot_keys.sandbox.http import Cut, HttpReply, HttpRequest, bytes_reply, json_reply
+from lollmsbot_keys.sandbox.management import FakeKeysApi
 from lollmsbot_keys.sandbox.ollama import LocalOllama, OllamaCloud
 from lollmsbot_keys.sandbox.openrouter import OpenRouter
 
@@ -27,7 +27,7 @@ CONTROL = "/_sandbox"
 _HEADERS_OF_INTEREST = ("accept", "content-type", "http-referer", "user-agent", "x-openrouter-title", "x-title")
 
 
-class Place(StrEnum):
+class SandboxPort(StrEnum):
     """Which of the sandbox's ports was called."""
 
     INTERNET = "internet"
@@ -40,8 +40,8 @@ class RecordedRequest:
     """One request as the sandbox saw it, without a secret: `key` is a name, `None` for no secret or an unknown one."""
 
     at: datetime
-    place: Place
-    where: Where | None
+    place: SandboxPort
+    where: FaultScope | None
     method: str
     path: str
     key: str | None
@@ -57,14 +57,14 @@ class RecordedRequest:
     @property
     def caller(self) -> str | None:
         """Whose request it is: a key's name, or `local`, which has no key."""
-        return "local" if self.place is Place.LOCAL else self.key
+        return "local" if self.place is SandboxPort.LOCAL else self.key
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     provider: Provider
-    where: Where
-    handler: Callable[[Call], Reply]
+    where: FaultScope
+    handler: Callable[[ChatRequest], HttpReply]
 
 
 class World:
@@ -78,7 +78,7 @@ class World:
         self._board = FaultBoard()
         self._log: list[RecordedRequest] = []
         self._calls = 0
-        self._management = Management(keys)
+        self._management = FakeKeysApi(keys)
         self._routes = _routes(OllamaCloud(serve_retired=serve_retired), OpenRouter(), self._management)
 
     @property
@@ -127,9 +127,9 @@ class World:
         with self._lock:
             return self._remove(name)
 
-    def answer(self, place: Place, request: HttpRequest) -> Reply:
+    def answer(self, place: SandboxPort, request: HttpRequest) -> HttpReply:
         with self._lock:
-            if place is Place.INTERNET and request.path.startswith(CONTROL):
+            if place is SandboxPort.INTERNET and request.path.startswith(CONTROL):
                 return self._control(request)
             return self._answer(place, request)
 
@@ -138,7 +138,7 @@ class World:
         for fault in [parse_fault(fault, targets) if isinstance(fault, str) else fault for fault in faults]:
             self._board.add(fault)
 
-    def _answer(self, place: Place, request: HttpRequest) -> Reply:
+    def _answer(self, place: SandboxPort, request: HttpRequest) -> HttpReply:
         self._calls += 1
         route = self._routes.get((place, request.method, _pattern(request.path)))
         if route is None:
@@ -150,23 +150,23 @@ class World:
         self._record(place, request, route, call.key, call.fault, reply)
         return reply
 
-    def _call(self, route: Route, request: HttpRequest) -> Call:
+    def _call(self, route: Route, request: HttpRequest) -> ChatRequest:
         key = self._keys.find(request.bearer, route.provider)
         targets = (str(route.provider),) if key is None else (key.name, str(route.provider))
         fault = self._board.take(targets, route.where) or self._lasting_refusal(targets, route.where)
         body = request.json() if request.method in ("POST", "PATCH") else None
         number, now_s = self._calls, self._now()
-        return Call(request, route.provider, route.where, key, fault, body, number, now_s, self.elsewhere)
+        return ChatRequest(request, route.provider, route.where, key, fault, body, number, now_s, self.elsewhere)
 
-    def _lasting_refusal(self, targets: Iterable[str], where: Where) -> Fault | None:
+    def _lasting_refusal(self, targets: Iterable[str], where: FaultScope) -> Fault | None:
         """A key that the chat refuses with 401 is refused by the key checks as well, which use nothing up."""
-        if where not in (Where.CHECK, Where.ACCOUNT, Where.MANAGE):
+        if where not in (FaultScope.CHECK, FaultScope.ACCOUNT, FaultScope.MANAGE):
             return None
-        fault = self._board.peek(targets, Where.CHAT)
+        fault = self._board.peek(targets, FaultScope.CHAT)
         return fault if fault is not None and fault.kind.name == "401" else None
 
-    def _nowhere(self, place: Place, request: HttpRequest) -> Reply:
-        if place is Place.ELSEWHERE:
+    def _nowhere(self, place: SandboxPort, request: HttpRequest) -> HttpReply:
+        if place is SandboxPort.ELSEWHERE:
             return json_reply(200, {"message": "a redirect was followed to here"})
         methods = [method for at, method, path in self._routes if (at, path) == (place, _pattern(request.path))]
         if methods:
@@ -175,12 +175,12 @@ class World:
 
     def _record(
         self,
-        place: Place,
+        place: SandboxPort,
         request: HttpRequest,
         route: Route | None,
         key: SandboxKey | None,
         fault: Fault | None,
-        reply: Reply,
+        reply: HttpReply,
     ) -> None:
         body = request.json() if request.body else None
         seen = {name: request.headers[name] for name in _HEADERS_OF_INTEREST if name in request.headers}
@@ -204,7 +204,7 @@ class World:
             )
         )
 
-    def _control(self, request: HttpRequest) -> Reply:
+    def _control(self, request: HttpRequest) -> HttpReply:
         """The sandbox's own door: read the log, read and change the faults, make and remove keys as a person does."""
         match request.method, request.path.removeprefix(CONTROL):
             case "GET", "/requests":
@@ -224,7 +224,7 @@ class World:
                 return json_reply(404, {"error": f"under {CONTROL} there are requests, faults and keys"})
         return self._fault_list()
 
-    def _by_hand(self, request: HttpRequest) -> Reply:
+    def _by_hand(self, request: HttpRequest) -> HttpReply:
         """What the provider's page for keys is for: the body names a key; one like it is made, or it is deleted."""
         name = request.body.decode("utf-8", "replace").strip()
         if request.method == "DELETE":
@@ -240,7 +240,7 @@ class World:
             self._keys.remove(key)
         return key is not None
 
-    def _post_faults(self, request: HttpRequest) -> Reply:
+    def _post_faults(self, request: HttpRequest) -> HttpReply:
         """Faults as lines of text, a JSON list, or `{"faults": […]}`."""
         try:
             self._add_faults(_posted_faults(request.body.decode("utf-8", "replace")))
@@ -248,18 +248,18 @@ class World:
             return json_reply(400, {"error": str(problem)})
         return self._fault_list()
 
-    def _fault_list(self) -> Reply:
+    def _fault_list(self) -> HttpReply:
         return json_reply(200, {"faults": [str(fault) for fault in self._board.due]})
 
 
-def _reply(route: Route, call: Call) -> Reply:
+def _reply(route: Route, call: ChatRequest) -> HttpReply:
     if call.fault is None:
         return route.handler(call)
     instead = replacement(call.fault, call.situation)
     if instead is not None:
         return instead
     if call.fault.kind.name == "drop":  # unlike `lost`, nothing is done for it
-        return Reply(200, (Cut(),))
+        return HttpReply(200, (Cut(),))
     return bend(call.fault, route.handler(call))
 
 
@@ -269,28 +269,30 @@ def _pattern(path: str) -> str:
     return "/openrouter/api/v1/keys/*" if head == "/openrouter/api/v1/keys" else path
 
 
-def _routes(cloud: OllamaCloud, openrouter: OpenRouter, management: Management) -> dict[tuple[Place, str, str], Route]:
+def _routes(
+    cloud: OllamaCloud, openrouter: OpenRouter, management: FakeKeysApi
+) -> dict[tuple[SandboxPort, str, str], Route]:
     local = LocalOllama()
-    rows: tuple[tuple[Place, Provider, Where, str, str, Callable[[Call], Reply]], ...] = (
-        *_ollama_rows(Place.INTERNET, Provider.OLLAMA, "/ollama", cloud),
-        *_ollama_rows(Place.LOCAL, Provider.LOCAL, "", local),
-        (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "GET", "/ollama/api/balance", cloud.balance),
-        (Place.INTERNET, Provider.OLLAMA, Where.CHECK, "GET", "/ollama/api/usage", cloud.usage),
-        (Place.INTERNET, Provider.OLLAMA, Where.ACCOUNT, "POST", "/ollama/api/me", cloud.me),
-        (Place.LOCAL, Provider.LOCAL, Where.LIST, "GET", "/api/version", local.version),
+    rows: tuple[tuple[SandboxPort, Provider, FaultScope, str, str, Callable[[ChatRequest], HttpReply]], ...] = (
+        *_ollama_rows(SandboxPort.INTERNET, Provider.OLLAMA, "/ollama", cloud),
+        *_ollama_rows(SandboxPort.LOCAL, Provider.LOCAL, "", local),
+        (SandboxPort.INTERNET, Provider.OLLAMA, FaultScope.CHECK, "GET", "/ollama/api/balance", cloud.balance),
+        (SandboxPort.INTERNET, Provider.OLLAMA, FaultScope.CHECK, "GET", "/ollama/api/usage", cloud.usage),
+        (SandboxPort.INTERNET, Provider.OLLAMA, FaultScope.ACCOUNT, "POST", "/ollama/api/me", cloud.me),
+        (SandboxPort.LOCAL, Provider.LOCAL, FaultScope.LIST, "GET", "/api/version", local.version),
         *(
-            (Place.INTERNET, Provider.OPENROUTER, where, method, f"/openrouter/api/v1{path}", handler)
+            (SandboxPort.INTERNET, Provider.OPENROUTER, where, method, f"/openrouter/api/v1{path}", handler)
             for where, method, path, handler in (
-                (Where.CHAT, "POST", "/chat/completions", openrouter.chat),
-                (Where.LIST, "GET", "/models", openrouter.list_models),
-                (Where.CHECK, "GET", "/key", openrouter.key),
-                (Where.CHECK, "GET", "/credits", openrouter.credits),
-                (Where.CHECK, "GET", "/generation", openrouter.generation),
-                (Where.MANAGE, "POST", "/keys", management.create),
-                (Where.MANAGE, "GET", "/keys", management.list_keys),
-                (Where.MANAGE, "GET", "/keys/*", management.read),
-                (Where.MANAGE, "PATCH", "/keys/*", management.change),
-                (Where.MANAGE, "DELETE", "/keys/*", management.remove),
+                (FaultScope.CHAT, "POST", "/chat/completions", openrouter.chat),
+                (FaultScope.LIST, "GET", "/models", openrouter.list_models),
+                (FaultScope.CHECK, "GET", "/key", openrouter.key),
+                (FaultScope.CHECK, "GET", "/credits", openrouter.credits),
+                (FaultScope.CHECK, "GET", "/generation", openrouter.generation),
+                (FaultScope.MANAGE, "POST", "/keys", management.create),
+                (FaultScope.MANAGE, "GET", "/keys", management.list_keys),
+                (FaultScope.MANAGE, "GET", "/keys/*", management.read),
+                (FaultScope.MANAGE, "PATCH", "/keys/*", management.change),
+                (FaultScope.MANAGE, "DELETE", "/keys/*", management.remove),
             )
         ),
     )
@@ -300,14 +302,14 @@ def _routes(cloud: OllamaCloud, openrouter: OpenRouter, management: Management) 
 
 
 def _ollama_rows(
-    place: Place, provider: Provider, prefix: str, server: OllamaCloud | LocalOllama
-) -> tuple[tuple[Place, Provider, Where, str, str, Callable[[Call], Reply]], ...]:
+    place: SandboxPort, provider: Provider, prefix: str, server: OllamaCloud | LocalOllama
+) -> tuple[tuple[SandboxPort, Provider, FaultScope, str, str, Callable[[ChatRequest], HttpReply]], ...]:
     return (
-        (place, provider, Where.CHAT, "POST", f"{prefix}/api/chat", server.chat),
-        (place, provider, Where.CHAT, "POST", f"{prefix}/v1/chat/completions", server.chat),
-        (place, provider, Where.LIST, "GET", f"{prefix}/api/tags", server.tags),
-        (place, provider, Where.LIST, "GET", f"{prefix}/v1/models", server.list_models),
-        (place, provider, Where.SHOW, "POST", f"{prefix}/api/show", server.show),
+        (place, provider, FaultScope.CHAT, "POST", f"{prefix}/api/chat", server.chat),
+        (place, provider, FaultScope.CHAT, "POST", f"{prefix}/v1/chat/completions", server.chat),
+        (place, provider, FaultScope.LIST, "GET", f"{prefix}/api/tags", server.tags),
+        (place, provider, FaultScope.LIST, "GET", f"{prefix}/v1/models", server.list_models),
+        (place, provider, FaultScope.SHOW, "POST", f"{prefix}/api/show", server.show),
     )
 
 

@@ -12,7 +12,7 @@ _LONGEST_QUOTE_CHARACTERS = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FakeAnswer:
     """One finished answer, before any dialect has dressed it."""
 
     id: str
@@ -36,14 +36,14 @@ def tokens(text: str) -> int:
 
 def compose(
     identity: str, model: str, provider: str, body: Mapping[str, object], created_s: int, limit_tokens: int | None
-) -> Answer:
+) -> FakeAnswer:
     """Answer the last message of `body["messages"]`; at most `limit_tokens` tokens of it."""
     texts = message_texts(body)
     said = texts[-1] if texts else ""
     quote = said if len(said) <= _LONGEST_QUOTE_CHARACTERS else said[:_LONGEST_QUOTE_CHARACTERS] + "…"
     text = f"Sandbox {model} here, on {provider}. You said: {quote}"
     kept = text if limit_tokens is None else _first_tokens(text, limit_tokens)
-    return Answer(
+    return FakeAnswer(
         id=identity,
         model=model,
         created_s=created_s,
@@ -54,7 +54,7 @@ def compose(
     )
 
 
-def with_text(answer: Answer, *pieces: str) -> Answer:
+def with_text(answer: FakeAnswer, *pieces: str) -> FakeAnswer:
     return replace(answer, pieces=pieces, completion_tokens=tokens("".join(pieces)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.sandbox.fault_kinds import KINDS, Kind, Value, Where
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, FaultKind, FaultScope, FaultValue
 
 
 def suggestions(begun: str, targets: Mapping[str, Provider]) -> Iterator[tuple[str, str]]:
@@ -17,15 +17,15 @@ def suggestions(begun: str, targets: Mapping[str, Provider]) -> Iterator[tuple[s
             (f"{name}=", f"a key of {provider}" if name != provider else "") for name, provider in targets.items()
         )
     elif not equals:
-        yield from ((f"{target}@{where}=", "") for where in Where)
+        yield from ((f"{target}@{where}=", "") for where in FaultScope)
     else:
         for kind in KINDS.values():
-            if targets[target] in kind.providers and _fits(kind, place or Where.CHAT):
-                needs_value = kind.value is not Value.NONE and kind.default is None
+            if targets[target] in kind.providers and _fits(kind, place or FaultScope.CHAT):
+                needs_value = kind.value is not FaultValue.NONE and kind.default is None
                 yield f"{aim}={kind.name}{'=' if needs_value else ''}", kind.meaning
 
 
-def _fits(kind: Kind, where: str) -> bool:
+def _fits(kind: FaultKind, where: str) -> bool:
     if kind.check_only:
-        return where == Where.CHECK
-    return where == Where.CHAT or not kind.chat_only
+        return where == FaultScope.CHECK
+    return where == FaultScope.CHAT or not kind.chat_only

@@ -9,7 +9,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
 
 
-class Where(StrEnum):
+class FaultScope(StrEnum):
     """Which requests a fault is for."""
 
     CHAT = "chat"
@@ -21,7 +21,7 @@ class Where(StrEnum):
     ANY = "any"
 
 
-class Value(StrEnum):
+class FaultValue(StrEnum):
     """What may follow the kind."""
 
     NONE = "none"
@@ -31,7 +31,7 @@ class Value(StrEnum):
     TEXT = "text"
 
 
-class Kind(NamedTuple):
+class FaultKind(NamedTuple):
     """One sort of trouble. Of `providers`, those that know it; `default` `None` makes the value obligatory."""
 
     name: str
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
     providers: tuple[Provider, ...] = tuple(Provider)
     chat_only: bool = False
     check_only: bool = False
-    value: Value = Value.NONE
+    value: FaultValue = FaultValue.NONE
     default: str | None = None
 
 
@@ -48,104 +48,116 @@ _OPENROUTER = (Provider.OPENROUTER,)
 _KEYED = (Provider.OLLAMA, Provider.OPENROUTER)
 
 _KINDS = (
-    Kind("400", "the request is not valid"),
-    Kind("401", "the key is refused, by the key check too while the fault lasts"),
-    Kind("401chat", "the chat refuses the key, the key check finds it good", chat_only=True),
-    Kind("402", "no credit (Ollama: for this model)"),
-    Kind("402afford", "this one request is too dear", _OPENROUTER),
-    Kind("402limit", "the key's own limit is spent", _OPENROUTER),
-    Kind("402inflight", "too much money in flight; Retry-After", _OPENROUTER, value=Value.TEXT, default="5"),
-    Kind("403", "not allowed (Ollama: a subscription is required)"),
-    Kind(
+    FaultKind("400", "the request is not valid"),
+    FaultKind("401", "the key is refused, by the key check too while the fault lasts"),
+    FaultKind("401chat", "the chat refuses the key, the key check finds it good", chat_only=True),
+    FaultKind("402", "no credit (Ollama: for this model)"),
+    FaultKind("402afford", "this one request is too dear", _OPENROUTER),
+    FaultKind("402limit", "the key's own limit is spent", _OPENROUTER),
+    FaultKind("402inflight", "too much money in flight; Retry-After", _OPENROUTER, value=FaultValue.TEXT, default="5"),
+    FaultKind("403", "not allowed (Ollama: a subscription is required)"),
+    FaultKind(
         "403limit",
         "the key's budget is spent; resets_at in VALUE seconds",
         _OPENROUTER,
-        value=Value.SECONDS,
+        value=FaultValue.SECONDS,
         default="3600",
     ),
-    Kind("moderation", "403, the prompt is refused", _OPENROUTER),
-    Kind("404", "no such model"),
-    Kind("404providers", "the account allows none of the model's providers", _OPENROUTER),
-    Kind("404policy", "nothing matches the data policy", _OPENROUTER),
-    Kind("408", "timed out"),
-    Kind("410", "the model has been retired"),
-    Kind(
+    FaultKind("moderation", "403, the prompt is refused", _OPENROUTER),
+    FaultKind("404", "no such model"),
+    FaultKind("404providers", "the account allows none of the model's providers", _OPENROUTER),
+    FaultKind("404policy", "nothing matches the data policy", _OPENROUTER),
+    FaultKind("408", "timed out"),
+    FaultKind("410", "the model has been retired"),
+    FaultKind(
         "429",
         "over the limit (Ollama: no headers; OpenRouter: X-RateLimit-Reset, in VALUE seconds)",
-        value=Value.SECONDS,
+        value=FaultValue.SECONDS,
         default="60",
     ),
-    Kind("429retry", "over the limit, Retry-After is VALUE", value=Value.TEXT),
-    Kind("429reset", "over the limit, X-RateLimit-Reset is VALUE", value=Value.TEXT),
-    Kind("429slot", "no concurrent request slot", _OLLAMA),
-    Kind(
+    FaultKind("429retry", "over the limit, Retry-After is VALUE", value=FaultValue.TEXT),
+    FaultKind("429reset", "over the limit, X-RateLimit-Reset is VALUE", value=FaultValue.TEXT),
+    FaultKind("429slot", "no concurrent request slot", _OLLAMA),
+    FaultKind(
         "429upstream",
         "the model's upstream is over its limit, Retry-After is VALUE",
         _OPENROUTER,
-        value=Value.TEXT,
+        value=FaultValue.TEXT,
         default="17",
     ),
-    Kind(
-        "429capacity", "no capacity, retry_after VALUE in the body only", _OPENROUTER, value=Value.SECONDS, default="40"
+    FaultKind(
+        "429capacity",
+        "no capacity, retry_after VALUE in the body only",
+        _OPENROUTER,
+        value=FaultValue.SECONDS,
+        default="40",
     ),
-    Kind("429free", "the account's free requests of today are used up", _OPENROUTER),
-    Kind("500", "internal error"),
-    Kind("502", "the model cannot be reached"),
-    Kind("503", "overloaded"),
-    Kind("503retry", "overloaded, Retry-After is VALUE", value=Value.TEXT),
-    Kind("504", "gateway timeout"),
-    Kind("524", "timed out behind the proxy"),
-    Kind("529", "provider overloaded"),
-    Kind("drop", "the connection closes before any answer byte; nothing is done"),
-    Kind("lost", "carried out (and billed), then closed before any answer byte"),
-    Kind("cut", "the connection breaks after some text"),
-    Kind("unfinished", "the stream ends in good order, but without its last part", chat_only=True),
-    Kind(
+    FaultKind("429free", "the account's free requests of today are used up", _OPENROUTER),
+    FaultKind("500", "internal error"),
+    FaultKind("502", "the model cannot be reached"),
+    FaultKind("503", "overloaded"),
+    FaultKind("503retry", "overloaded, Retry-After is VALUE", value=FaultValue.TEXT),
+    FaultKind("504", "gateway timeout"),
+    FaultKind("524", "timed out behind the proxy"),
+    FaultKind("529", "provider overloaded"),
+    FaultKind("drop", "the connection closes before any answer byte; nothing is done"),
+    FaultKind("lost", "carried out (and billed), then closed before any answer byte"),
+    FaultKind("cut", "the connection breaks after some text"),
+    FaultKind("unfinished", "the stream ends in good order, but without its last part", chat_only=True),
+    FaultKind(
         "empty",
         "the answer ends with VALUE (Ollama: load, too) and no word or token",
         chat_only=True,
-        value=Value.TEXT,
+        value=FaultValue.TEXT,
         default="stop",
     ),
-    Kind(
+    FaultKind(
         "finish",
         "the answer ends with the reason VALUE, say content_filter",
         chat_only=True,
-        value=Value.TEXT,
+        value=FaultValue.TEXT,
         default="length",
     ),
-    Kind("heartbeats", "between the words come events without data, and some of other kinds", chat_only=True),
-    Kind("slow", "the first byte takes VALUE seconds", value=Value.SECONDS, default="3"),
-    Kind("stall", "some text, then VALUE seconds of silence, then a break", value=Value.SECONDS, default="600"),
-    Kind("html429", "a proxy's page with status 429, Retry-After is VALUE", value=Value.TEXT, default="20"),
-    Kind("html403", "a firewall's page with status 403"),
-    Kind("html200", "a captive portal's page with status 200"),
-    Kind("error200", "an error object inside status 200"),
-    Kind("errormid", "some text, then an error inside the stream", chat_only=True),
-    Kind("redirect", "302 to another loopback port"),
-    Kind("junk", "not JSON, though it says so"),
-    Kind("echo", "500, and the body repeats the Authorization header"),
-    Kind("echo200", "the answer repeats the Authorization header, split over two chunks", chat_only=True),
-    Kind("zero", "tokens used, cost 0 (Ollama: no token counts)", chat_only=True),
-    Kind("spent", "the key check says: nothing left (write KEY@check=spent)", _KEYED, check_only=True),
-    Kind("expired", "the key check says: expired yesterday", _OPENROUTER, check_only=True),
-    Kind(
+    FaultKind("heartbeats", "between the words come events without data, and some of other kinds", chat_only=True),
+    FaultKind("slow", "the first byte takes VALUE seconds", value=FaultValue.SECONDS, default="3"),
+    FaultKind(
+        "stall", "some text, then VALUE seconds of silence, then a break", value=FaultValue.SECONDS, default="600"
+    ),
+    FaultKind("html429", "a proxy's page with status 429, Retry-After is VALUE", value=FaultValue.TEXT, default="20"),
+    FaultKind("html403", "a firewall's page with status 403"),
+    FaultKind("html200", "a captive portal's page with status 200"),
+    FaultKind("error200", "an error object inside status 200"),
+    FaultKind("errormid", "some text, then an error inside the stream", chat_only=True),
+    FaultKind("redirect", "302 to another loopback port"),
+    FaultKind("junk", "not JSON, though it says so"),
+    FaultKind("echo", "500, and the body repeats the Authorization header"),
+    FaultKind("echo200", "the answer repeats the Authorization header, split over two chunks", chat_only=True),
+    FaultKind("zero", "tokens used, cost 0 (Ollama: no token counts)", chat_only=True),
+    FaultKind("spent", "the key check says: nothing left (write KEY@check=spent)", _KEYED, check_only=True),
+    FaultKind("expired", "the key check says: expired yesterday", _OPENROUTER, check_only=True),
+    FaultKind(
         "legacy",
         "the key check tells of an older plan, VALUE percent of the week left",
         (Provider.OLLAMA,),
         check_only=True,
-        value=Value.PERCENT,
+        value=FaultValue.PERCENT,
         default="40",
     ),
-    Kind(
+    FaultKind(
         "others",
         "the key check tells of VALUE dollars more, spent by somebody else",
         _KEYED,
         check_only=True,
-        value=Value.USD,
+        value=FaultValue.USD,
         default="0.42",
     ),
-    Kind("over", "a cost of VALUE dollars (Ollama: ten million tokens)", chat_only=True, value=Value.USD, default="25"),
+    FaultKind(
+        "over",
+        "a cost of VALUE dollars (Ollama: ten million tokens)",
+        chat_only=True,
+        value=FaultValue.USD,
+        default="25",
+    ),
 )
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
-RAW = Kind("raw", "a reply given from Python, byte for byte", value=Value.TEXT, default="")
+KINDS: Mapping[str, FaultKind] = {kind.name: kind for kind in _KINDS}
+RAW = FaultKind("raw", "a reply given from Python, byte for byte", value=FaultValue.TEXT, default="")

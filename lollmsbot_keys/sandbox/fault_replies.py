@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.sandbox.dialects import Json
 from lollmsbot_keys.sandbox.fault_schedule import Fault
-from lollmsbot_keys.sandbox.http import Cut, Pause, Reply, bytes_reply, json_reply
+from lollmsbot_keys.sandbox.http import Cut, HttpReply, Pause, bytes_reply, json_reply
 
 _REF = "(ref: 5a4db0c5-0000-4000-8000-000000000000)"
 _DAY_S = 86_400
@@ -35,21 +35,21 @@ class Situation:
         return self.provider is Provider.LOCAL and self.path.startswith("/v1")
 
 
-def failure(situation: Situation, status: int, message: str) -> Reply:
+def failure(situation: Situation, status: int, message: str) -> HttpReply:
     """An error in the provider's own shape."""
     if situation.provider is Provider.OPENROUTER:
         return openrouter_failure(status, message)
     return ollama_failure(status, message, openai_shape=situation.openai_shape)
 
 
-def ollama_failure(status: int, message: str, *headers: tuple[str, str], openai_shape: bool = False) -> Reply:
+def ollama_failure(status: int, message: str, *headers: tuple[str, str], openai_shape: bool = False) -> HttpReply:
     if not openai_shape:
         return json_reply(status, {"error": message}, *headers)
     kind = {400: "invalid_request_error", 404: "not_found_error"}.get(status, "api_error")
     return json_reply(status, {"error": {"message": message, "type": kind, "param": None, "code": None}}, *headers)
 
 
-def openrouter_failure(status: int, message: str, *, metadata: Json | None = None, **more: object) -> Reply:
+def openrouter_failure(status: int, message: str, *, metadata: Json | None = None, **more: object) -> HttpReply:
     error: Json = {"message": message, "code": status, **more}
     if metadata is not None:
         error["metadata"] = metadata
@@ -57,7 +57,7 @@ def openrouter_failure(status: int, message: str, *, metadata: Json | None = Non
     return json_reply(status, {"error": error, **who})
 
 
-def replacement(fault: Fault, situation: Situation) -> Reply | None:
+def replacement(fault: Fault, situation: Situation) -> HttpReply | None:
     """The whole reply of a fault that takes the answer's place; `None` for one that only bends the answer."""
     if fault.reply is not None:
         return fault.reply
@@ -69,7 +69,7 @@ def replacement(fault: Fault, situation: Situation) -> Reply | None:
     return None if row is None else row(situation, fault)
 
 
-def bend(fault: Fault, reply: Reply) -> Reply:
+def bend(fault: Fault, reply: HttpReply) -> HttpReply:
     """Break the transport of a finished reply; faults of other sorts leave it as it is."""
     data = tuple(frame for frame in reply.frames if isinstance(frame, bytes))
     half = (data[0][: len(data[0]) // 2],) if len(data) == 1 else data[: len(data) // 2]
@@ -88,18 +88,18 @@ def bend(fault: Fault, reply: Reply) -> Reply:
 
 # The two tables of statuses. A row: situation and fault in, reply out.
 
-Row = Callable[[Situation, Fault], Reply]
+Row = Callable[[Situation, Fault], HttpReply]
 
 
 def _ollama(status: int, message: str) -> Row:
-    def row(situation: Situation, _fault: Fault) -> Reply:
+    def row(situation: Situation, _fault: Fault) -> HttpReply:
         text = message.format(model=json.dumps(situation.model, ensure_ascii=False), ref=_REF)
         return failure(situation, status, text)
 
     return row
 
 
-def _refused(situation: Situation, _fault: Fault) -> Reply:
+def _refused(situation: Situation, _fault: Fault) -> HttpReply:
     if situation.provider is Provider.LOCAL:
         signin = "https://ollama.com/connect?name=sandbox&key=none"
         return json_reply(401, {"error": "unauthorized", "signin_url": signin})
@@ -114,13 +114,13 @@ _RETRY_AFTER = "Retry-After"
 
 
 def _with_header(row: Row, header: str) -> Row:
-    def with_header(situation: Situation, fault: Fault) -> Reply:
+    def with_header(situation: Situation, fault: Fault) -> HttpReply:
         return row(situation, fault).with_headers((header, fault.value or ""))
 
     return with_header
 
 
-def _limited_page(_situation: Situation, fault: Fault) -> Reply:
+def _limited_page(_situation: Situation, fault: Fault) -> HttpReply:
     """Cloudflare's 1015; `Retry-After` comes from the server behind it."""
     page = (
         b"<!DOCTYPE html>\n<html><head><title>Error 1015</title></head><body>You are being rate limited</body></html>"
@@ -154,13 +154,13 @@ _OLLAMA: Mapping[str, Row] = {
 
 
 def _openrouter(status: int, message: str, **metadata: object) -> Row:
-    def row(situation: Situation, _fault: Fault) -> Reply:
+    def row(situation: Situation, _fault: Fault) -> HttpReply:
         return openrouter_failure(status, message.format(model=situation.model), metadata=metadata or None)
 
     return row
 
 
-def platform_429(message: str, limit: int, reset_ms: str, limit_source: str | None = None) -> Reply:
+def platform_429(message: str, limit: int, reset_ms: str, limit_source: str | None = None) -> HttpReply:
     """OpenRouter's own limit: the reset in epoch milliseconds, in the headers and again in the body."""
     headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset_ms}
     source: Json = {} if limit_source is None else {"limit_source": limit_source}
@@ -168,21 +168,21 @@ def platform_429(message: str, limit: int, reset_ms: str, limit_source: str | No
     return reply.with_headers(*headers.items())
 
 
-def free_daily_429(now_s: float, limit: int) -> Reply:
+def free_daily_429(now_s: float, limit: int) -> HttpReply:
     reset_ms = str((int(now_s) // _DAY_S + 1) * _DAY_S * 1000)
     message = "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day"
     return platform_429(message, limit, reset_ms, "openrouter_free_tier_daily")
 
 
-def _limited(situation: Situation, fault: Fault) -> Reply:
+def _limited(situation: Situation, fault: Fault) -> HttpReply:
     return platform_429("Rate limit exceeded", 20, str(int((situation.now_s + fault.amount) * 1000)))
 
 
-def _limited_until(_situation: Situation, fault: Fault) -> Reply:
+def _limited_until(_situation: Situation, fault: Fault) -> HttpReply:
     return platform_429("Rate limit exceeded", 20, fault.value or "")
 
 
-def _upstream(situation: Situation, fault: Fault) -> Reply:
+def _upstream(situation: Situation, fault: Fault) -> HttpReply:
     seconds = fault.value or ""
     metadata: Json = {
         "raw": f"{situation.model} is temporarily rate-limited upstream. Please retry shortly",
@@ -196,7 +196,7 @@ def _upstream(situation: Situation, fault: Fault) -> Reply:
     return reply.with_headers((_RETRY_AFTER, seconds))
 
 
-def _no_capacity(situation: Situation, fault: Fault) -> Reply:
+def _no_capacity(situation: Situation, fault: Fault) -> HttpReply:
     availability: Json = {
         "code": "capacity_exhausted",
         "retryable": True,
@@ -209,14 +209,14 @@ def _no_capacity(situation: Situation, fault: Fault) -> Reply:
     return json_reply(429, {"error": {**error, "availability": availability, "metadata": {"previous_errors": []}}})
 
 
-def _budget_spent(situation: Situation, fault: Fault) -> Reply:
+def _budget_spent(situation: Situation, fault: Fault) -> HttpReply:
     resets_at = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(situation.now_s + fault.amount))
     budget: Json = {"scope": "key", "limit_usd": 10, "spend_usd": 10, "resets_at": resets_at}
     metadata: Json = {"limit_source": "openrouter_key_limit", **budget}
     return openrouter_failure(403, "Key limit exceeded", metadata=metadata)
 
 
-def _moderated(situation: Situation, _fault: Fault) -> Reply:
+def _moderated(situation: Situation, _fault: Fault) -> HttpReply:
     metadata: Json = {
         "reasons": ["violence"],
         "flagged_input": "(the sandbox was asked to flag it)",
@@ -227,7 +227,7 @@ def _moderated(situation: Situation, _fault: Fault) -> Reply:
     return openrouter_failure(403, message, metadata=metadata)
 
 
-def _error_in_200(situation: Situation, _fault: Fault) -> Reply:
+def _error_in_200(situation: Situation, _fault: Fault) -> HttpReply:
     error: Json = {"code": 502, "message": "Provider returned error"}
     if situation.stream:
         return json_reply(200, {"error": error})
@@ -246,16 +246,16 @@ _DATA_POLICY = (
 )
 
 
-def key_limit_402() -> Reply:
+def key_limit_402() -> HttpReply:
     metadata: Json = {"limit_source": "openrouter_key_limit", "remedy_hint": "raise the key's limit"}
     return openrouter_failure(402, "This key has reached its credit limit", metadata=metadata)
 
 
-def data_policy_404() -> Reply:
+def data_policy_404() -> HttpReply:
     return openrouter_failure(404, _DATA_POLICY)
 
 
-def _no_allowed_providers(_situation: Situation, _fault: Fault) -> Reply:
+def _no_allowed_providers(_situation: Situation, _fault: Fault) -> HttpReply:
     metadata: Json = {"available_providers": ["sandbox"], "requested_providers": ["elsewhere"]}
     return openrouter_failure(404, "No allowed providers are available for the selected model.", metadata=metadata)
 
@@ -301,31 +301,31 @@ _OPENROUTER: Mapping[str, Row] = {
 # What proxies, portals and broken servers send, whoever is asked.
 
 
-def _html(status: int, title: str, text: str) -> Callable[[Situation], Reply]:
+def _html(status: int, title: str, text: str) -> Callable[[Situation], HttpReply]:
     head = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head>\n"
     page = f"{head}<body><h1>{title}</h1><p>{text}</p></body></html>\n"
     return lambda _situation: bytes_reply(status, page.encode(), "text/html; charset=UTF-8")
 
 
-def _redirected(situation: Situation) -> Reply:
+def _redirected(situation: Situation) -> HttpReply:
     location = f"{situation.elsewhere}{situation.path}"
     return bytes_reply(302, b"", "text/plain", ("Location", location))
 
 
-def _junk(situation: Situation) -> Reply:
+def _junk(situation: Situation) -> HttpReply:
     if situation.stream:
         return bytes_reply(200, b'data: {"choices": [\n\n\xff\xfe junk\n\n', "text/event-stream")
     return bytes_reply(200, b'{"choices": [\xff\xfe', "application/json")
 
 
-def _echo(situation: Situation) -> Reply:
+def _echo(situation: Situation) -> HttpReply:
     header = situation.authorization or "(no Authorization header)"
     seen = json.dumps({"headers": {"authorization": header}})
     reply = failure(situation, 500, f"unexpected request: Authorization: {header}; parsed as {seen}")
     return reply.with_headers(("X-Debug-Authorization", header))
 
 
-_PAGES: Mapping[str, Callable[[Situation], Reply]] = {
+_PAGES: Mapping[str, Callable[[Situation], HttpReply]] = {
     "html403": _html(403, "Attention Required! | Cloudflare", "Sorry, you have been blocked"),
     "html200": _html(200, "Welcome to Airport WiFi", "Please accept our terms to go online"),
     "redirect": _redirected,

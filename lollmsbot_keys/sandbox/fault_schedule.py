@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.errors import UsageError
-from lollmsbot_keys.sandbox.fault_kinds import KINDS, RAW, Kind, Value, Where
-from lollmsbot_keys.sandbox.http import Reply
+from lollmsbot_keys.sandbox.fault_kinds import KINDS, RAW, FaultKind, FaultScope, FaultValue
+from lollmsbot_keys.sandbox.http import HttpReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Fault:
     """One kind of trouble for a key or a whole provider; `times` `None` is for ever."""
 
     target: str
-    kind: Kind
-    where: Where = Where.CHAT
+    kind: FaultKind
+    where: FaultScope = FaultScope.CHAT
     value: str | None = None
     times: int | None = None
-    reply: Reply | None = None
+    reply: HttpReply | None = None
 
     def __str__(self) -> str:
-        where = "" if self.where is Where.CHAT else f"@{self.where}"
+        where = "" if self.where is FaultScope.CHAT else f"@{self.where}"
         value = "" if self.value is None or self.value == self.kind.default else f"={self.value}"
         times = "" if self.times is None else f":{self.times}"
         return f"{self.target}{where}={self.kind.name}{value}{times}"
@@ -42,12 +42,12 @@ class Fault:
         return float(self.value or 0)
 
     @classmethod
-    def raw(cls, target: str, reply: Reply, *, where: Where = Where.CHAT, times: int | None = 1) -> Fault:
+    def raw(cls, target: str, reply: HttpReply, *, where: FaultScope = FaultScope.CHAT, times: int | None = 1) -> Fault:
         """Have `target` answered with exactly this reply."""
         return cls(target, RAW, where, "", times, reply)
 
-    def concerns(self, where: Where) -> bool:
-        return self.where in (where, Where.ANY)
+    def concerns(self, where: FaultScope) -> bool:
+        return self.where in (where, FaultScope.ANY)
 
 
 def parse_fault(text: str, targets: Mapping[str, Provider]) -> Fault:
@@ -63,13 +63,13 @@ def parse_fault(text: str, targets: Mapping[str, Provider]) -> Fault:
         raise UsageError(
             f"fault {text!r}: no key {target!r}{_nearest(target, targets)} There are: {', '.join(targets)}"
         )
-    where = _where(where_name or Where.CHAT, text)
+    where = _where(where_name or FaultScope.CHAT, text)
     rest, times = _split_times(rest, text)
     name, valued, value = rest.partition("=")
     kind = _kind(name, targets[target], target, text)
-    if kind.chat_only and where is not Where.CHAT:
+    if kind.chat_only and where is not FaultScope.CHAT:
         raise UsageError(f"fault {text!r}: {name} is for chat only, not for @{where}")
-    if kind.check_only and where is not Where.CHECK:
+    if kind.check_only and where is not FaultScope.CHECK:
         raise UsageError(f"fault {text!r}: {name} is for key checks only. Write {target}@check={rest}")
     return Fault(target, kind, where, _value(kind, value if valued else None, text), times)
 
@@ -83,14 +83,14 @@ def _split_times(rest: str, text: str) -> tuple[str, int | None]:
     return found[1], int(found[2])
 
 
-def _where(name: str, text: str) -> Where:
+def _where(name: str, text: str) -> FaultScope:
     try:
-        return Where(name)
+        return FaultScope(name)
     except ValueError:
-        raise UsageError(f"fault {text!r}: no @{name}. There are: {', '.join(Where)}") from None
+        raise UsageError(f"fault {text!r}: no @{name}. There are: {', '.join(FaultScope)}") from None
 
 
-def _kind(name: str, provider: Provider, target: str, text: str) -> Kind:
+def _kind(name: str, provider: Provider, target: str, text: str) -> FaultKind:
     known = [kind.name for kind in KINDS.values() if provider in kind.providers]
     if name in known:
         return KINDS[name]
@@ -98,15 +98,15 @@ def _kind(name: str, provider: Provider, target: str, text: str) -> Kind:
     raise UsageError(f"fault {text!r}: {problem}{_nearest(name, known)} {target} can have: {', '.join(known)}")
 
 
-def _value(kind: Kind, given: str | None, text: str) -> str | None:
-    if kind.value is Value.NONE:
+def _value(kind: FaultKind, given: str | None, text: str) -> str | None:
+    if kind.value is FaultValue.NONE:
         if given is not None:
             raise UsageError(f"fault {text!r}: {kind.name} takes no value; a count is written :N")
         return None
     value = kind.default if given is None else given
     if value is None:
         raise UsageError(f"fault {text!r}: {kind.name} needs a value, for example {kind.name}=30")
-    if kind.value is not Value.TEXT and not _is_amount(value):
+    if kind.value is not FaultValue.TEXT and not _is_amount(value):
         raise UsageError(f"fault {text!r}: {kind.name} takes a number of {kind.value}, not {value!r}")
     if not value.isprintable():
         raise UsageError(f"fault {text!r}: the value of {kind.name} goes into a header, it must be printable")
@@ -144,7 +144,7 @@ class FaultBoard:
     def clear(self) -> None:
         self._due.clear()
 
-    def peek(self, targets: Iterable[str], where: Where) -> Fault | None:
+    def peek(self, targets: Iterable[str], where: FaultScope) -> Fault | None:
         """The fault that the next such request would meet; the first target's own faults come first."""
         for target in targets:
             for fault in self._due:
@@ -152,7 +152,7 @@ class FaultBoard:
                     return fault
         return None
 
-    def take(self, targets: Iterable[str], where: Where) -> Fault | None:
+    def take(self, targets: Iterable[str], where: FaultScope) -> Fault | None:
         """As `peek`, and one of its times is used up."""
         fault = self.peek(targets, where)
         if fault is not None and fault.times is not None:

@@ -55,7 +55,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """What goes back. The head leaves together with the first bytes: pauses and cuts before them come before it.
 
     `length` is the Content-Length that the head promises in bytes; `None` sends chunks.
@@ -66,15 +66,15 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     length: int | None = None
 
-    def with_headers(self, *headers: tuple[str, str]) -> Reply:
+    def with_headers(self, *headers: tuple[str, str]) -> HttpReply:
         return replace(self, headers=(*self.headers, *headers))
 
 
-def bytes_reply(status: int, body: bytes, content_type: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, (body,), (("Content-Type", content_type), *headers), len(body))
+def bytes_reply(status: int, body: bytes, content_type: str, *headers: tuple[str, str]) -> HttpReply:
+    return HttpReply(status, (body,), (("Content-Type", content_type), *headers), len(body))
 
 
-def json_reply(status: int, value: object, *headers: tuple[str, str]) -> Reply:
+def json_reply(status: int, value: object, *headers: tuple[str, str]) -> HttpReply:
     return bytes_reply(status, json_bytes(value), "application/json; charset=utf-8", *headers)
 
 
@@ -82,14 +82,14 @@ def json_bytes(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-class Malformed(Exception):
+class MalformedRequest(Exception):
     """What came is not HTTP, or too large."""
 
 
 async def converse(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    answer: Callable[[HttpRequest], Reply],
+    answer: Callable[[HttpRequest], HttpReply],
     pace_seconds: float,
 ) -> None:
     """Answer the requests of one connection until either side has had enough of it."""
@@ -98,7 +98,7 @@ async def converse(
             whole = await _play(writer, answer(request), pace_seconds)
             if not whole or not request.keep_alive:
                 break
-    except Malformed as problem:
+    except MalformedRequest as problem:
         await _play(writer, bytes_reply(400, f"{problem}\n".encode(), "text/plain", ("Connection", "close")), 0)
     except (ConnectionError, asyncio.IncompleteReadError):
         pass  # the client has left: its right, at any moment
@@ -114,7 +114,7 @@ async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
             raise
         return None
     except asyncio.LimitOverrunError:
-        raise Malformed(f"the head is longer than {_MAX_HEAD_BYTES} bytes") from None
+        raise MalformedRequest(f"the head is longer than {_MAX_HEAD_BYTES} bytes") from None
     method, target, version, headers = _parse_head(head)
     if headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -128,12 +128,12 @@ def _parse_head(head: bytes) -> tuple[str, str, str, dict[str, str]]:
     first, *lines = head.decode("latin-1").strip("\r\n").split("\r\n")
     words = first.split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        raise Malformed("not an HTTP/1.1 request")
+        raise MalformedRequest("not an HTTP/1.1 request")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or name != name.strip():
-            raise Malformed("a header line without a name")
+            raise MalformedRequest("a header line without a name")
         headers[name.lower()] = value.strip()
     return words[0], words[1], words[2], headers
 
@@ -143,9 +143,9 @@ async def _read_body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -
         return await _read_chunks(reader)
     length = headers.get("content-length", "0")
     if not length.isdecimal():
-        raise Malformed("Content-Length is not a number")
+        raise MalformedRequest("Content-Length is not a number")
     if int(length) > MAX_BODY_BYTES:
-        raise Malformed(f"the body is longer than {MAX_BODY_BYTES} bytes")
+        raise MalformedRequest(f"the body is longer than {MAX_BODY_BYTES} bytes")
     return await reader.readexactly(int(length))
 
 
@@ -156,9 +156,9 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
         try:
             size = int(size_line, 16)
         except ValueError:
-            raise Malformed("a chunk without a size") from None
+            raise MalformedRequest("a chunk without a size") from None
         if size < 0 or len(body) + size > MAX_BODY_BYTES:
-            raise Malformed(f"the body is longer than {MAX_BODY_BYTES} bytes")
+            raise MalformedRequest(f"the body is longer than {MAX_BODY_BYTES} bytes")
         if size == 0:
             while await reader.readuntil(b"\r\n") != b"\r\n":
                 pass  # trailers
@@ -167,7 +167,7 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
         await reader.readexactly(2)
 
 
-async def _play(writer: asyncio.StreamWriter, reply: Reply, pace_seconds: float) -> bool:
+async def _play(writer: asyncio.StreamWriter, reply: HttpReply, pace_seconds: float) -> bool:
     """Send the reply; whether the connection is fit for another request afterwards."""
     head = _head(reply)
     for frame in reply.frames:
@@ -193,7 +193,7 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _head(reply: Reply) -> bytes:
+def _head(reply: HttpReply) -> bytes:
     framing = ("Transfer-Encoding", "chunked") if reply.length is None else ("Content-Length", str(reply.length))
     lines = [f"HTTP/1.1 {reply.status} {_phrase(reply.status)}"]
     lines += [f"{name}: {value}" for name, value in (("Server", "lbk-sandbox"), *reply.headers, framing)]

@@ -7,25 +7,25 @@ from time import gmtime, strftime
 from urllib.parse import parse_qs
 
 from lollmsbot_keys.sandbox.accounts import KeyRing, SandboxKey
-from lollmsbot_keys.sandbox.chat import Call, text_of
+from lollmsbot_keys.sandbox.chat import ChatRequest, text_of
 from lollmsbot_keys.sandbox.dialects import Json
 from lollmsbot_keys.sandbox.fault_replies import openrouter_failure
-from lollmsbot_keys.sandbox.http import Reply, json_reply
+from lollmsbot_keys.sandbox.http import HttpReply, json_reply
 from lollmsbot_keys.sandbox.openrouter import unauthorized
 
 _PAGE = 100
 _RESETS = ("daily", "weekly", "monthly", None)
 
 
-class Management:
+class FakeKeysApi:
     """The calls under /keys. Every one wants a management key."""
 
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
 
-    def create(self, call: Call) -> Reply:
+    def create(self, call: ChatRequest) -> HttpReply:
         owner = _owner(call)
-        if isinstance(owner, Reply):
+        if isinstance(owner, HttpReply):
             return owner
         title = text_of(call.body, "name")
         problem = "name is required" if not title else _problem(call.body or {})
@@ -35,9 +35,9 @@ class Management:
         _change(key, call.body or {})
         return json_reply(201, {"data": _described(key), "key": key.secret})
 
-    def list_keys(self, call: Call) -> Reply:
+    def list_keys(self, call: ChatRequest) -> HttpReply:
         owner = _owner(call)
-        if isinstance(owner, Reply):
+        if isinstance(owner, HttpReply):
             return owner
         query = parse_qs(call.request.query)
         offset = query.get("offset", ["0"])[0]
@@ -48,13 +48,13 @@ class Management:
         shown = [_described(key) for key in keys if with_disabled or not key.disabled]
         return json_reply(200, {"data": shown[int(offset) : int(offset) + _PAGE]})
 
-    def read(self, call: Call) -> Reply:
+    def read(self, call: ChatRequest) -> HttpReply:
         key = self._found(call)
-        return key if isinstance(key, Reply) else json_reply(200, {"data": _described(key)})
+        return key if isinstance(key, HttpReply) else json_reply(200, {"data": _described(key)})
 
-    def change(self, call: Call) -> Reply:
+    def change(self, call: ChatRequest) -> HttpReply:
         key = self._found(call)
-        if isinstance(key, Reply):
+        if isinstance(key, HttpReply):
             return key
         problem = "the body is not a JSON object" if call.body is None else _problem(call.body)
         if problem is not None:
@@ -63,21 +63,21 @@ class Management:
         key.updated_at = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(call.now_s))
         return json_reply(200, {"data": _described(key)})
 
-    def remove(self, call: Call) -> Reply:
+    def remove(self, call: ChatRequest) -> HttpReply:
         key = self._found(call)
-        if isinstance(key, Reply):
+        if isinstance(key, HttpReply):
             return key
         self._keys.remove(key)
         return json_reply(200, {"deleted": True})
 
-    def _found(self, call: Call) -> SandboxKey | Reply:
+    def _found(self, call: ChatRequest) -> SandboxKey | HttpReply:
         owner = _owner(call)
-        if isinstance(owner, Reply):
+        if isinstance(owner, HttpReply):
             return owner
         return self._keys.by_hash(call.request.path.rpartition("/")[2]) or openrouter_failure(404, "API key not found")
 
 
-def _owner(call: Call) -> SandboxKey | Reply:
+def _owner(call: ChatRequest) -> SandboxKey | HttpReply:
     if call.key is None or call.key.disabled:
         return unauthorized(call)
     if not call.key.management:

@@ -10,11 +10,11 @@ from time import gmtime, strftime
 from urllib.parse import parse_qsl
 
 from lollmsbot_keys.core.model.config import is_cloud_name, strip_cloud
-from lollmsbot_keys.sandbox.accounts import HOUR_S, Usage
-from lollmsbot_keys.sandbox.chat import Call, composed, deliver, text_of, troubled
-from lollmsbot_keys.sandbox.dialects import Dialect, Json
+from lollmsbot_keys.sandbox.accounts import HOUR_S, FakeUsage
+from lollmsbot_keys.sandbox.chat import ChatRequest, composed, deliver, text_of, troubled
+from lollmsbot_keys.sandbox.dialects import FakeDialect, Json
 from lollmsbot_keys.sandbox.fault_replies import ollama_failure
-from lollmsbot_keys.sandbox.http import Reply, json_reply
+from lollmsbot_keys.sandbox.http import HttpReply, json_reply
 from lollmsbot_keys.sandbox.models import LOCAL_MODELS, OLLAMA_RETIRED, OLLAMA_SERVED, REMOTE_HOST, LocalModel, Rate
 
 _RELEASED_S = 1_754_352_000
@@ -31,7 +31,7 @@ class OllamaCloud:
     def __init__(self, *, serve_retired: bool = False) -> None:
         self.models: Mapping[str, Rate] = {**OLLAMA_SERVED, **(OLLAMA_RETIRED if serve_retired else {})}
 
-    def chat(self, call: Call) -> Reply:
+    def chat(self, call: ChatRequest) -> HttpReply:
         if call.key is None:
             return unauthorized(call)
         model = text_of(call.body, "model")
@@ -47,19 +47,19 @@ class OllamaCloud:
             usage.add(*tokens, rate.cost_usd(*tokens), call.now_s)
         return deliver(call, dialect_of(call), answer)
 
-    def tags(self, _call: Call) -> Reply:
+    def tags(self, _call: ChatRequest) -> HttpReply:
         return json_reply(200, {"models": [_tag(name) for name in self.models]})
 
-    def list_models(self, _call: Call) -> Reply:
+    def list_models(self, _call: ChatRequest) -> HttpReply:
         return json_reply(200, _openai_models(self.models))
 
-    def show(self, call: Call) -> Reply:
+    def show(self, call: ChatRequest) -> HttpReply:
         model = text_of(call.body, "model")
         if model not in self.models:
             return not_found(model)
         return json_reply(200, _shown(model, LocalModel("unknown", "cloud")))
 
-    def balance(self, call: Call) -> Reply:
+    def balance(self, call: ChatRequest) -> HttpReply:
         refusal = self._checked(call)
         if refusal is not None or call.key is None:
             return refusal or unauthorized(call)
@@ -73,7 +73,7 @@ class OllamaCloud:
         included: Json = {"balance_usd": left, "allowance_usd": float(_ALLOWANCE_USD), "period": period}
         return json_reply(200, {"included": included, "purchased": {"balance_usd": 0 if spent else 25}})
 
-    def usage(self, call: Call) -> Reply:
+    def usage(self, call: ChatRequest) -> HttpReply:
         refusal = self._checked(call)
         if refusal is not None or call.key is None:
             return refusal or unauthorized(call)
@@ -85,14 +85,14 @@ class OllamaCloud:
             return ollama_failure(403, "scope=team is for the team's administrators")
         return json_reply(200, _usage_report(call, wanted.get("range", "24h")))
 
-    def me(self, call: Call) -> Reply:
+    def me(self, call: ChatRequest) -> HttpReply:
         if call.key is None:
             return unauthorized(call)
         account = call.key.account.id
         who: Json = {"id": account, "email": f"{account}@example.invalid", "name": account, "plan": "pro"}
         return json_reply(200, who)
 
-    def _checked(self, call: Call) -> Reply | None:
+    def _checked(self, call: ChatRequest) -> HttpReply | None:
         """Balance and usage: ten a minute for each account, all its keys together."""
         if call.key is None:
             return unauthorized(call)
@@ -103,9 +103,9 @@ class OllamaCloud:
 class LocalOllama:
     """The daemon: no secret asked, native and /v1 at the root; `-cloud` models are run by ollama.com."""
 
-    def chat(self, call: Call) -> Reply:
+    def chat(self, call: ChatRequest) -> HttpReply:
         asked = text_of(call.body, "model")
-        openai_shape = dialect_of(call) is Dialect.OPENAI
+        openai_shape = dialect_of(call) is FakeDialect.OPENAI
         if call.body is None or not asked:
             return ollama_failure(400, "model is required", openai_shape=openai_shape)
         model = find_local(asked)
@@ -117,18 +117,18 @@ class LocalOllama:
         answer = troubled(call, composed(call, _identity(call), asked, runs_at))
         return deliver(call, dialect_of(call), answer)
 
-    def tags(self, _call: Call) -> Reply:
+    def tags(self, _call: ChatRequest) -> HttpReply:
         return json_reply(200, {"models": [{**_tag(name), **_remote(model)} for name, model in LOCAL_MODELS.items()]})
 
-    def list_models(self, _call: Call) -> Reply:
+    def list_models(self, _call: ChatRequest) -> HttpReply:
         return json_reply(200, _openai_models(LOCAL_MODELS))
 
-    def show(self, call: Call) -> Reply:
+    def show(self, call: ChatRequest) -> HttpReply:
         asked = text_of(call.body, "model") or text_of(call.body, "name")
         model = find_local(asked)
         return not_found(asked) if model is None else json_reply(200, _shown(asked, model))
 
-    def version(self, _call: Call) -> Reply:
+    def version(self, _call: ChatRequest) -> HttpReply:
         return json_reply(200, {"version": "0.40.1"})
 
 
@@ -140,15 +140,15 @@ def find_local(name: str) -> LocalModel | None:
     return known
 
 
-def dialect_of(call: Call) -> Dialect:
-    return Dialect.NATIVE if call.request.path.endswith("/api/chat") else Dialect.OPENAI
+def dialect_of(call: ChatRequest) -> FakeDialect:
+    return FakeDialect.NATIVE if call.request.path.endswith("/api/chat") else FakeDialect.OPENAI
 
 
-def unauthorized(call: Call) -> Reply:
+def unauthorized(call: ChatRequest) -> HttpReply:
     return ollama_failure(401, "Unauthorized" if "/v1/" in call.request.path else "unauthorized")
 
 
-def not_found(model: str, *, openai_shape: bool = False) -> Reply:
+def not_found(model: str, *, openai_shape: bool = False) -> HttpReply:
     return ollama_failure(404, f'model "{model}" not found', openai_shape=openai_shape)
 
 
@@ -159,7 +159,7 @@ def _older_plan(now_s: float, week_left_percent: float) -> Json:
     return {"included": {"session": session, "weekly": weekly}, "purchased": {"balance_usd": 0}}
 
 
-def _identity(call: Call) -> str:
+def _identity(call: ChatRequest) -> str:
     return f"chatcmpl-{call.number}"
 
 
@@ -196,22 +196,24 @@ def _shown(name: str, model: LocalModel) -> Json:
     }
 
 
-def _usage_report(call: Call, range_: str) -> Json:
+def _usage_report(call: ChatRequest, range_: str) -> Json:
     """Sums by the hour, or by UTC day where more than a day is asked for; stretches without use are left out."""
-    used = Usage() if call.key is None else call.key.account.usage
+    used = FakeUsage() if call.key is None else call.key.account.usage
     now_s, step_s = call.now_s, HOUR_S if range_ == "24h" else 24 * HOUR_S
     begin_s = (now_s - _RANGES_H[range_] * HOUR_S) // step_s * step_s
-    stretches: dict[float, Usage] = {}
+    stretches: dict[float, FakeUsage] = {}
     for hour, sums in used.hours.items():
         start_s = hour * HOUR_S // step_s * step_s
         if start_s >= begin_s:
-            stretches[start_s] = stretches.get(start_s, Usage()).plus(sums)
+            stretches[start_s] = stretches.get(start_s, FakeUsage()).plus(sums)
     if call.fault is not None and call.fault.kind.name == "others":
         elsewhere = Decimal(call.fault.value or 0)
         here_s = now_s // step_s * step_s
-        stretches[here_s] = stretches.get(here_s, Usage()).plus(Usage(1, 0, int(elsewhere * _OTHERS_TOKENS), elsewhere))
+        stretches[here_s] = stretches.get(here_s, FakeUsage()).plus(
+            FakeUsage(1, 0, int(elsewhere * _OTHERS_TOKENS), elsewhere)
+        )
     buckets = [_bucket(start_s, min(start_s + step_s, now_s), sums) for start_s, sums in sorted(stretches.items())]
-    whole = Usage()
+    whole = FakeUsage()
     for sums in stretches.values():
         whole = whole.plus(sums)
     totals, granularity = _counted(whole), "hour" if range_ == "24h" else "day"
@@ -219,11 +221,11 @@ def _usage_report(call: Call, range_: str) -> Json:
     return {**about, "from": _iso(begin_s), "until": _iso(now_s), "totals": totals, "buckets": buckets}
 
 
-def _bucket(begin_s: float, end_s: float, sums: Usage) -> Json:
+def _bucket(begin_s: float, end_s: float, sums: FakeUsage) -> Json:
     return {"from": _iso(begin_s), "until": _iso(end_s), **_counted(sums)}
 
 
-def _counted(sums: Usage) -> Json:
+def _counted(sums: FakeUsage) -> Json:
     return {
         "request_count": sums.calls,
         "usage_usd": float(sums.cost_usd),

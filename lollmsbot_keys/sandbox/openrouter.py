@@ -10,9 +10,9 @@ from time import gmtime, strftime
 from urllib.parse import parse_qs
 
 from lollmsbot_keys.sandbox.accounts import SandboxKey
-from lollmsbot_keys.sandbox.chat import Call, composed, deliver, table_of, text_of, troubled
-from lollmsbot_keys.sandbox.dialects import Dialect, Json
-from lollmsbot_keys.sandbox.fake_answer import Answer
+from lollmsbot_keys.sandbox.chat import ChatRequest, composed, deliver, table_of, text_of, troubled
+from lollmsbot_keys.sandbox.dialects import FakeDialect, Json
+from lollmsbot_keys.sandbox.fake_answer import FakeAnswer
 from lollmsbot_keys.sandbox.fault_replies import (
     data_policy_404,
     free_daily_429,
@@ -20,7 +20,7 @@ from lollmsbot_keys.sandbox.fault_replies import (
     openrouter_failure,
     platform_429,
 )
-from lollmsbot_keys.sandbox.http import Reply, json_reply
+from lollmsbot_keys.sandbox.http import HttpReply, json_reply
 from lollmsbot_keys.sandbox.models import FREE, OPENROUTER_FREE, OPENROUTER_PAID, OPENROUTER_ROUTERS, Rate
 
 _CREDITS_USD = 100
@@ -36,7 +36,7 @@ class OpenRouter:
         self.models: Mapping[str, Rate] = {**OPENROUTER_PAID, **dict.fromkeys(OPENROUTER_FREE, FREE)}
         self._generations: dict[str, Json] = {}
 
-    def chat(self, call: Call) -> Reply:
+    def chat(self, call: ChatRequest) -> HttpReply:
         key = call.key
         if key is None or key.disabled or key.management:
             return unauthorized(call)
@@ -50,7 +50,7 @@ class OpenRouter:
         refusal = _refused_by_preferences(call.body, served, rate) or _refused_by_limits(call, key, served)
         return refusal or self._answer(call, key, served, rate)
 
-    def _answer(self, call: Call, key: SandboxKey, model: str, rate: Rate) -> Reply:
+    def _answer(self, call: ChatRequest, key: SandboxKey, model: str, rate: Rate) -> HttpReply:
         identity = f"gen-{int(call.now_s)}-{call.number:020d}"
         answer = composed(call, identity, model, "openrouter")
         true_cost_usd = rate.cost_usd(answer.prompt_tokens, answer.completion_tokens)
@@ -61,21 +61,21 @@ class OpenRouter:
         if model.endswith(":free"):
             key.account.use_free()
         self._generations[identity] = _generation(call, answer, billed_usd)
-        return deliver(call, Dialect.OPENROUTER, answer, ("X-Generation-Id", identity))
+        return deliver(call, FakeDialect.OPENROUTER, answer, ("X-Generation-Id", identity))
 
-    def list_models(self, _call: Call) -> Reply:
+    def list_models(self, _call: ChatRequest) -> HttpReply:
         routers = [_listed(name, "-1" if name == "openrouter/auto" else "0", None) for name in OPENROUTER_ROUTERS]
         data = [*(_listed(name, None, rate) for name, rate in self.models.items()), *routers]
         return json_reply(200, {"data": data, "total_count": len(data), "links": {"next": None}})
 
-    def key(self, call: Call) -> Reply:
+    def key(self, call: ChatRequest) -> HttpReply:
         if call.key is None or call.key.disabled:
             return unauthorized(call)
         others = call.fault is not None and call.fault.kind.name == "others"
         elsewhere_usd = Decimal(call.fault.value or 0) if call.fault is not None and others else Decimal(0)
         return json_reply(200, {"data": {**_about(call.key, call.now_s, elsewhere_usd), **_bent(call)}})
 
-    def credits(self, call: Call) -> Reply:
+    def credits(self, call: ChatRequest) -> HttpReply:
         if call.key is None or call.key.disabled:
             return unauthorized(call)
         if not call.key.management:
@@ -83,7 +83,7 @@ class OpenRouter:
         used = float(call.key.account.usage.cost_usd)
         return json_reply(200, {"data": {"total_credits": _CREDITS_USD, "total_usage": used}})
 
-    def generation(self, call: Call) -> Reply:
+    def generation(self, call: ChatRequest) -> HttpReply:
         if call.key is None or call.key.disabled:
             return unauthorized(call)
         identity = parse_qs(call.request.query).get("id", [""])[0]
@@ -93,18 +93,18 @@ class OpenRouter:
         return json_reply(200, {"data": known})
 
 
-def unauthorized(call: Call) -> Reply:
+def unauthorized(call: ChatRequest) -> HttpReply:
     missing = call.request.bearer is None
     return openrouter_failure(401, "Missing Authentication header" if missing else "User not found.")
 
 
-def _no_such_model(asked: str) -> Reply:
+def _no_such_model(asked: str) -> HttpReply:
     if asked.endswith(":free"):
         return openrouter_failure(404, f"No endpoints found for {asked}.")
     return openrouter_failure(400, f"{asked} is not a valid model ID")
 
 
-def _refused_by_preferences(body: Json, model: str, rate: Rate) -> Reply | None:
+def _refused_by_preferences(body: Json, model: str, rate: Rate) -> HttpReply | None:
     preferences = table_of(body, "provider")
     if model.endswith(":free") and (preferences.get("data_collection") == "deny" or preferences.get("zdr") is True):
         return data_policy_404()
@@ -126,7 +126,7 @@ def _usd(value: object, otherwise: Decimal) -> Decimal:
         return Decimal(0)
 
 
-def _refused_by_limits(call: Call, key: SandboxKey, model: str) -> Reply | None:
+def _refused_by_limits(call: ChatRequest, key: SandboxKey, model: str) -> HttpReply | None:
     if key.limit_remaining_usd is not None and key.limit_remaining_usd <= 0:
         return key_limit_402()
     if not model.endswith(":free"):
@@ -140,7 +140,7 @@ def _refused_by_limits(call: Call, key: SandboxKey, model: str) -> Reply | None:
     return platform_429("Rate limit exceeded: free-models-per-min. ", _FREE_PER_MINUTE, reset_ms)
 
 
-def _generation(call: Call, answer: Answer, cost_usd: Decimal) -> Json:
+def _generation(call: ChatRequest, answer: FakeAnswer, cost_usd: Decimal) -> Json:
     cost = float(cost_usd)
     return {
         "id": answer.id,
@@ -176,7 +176,7 @@ def _per_token(usd_per_mtok: Decimal) -> str:
     return format((usd_per_mtok / 1_000_000).normalize(), "f")
 
 
-def _bent(call: Call) -> Json:
+def _bent(call: ChatRequest) -> Json:
     """What a fault of the key check changes in what a key is told about itself."""
     match call.fault.kind.name if call.fault is not None else "":
         case "spent":

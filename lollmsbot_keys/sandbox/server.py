@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from lollmsbot_keys.sandbox.accounts import KeyRing
-from lollmsbot_keys.sandbox.dispatch import CONTROL, Place, RecordedRequest, World
+from lollmsbot_keys.sandbox.dispatch import CONTROL, RecordedRequest, SandboxPort, World
 from lollmsbot_keys.sandbox.fault_schedule import Fault
-from lollmsbot_keys.sandbox.http import HttpRequest, Reply, converse
+from lollmsbot_keys.sandbox.http import HttpReply, HttpRequest, converse
 from lollmsbot_keys.sandbox.setup import Rehearsal, prepare
 
 _LOOPBACK = "127.0.0.1"
@@ -47,7 +47,7 @@ class Sandbox:
         self.world = World(self._ring, serve_retired=serve_retired)
         self.world.add_faults(faults)
         self._pace_seconds = pace_seconds
-        self._ports: dict[Place, int] = {}
+        self._ports: dict[SandboxPort, int] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -63,9 +63,9 @@ class Sandbox:
 
     def start(self) -> None:
         """Listen, and return when every port answers."""
-        sockets = {place: socket.create_server((_LOOPBACK, 0), backlog=_BACKLOG) for place in Place}
+        sockets = {place: socket.create_server((_LOOPBACK, 0), backlog=_BACKLOG) for place in SandboxPort}
         self._ports = {place: listener.getsockname()[1] for place, listener in sockets.items()}
-        self.world.elsewhere = self._base(Place.ELSEWHERE)
+        self.world.elsewhere = self._base(SandboxPort.ELSEWHERE)
         ready = threading.Event()
         run = partial(self._run, sockets, ready)
         self._thread = threading.Thread(target=run, name="lbk-sandbox", daemon=True)
@@ -83,16 +83,16 @@ class Sandbox:
     @property
     def ollama_endpoints(self) -> tuple[str, str]:
         """Ollama Cloud, the OpenAI dialect first, then the native one."""
-        base = self._base(Place.INTERNET)
+        base = self._base(SandboxPort.INTERNET)
         return f"{base}/ollama/v1", f"{base}/ollama/api"
 
     @property
     def openrouter_endpoint(self) -> str:
-        return f"{self._base(Place.INTERNET)}/openrouter/api/v1"
+        return f"{self._base(SandboxPort.INTERNET)}/openrouter/api/v1"
 
     @property
     def local_endpoint(self) -> str:
-        return self._base(Place.LOCAL)
+        return self._base(SandboxPort.LOCAL)
 
     @property
     def endpoints(self) -> dict[str, tuple[str, ...]]:
@@ -106,12 +106,12 @@ class Sandbox:
     @property
     def elsewhere(self) -> str:
         """Where the `redirect` fault points. A request recorded there followed a redirect."""
-        return self._base(Place.ELSEWHERE)
+        return self._base(SandboxPort.ELSEWHERE)
 
     @property
     def control(self) -> str:
         """The base of `/requests` and `/faults`."""
-        return self._base(Place.INTERNET) + CONTROL
+        return self._base(SandboxPort.INTERNET) + CONTROL
 
     @property
     def keys(self) -> dict[str, str]:
@@ -166,13 +166,13 @@ class Sandbox:
         bare = {"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8"}
         return self.rehearsal(directory, bare if base is None else base).environment
 
-    def _base(self, place: Place) -> str:
+    def _base(self, place: SandboxPort) -> str:
         return f"http://{_LOOPBACK}:{self._ports[place]}"
 
-    def _run(self, sockets: Mapping[Place, socket.socket], ready: threading.Event) -> None:
+    def _run(self, sockets: Mapping[SandboxPort, socket.socket], ready: threading.Event) -> None:
         asyncio.run(self._serve(sockets, ready))
 
-    async def _serve(self, sockets: Mapping[Place, socket.socket], ready: threading.Event) -> None:
+    async def _serve(self, sockets: Mapping[SandboxPort, socket.socket], ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         servers = [
@@ -184,8 +184,8 @@ class Sandbox:
         for server in servers:
             server.close()
 
-    async def _connected(self, place: Place, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        def answer(request: HttpRequest) -> Reply:
+    async def _connected(self, place: SandboxPort, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def answer(request: HttpRequest) -> HttpReply:
             return self.world.answer(place, request)
 
         # asyncio does this only for sockets that say IPPROTO_TCP; one that was made and then accepted says 0.

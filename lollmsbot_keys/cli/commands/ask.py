@@ -20,7 +20,7 @@ from lollmsbot_keys.cli.commands.selection_options import (
     RoleOption,
 )
 from lollmsbot_keys.cli.options import OUTPUT, ConfigOption, JsonOption, LogFileOption, StateOption, duration
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.core.model.request import Priority
 from lollmsbot_keys.errors import UsageError
 
@@ -121,7 +121,7 @@ def ask(
         stream=not no_stream,
     )
     asked = question(_whole_prompt(prompt), options)
-    where = Files(config, state)
+    where = FilePaths(config, state)
     asking = Asking(where.config, where.state, log_file)
     speaker = Speaker(asking.looks, aloud=not json, stream=not no_stream, verbose=verbose, workflow=asking.workflow)
     try:

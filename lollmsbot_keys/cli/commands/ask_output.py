@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lollmsbot_keys.cli.exit import OutputLost, say
 from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.commands.ask import Listener
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.explain import shortfall
 from lollmsbot_keys.core.model.outcome import Answer, Attempt, OutcomeKind, Report
 from lollmsbot_keys.core.security.sanitize import WorkflowCommandGuard, clean_line
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Speaker(Listener):
     """Prints a question's progress and end. `workflow`: stdout is read for GitHub's workflow commands."""
 
-    def __init__(self, looks: Looks, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
+    def __init__(self, looks: OutputStyle, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
         self._aloud, self._stream, self._verbose = aloud, stream, verbose
         self.live = aloud and stream
         self._guard = WorkflowCommandGuard() if workflow else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the signature is text until `app.declared` reads it: every 
     from lollmsbot_keys.cli.options import JsonOption
 
 
-class Shell(StrEnum):
+class CompletionShell(StrEnum):
     """Whose completions."""
 
     BASH = "bash"
@@ -23,11 +23,12 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-_FILES = {Shell.BASH: "lbk.bash", Shell.ZSH: "_lbk", Shell.FISH: "lbk.fish"}
+_FILES = {CompletionShell.BASH: "lbk.bash", CompletionShell.ZSH: "_lbk", CompletionShell.FISH: "lbk.fish"}
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")], json: JsonOption = False
+    shell: Annotated[CompletionShell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+    json: JsonOption = False,
 ) -> Exit:
     """Print what teaches a shell to complete lbk's commands, options, and the names of your configuration."""
     from lollmsbot_keys.commands.completion import script

@@ -11,7 +11,7 @@ import typer
 from lollmsbot_keys.cli.exit import tell
 from lollmsbot_keys.cli.help_command import HelpedCommand
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.errors import Exit
 
@@ -29,7 +29,7 @@ def path(config: ConfigOption = None, json: JsonOption = False) -> None:
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    where = commands.where(Files(config).config)
+    where = commands.where(FilePaths(config).config)
     if json:
         print(render.document({"path": str(where.path), "found": where.found}))
     elif sys.stdout.isatty():
@@ -51,7 +51,7 @@ def show(
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    shown = commands.show(Files(config).config, key)
+    shown = commands.show(FilePaths(config).config, key)
     if json:
         print(render.settings_json(str(shown.path), shown.settings, found=shown.found))
     else:
@@ -64,7 +64,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    checked = commands.check(Files(config).config)
+    checked = commands.check(FilePaths(config).config)
     draw = render.check_json if json else render.check_lines
     text = draw(str(checked.path), checked.problems, checked.warnings, found=checked.found)
     print(text.rstrip("\n"))
@@ -78,7 +78,7 @@ def init(config: ConfigOption = None, json: JsonOption = False) -> None:
     from lollmsbot_keys.commands import config as commands
     from lollmsbot_keys.render import config as render
 
-    where = commands.init(Files(config).config)
+    where = commands.init(FilePaths(config).config)
     path, there = str(where.path), where.found
     message = f"{clean_line(path)} is there already, and stays as it is."
     if json:

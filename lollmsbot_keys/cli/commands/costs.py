@@ -7,7 +7,7 @@ from datetime import date
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.core.model.statement import By
 from lollmsbot_keys.errors import Exit, UsageError
 
@@ -69,7 +69,7 @@ def costs(
         raise UsageError("--today, --month and --since are three ways to say since when: choose one.")
     if json and csv:
         raise UsageError("--json and --csv are two ways to print the same: choose one.")
-    where = Files(config, state)
+    where = FilePaths(config, state)
     if reconcile:
         from lollmsbot_keys.cli.commands.costs_reconcile import reconcile as compare
 
@@ -85,9 +85,9 @@ def costs(
             raise UsageError("--alert looks at what holds now: --month, --since and --csv say nothing to it.")
         return costs_alert.alert(where, json=json)
     from lollmsbot_keys.cli.exit import say
-    from lollmsbot_keys.commands.costs import Wanted, costs
+    from lollmsbot_keys.commands.costs import CostsQuery, costs
 
-    found = costs(where.config, where.state, Wanted(by, month, _day(since)), alerts=json)
+    found = costs(where.config, where.state, CostsQuery(by, month, _day(since)), alerts=json)
     for warning in found.warnings:
         say(warning)
     _print(found, json=json, csv=csv)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 
 from lollmsbot_keys.cli.exit import say
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.commands.alerts import Alerting, Watch
 from lollmsbot_keys.errors import Exit
 
 
-def alert(where: Files, *, json: bool) -> Exit:
+def alert(where: FilePaths, *, json: bool) -> Exit:
     """Print what holds and what is over, tell the channels, and answer the exit code."""
     alerting = Alerting.open(where.config, where.state)
     seen, printed = alerting.look(), False

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lollmsbot_keys.cli.exit import say
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.core.base.numbers import number
 from lollmsbot_keys.core.model.period import Window
 from lollmsbot_keys.errors import Exit, UsageError
 
 
-def reconcile(where: Files, tolerance: str | None, *, month: bool, json: bool) -> Exit:
+def reconcile(where: FilePaths, tolerance: str | None, *, month: bool, json: bool) -> Exit:
     """Compare and print. 1: a difference remains that nothing explains; 5: nobody could be asked."""
     from lollmsbot_keys.commands.reconcile import TOLERANCE_USD, Reconciling
 

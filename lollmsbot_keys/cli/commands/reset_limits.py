@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.core.model.config import Provider
 
 
@@ -29,7 +29,7 @@ def reset_limits(
     from lollmsbot_keys.render import json_documents
     from lollmsbot_keys.render.reset_limits import cleared_lines
 
-    where = Files(config, state)
+    where = FilePaths(config, state)
     cleared = command.reset_limits(
         where.config, where.state, keys or (), provider, everything=everything, dry_run=dry_run
     )

@@ -10,13 +10,13 @@ import typer
 
 from lollmsbot_keys.cli.exit import say
 from lollmsbot_keys.cli.options import ConfigOption, JsonOption, StateOption
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.cli.status_line import StatusLine
 from lollmsbot_keys.core.model.rotation_journal import Age, Step, StepReport
 from lollmsbot_keys.errors import Exit, LbkError, UsageError
 
 if TYPE_CHECKING:
-    from lollmsbot_keys.commands.rotate import Listener, Rotate, Wanted
+    from lollmsbot_keys.commands.rotate import Rotate, RotationListener, RotationRequest
 
 UNDER_WAY, LISTS = "Of a rotation under way", "Lists"
 _LONGEST_INPUT = 1 << 16
@@ -68,7 +68,7 @@ def rotate(
     json: JsonOption = False,
 ) -> None:
     """Replace a key's secret. The new one is proved before it is stored; the old one is kept until it has settled."""
-    from lollmsbot_keys.commands.rotate import Aim, Rotate, Wanted, Wish
+    from lollmsbot_keys.commands.rotate import Aim, Rotate, RotationOptions, RotationRequest
 
     _demand_sense(
         key,
@@ -78,8 +78,8 @@ def rotate(
         rollback=rollback,
         replaces=bool(to or mint or other_account or grace),
     )
-    wish = Wish(mint, other_account, _length(grace))
-    where = Files(config, state)
+    wish = RotationOptions(mint, other_account, _length(grace))
+    where = FilePaths(config, state)
     command = Rotate(where.config, where.state)
     try:
         if due or status:
@@ -87,7 +87,7 @@ def rotate(
             code = max(_list(command, key, due=due, json=json), code)
         else:
             aim = Aim.ROLL_BACK if rollback else Aim.RESUME if resume else Aim.BEGIN
-            code = _replace(command, Wanted(key or "", aim, tuple(to or ()), wish), json=json)
+            code = _replace(command, RotationRequest(key or "", aim, tuple(to or ()), wish), json=json)
     finally:
         for warning in command.warnings:
             say(warning)
@@ -143,12 +143,12 @@ def _list(command: Rotate, key: str | None, *, due: bool, json: bool) -> Exit:
 
 def _go_on(command: Rotate) -> Exit:
     """Take every rotation further that waits for nobody; what stops one does not stop the others."""
-    from lollmsbot_keys.commands.rotate import Aim, Wanted
+    from lollmsbot_keys.commands.rotate import Aim, RotationRequest
 
     code = Exit.DONE
     for name in command.unfinished():
         try:
-            command.run(Wanted(name, Aim.RESUME), _listener(command, json=True, several=True))
+            command.run(RotationRequest(name, Aim.RESUME), _listener(command, json=True, several=True))
         except LbkError as error:
             say(str(error))
             code = max(code, error.exit)
@@ -158,7 +158,7 @@ def _go_on(command: Rotate) -> Exit:
 # --- one key ---
 
 
-def _replace(command: Rotate, wanted: Wanted, *, json: bool) -> Exit:
+def _replace(command: Rotate, wanted: RotationRequest, *, json: bool) -> Exit:
     report = command.run(wanted, _listener(command, json=json))
     if json:
         from lollmsbot_keys.render.json_documents import document
@@ -172,16 +172,16 @@ def _replace(command: Rotate, wanted: Wanted, *, json: bool) -> Exit:
     return Exit.DONE
 
 
-def _listener(command: Rotate, *, json: bool, several: bool = False) -> Listener:
+def _listener(command: Rotate, *, json: bool, several: bool = False) -> RotationListener:
     """Who listens: GitHub's runner is told the secrets to hide, a person sees each step as it happens."""
-    from lollmsbot_keys.commands.rotate import Listener
+    from lollmsbot_keys.commands.rotate import RotationListener
     from lollmsbot_keys.render.github_actions import mask
     from lollmsbot_keys.render.rotate.page import step_line, step_word
 
     status = StatusLine(command.looks)
     masked = set[str]()
 
-    class Told(Listener):
+    class RotationPrinter(RotationListener):
         def secret(self, characters: str) -> None:
             if command.workflow and characters not in masked:
                 masked.add(characters)
@@ -204,7 +204,7 @@ def _listener(command: Rotate, *, json: bool, several: bool = False) -> Listener
         def ask(self, key: str) -> str:
             return _asked(key)
 
-    return Told()
+    return RotationPrinter()
 
 
 def _asked(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.core.model.request import Priority, Request
 from lollmsbot_keys.errors import Exit, UsageError
 
@@ -79,7 +79,7 @@ def route(
     if replay is not None or log_file is not None:
         if replay is None or request != Request() or at is not None or assume:
             raise UsageError("--replay stands with --log-file, --quiet or --json only: what was asked is in the log.")
-        return _replay(replay, Files(config, state), log_file, json=json, quiet=quiet)
+        return _replay(replay, FilePaths(config, state), log_file, json=json, quiet=quiet)
     decided = decide(config, state, request, at, assume or ())
     if json:
         from lollmsbot_keys.render.json_documents import document, route_tree
@@ -98,7 +98,7 @@ def route(
     return Exit.REFUSED if decided.plan.choice is None else Exit.DONE
 
 
-def _replay(request: str, where: Files, log_file: Path | None, *, json: bool, quiet: bool) -> Exit:
+def _replay(request: str, where: FilePaths, log_file: Path | None, *, json: bool, quiet: bool) -> Exit:
     """Say what was decided then. That nothing could take the request is no failure now."""
     from lollmsbot_keys.commands.replay import replay
 

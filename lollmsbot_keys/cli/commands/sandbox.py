@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONTEXT_SETTINGS = {"allow_interspersed_args": False}
 
 
-class Shell(StrEnum):
+class ExportShell(StrEnum):
     """Whose syntax the exports are printed in."""
 
     SH = "sh"
@@ -52,9 +52,9 @@ def sandbox(
         bool, typer.Option("--serve-retired", help="Ollama Cloud still serves the models that it has retired.")
     ] = False,
     shell: Annotated[
-        Shell,
+        ExportShell,
         typer.Option("--shell", metavar="SHELL", help="Syntax of the printed exports.", rich_help_panel=OUTPUT),
-    ] = Shell.SH,
+    ] = ExportShell.SH,
     json: Annotated[
         bool,
         typer.Option(
@@ -112,7 +112,7 @@ def _faults(serving: commands.Serving) -> str:
     return f"faults: {', '.join(serving.faults)}" if serving.faults else "no faults"
 
 
-def _print_json(serving: commands.Serving, _shell: Shell) -> None:
+def _print_json(serving: commands.Serving, _shell: ExportShell) -> None:
     from lollmsbot_keys.render.json_documents import document
 
     tree = {
@@ -126,8 +126,8 @@ def _print_json(serving: commands.Serving, _shell: Shell) -> None:
     print(document(tree), flush=True)
 
 
-def _print_exports(serving: commands.Serving, shell: Shell) -> None:
-    lines = _fish_lines(serving) if shell is Shell.FISH else _sh_lines(serving)
+def _print_exports(serving: commands.Serving, shell: ExportShell) -> None:
+    lines = _fish_lines(serving) if shell is ExportShell.FISH else _sh_lines(serving)
     print("\n".join(lines), flush=True)
     _say(f"serving, {_faults(serving)}. Paste the lines above into another shell; Ctrl-C here ends it.")
 

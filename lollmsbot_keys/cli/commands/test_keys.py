@@ -10,9 +10,9 @@ import typer
 
 from lollmsbot_keys.cli.exit import say
 from lollmsbot_keys.cli.options import OUTPUT, ConfigOption, JsonOption, StateOption, duration
-from lollmsbot_keys.cli.paths import Files
+from lollmsbot_keys.cli.paths import FilePaths
 from lollmsbot_keys.cli.status_line import StatusLine
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.errors import Exit
 
@@ -52,10 +52,10 @@ def prove(
     json: JsonOption = False,
 ) -> None:
     """Prove each key against its provider, and say what it may still do, and which models are still to be had."""
-    from lollmsbot_keys.commands.test_keys.run import KeyTest, Wanted
+    from lollmsbot_keys.commands.test_keys.run import KeyCheckRequest, KeyTest
 
-    wanted = Wanted(tuple(keys or ()), provider, deep, allow_unreachable, duration("--timeout", timeout))
-    where = Files(config, state)
+    wanted = KeyCheckRequest(tuple(keys or ()), provider, deep, allow_unreachable, duration("--timeout", timeout))
+    where = FilePaths(config, state)
     test = KeyTest(where.config, where.state)
     try:
         found = test.run(wanted, _progress(test.looks, workflow=test.workflow, to_stderr=json))
@@ -88,14 +88,14 @@ def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
         say(problem)
 
 
-def _progress(looks: Looks, *, workflow: bool, to_stderr: bool) -> Progress:
+def _progress(looks: OutputStyle, *, workflow: bool, to_stderr: bool) -> Progress:
     """Who listens: GitHub's runner is told the secrets to hide, a person at a terminal who is waited for."""
     from lollmsbot_keys.commands.test_keys.run import Progress
     from lollmsbot_keys.render.github_actions import mask
 
     status = StatusLine(looks)
 
-    class Told(Progress):
+    class ProgressPrinter(Progress):
         def secret(self, characters: str) -> None:
             if workflow:
                 print(mask(characters), file=sys.stderr if to_stderr else sys.stdout, flush=True)
@@ -108,4 +108,4 @@ def _progress(looks: Looks, *, workflow: bool, to_stderr: bool) -> Progress:
         def finished(self) -> None:
             status.wipe()
 
-    return Told()
+    return ProgressPrinter()

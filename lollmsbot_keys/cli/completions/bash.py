@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lollmsbot_keys.cli.completions.words import NAMES, below, choices, framed, offered, taken, whole
-from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, Option, OptionValue, ValueKind
 
 
 def source(lbk: Command) -> str:
     """The whole script."""
     tables = "".join(_table(command) for command in whole(lbk).walk())
     names = " | ".join(NAMES)
-    schemes = " ".join(f"{name.text}" for name in choices(Value("", Kind.TARGET, str)))
+    schemes = " ".join(f"{name.text}" for name in choices(OptionValue("", ValueKind.TARGET, str)))
     return framed("bash", tables=tables, names=names, targets=schemes)
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 
 from lollmsbot_keys.cli.completions.words import NAMES, below, brief, choices, framed, offered, taken, title, whole
-from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, OptionValue, ValueKind
 
 
 def source(lbk: Command) -> str:
     """The whole script."""
     tables = "".join(_table(command) for command in whole(lbk).walk())
-    targets = " ".join(_quoted(f"{one.text}\t{one.about}") for one in choices(Value("", Kind.TARGET, str)))
+    targets = " ".join(_quoted(f"{one.text}\t{one.about}") for one in choices(OptionValue("", ValueKind.TARGET, str)))
     return framed("fish", tables=tables, targets=targets, names=" ".join(NAMES))
 
 

@@ -6,32 +6,41 @@ import re
 from pathlib import Path
 
 from lollmsbot_keys.cli.docs.topics import TOPICS
-from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, Option, OptionValue, ValueKind
 from lollmsbot_keys.commands.completion_names import Name, targets
 
-NAMES = (Kind.KEY, Kind.KEY_OR_LOCAL, Kind.PILLAR, Kind.ROLE, Kind.MODEL, Kind.ASSUMPTION, Kind.FAULT, Kind.SETTING)
+NAMES = (
+    ValueKind.KEY,
+    ValueKind.KEY_OR_LOCAL,
+    ValueKind.PILLAR,
+    ValueKind.ROLE,
+    ValueKind.MODEL,
+    ValueKind.ASSUMPTION,
+    ValueKind.FAULT,
+    ValueKind.SETTING,
+)
 """What is asked of `lbk __complete`."""
 
 
-def choices(value: Value) -> list[Name]:
+def choices(value: OptionValue) -> list[Name]:
     """What may be written there, as far as that is fixed."""
-    if value.kind is Kind.TARGET:
+    if value.kind is ValueKind.TARGET:
         return targets()
-    if value.kind is Kind.REQUEST:
+    if value.kind is ValueKind.REQUEST:
         return [Name("last", "the newest request")]
     return [Name(choice) for choice in value.choices]
 
 
-def taken(value: Value) -> str:
+def taken(value: OptionValue) -> str:
     """What bash's and fish's tables say of a value: what there is to choose from, or its kind."""
-    fixed = [] if value.kind is Kind.TARGET else choices(value)
+    fixed = [] if value.kind is ValueKind.TARGET else choices(value)
     return f"={'|'.join(name.text for name in fixed)}" if fixed else value.kind.value
 
 
 def whole(lbk: Command) -> Command:
     """`lbk` with `lbk help COMMAND`, which is no command to Typer, but which people type."""
     names = (*(one.name for one in below(lbk)), *TOPICS)
-    argument = Argument("command", Value("COMMAND", Kind.CHOICE, str, names), "", required=True)
+    argument = Argument("command", OptionValue("COMMAND", ValueKind.CHOICE, str, names), "", required=True)
     helping = Command((*lbk.path, "help"), "", "", "", "", (), (argument,), hidden=True)
     return lbk._replace(commands=(*lbk.commands, helping))
 

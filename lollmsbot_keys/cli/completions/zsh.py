@@ -6,21 +6,21 @@ import re
 from collections.abc import Iterator
 
 from lollmsbot_keys.cli.completions.words import NAMES, below, brief, choices, framed, offered, title, whole
-from lollmsbot_keys.cli.introspect import Argument, Command, Kind, Option, Value
+from lollmsbot_keys.cli.introspect import Argument, Command, Option, OptionValue, ValueKind
 
 MESSAGES = {
-    Kind.DURATION: "duration, such as 30s, 5m or 1h",
-    Kind.TIME: "time, such as +2h or 2026-11-23T18\\:30",
-    Kind.DATE: "date, such as 2026-11-01",
-    Kind.AMOUNT: "US dollars",
-    Kind.ADDRESS: "address and port, such as 127.0.0.1\\:9847",
+    ValueKind.DURATION: "duration, such as 30s, 5m or 1h",
+    ValueKind.TIME: "time, such as +2h or 2026-11-23T18\\:30",
+    ValueKind.DATE: "date, such as 2026-11-01",
+    ValueKind.AMOUNT: "US dollars",
+    ValueKind.ADDRESS: "address and port, such as 127.0.0.1\\:9847",
 }
 
 
 def source(lbk: Command) -> str:
     """The whole script."""
     targets = "\n".join(
-        f"            {_described(one.text, one.about)}" for one in choices(Value("", Kind.TARGET, str))
+        f"            {_described(one.text, one.about)}" for one in choices(OptionValue("", ValueKind.TARGET, str))
     )
     return framed("zsh", commands="\n".join(_body(whole(lbk), 1)), targets=targets)
 
@@ -70,7 +70,7 @@ def _option(option: Option) -> Iterator[str]:
 
 
 def _argument(argument: Argument, command: Command) -> str:
-    if argument.value.kind is Kind.COMMAND_LINE:
+    if argument.value.kind is ValueKind.COMMAND_LINE:
         return "(-)*::command: _lbk_inside"
     place = "*" if argument.repeatable else ":" if not argument.required else ""
     if not command.interspersed:
@@ -80,17 +80,17 @@ def _argument(argument: Argument, command: Command) -> str:
 
 def _message(parameter: Option | Argument) -> str:
     """What zsh says is wanted, which is all that it can say where there is nothing to choose from."""
-    if parameter.value is None or parameter.value.kind is Kind.CHOICE:
+    if parameter.value is None or parameter.value.kind is ValueKind.CHOICE:
         return parameter.parameter.replace("_", " ")
     return MESSAGES.get(parameter.value.kind, parameter.value.kind.replace("-", " "))
 
 
-def _action(value: Value) -> str:
+def _action(value: OptionValue) -> str:
     if value.kind in NAMES:
         return f"_lbk_names {value.kind}"
-    if value.kind is Kind.TARGET:
+    if value.kind is ValueKind.TARGET:
         return "_lbk_targets"
-    if value.kind is Kind.FILE:
+    if value.kind is ValueKind.FILE:
         return "_files"
     return f"({' '.join(name.text for name in choices(value))})" if choices(value) else " "
 

@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.cli.docs.pages import PAGES
-from lollmsbot_keys.cli.docs.types import MEANINGS, Page
+from lollmsbot_keys.cli.docs.types import MEANINGS, ManualPage
 from lollmsbot_keys.cli.options import GENERAL, OUTPUT
 from lollmsbot_keys.errors import Exit
 
@@ -24,12 +24,12 @@ WIDEST, NARROWEST = 100, 24
 _EVERY_COMMANDS = (Exit.DONE, Exit.USAGE, Exit.UNUSABLE, Exit.BUG, Exit.INTERRUPTED)
 
 
-def page(command: Command) -> Page:
+def page(command: Command) -> ManualPage:
     """Its page; for one that has none, its docstring."""
-    return PAGES.get(" ".join(command.path[1:])) or Page(command.help)
+    return PAGES.get(" ".join(command.path[1:])) or ManualPage(command.help)
 
 
-def exits(page: Page) -> dict[int, str]:
+def exits(page: ManualPage) -> dict[int, str]:
     """Every exit code that its command can end with, in order."""
     general: dict[int, str] = {code: MEANINGS[code] for code in _EVERY_COMMANDS}
     return dict(sorted({**general, **page.exits}.items()))

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from lollmsbot_keys.cli.docs import exits, page, panels, terminal_width, told
-from lollmsbot_keys.cli.docs.types import Page
+from lollmsbot_keys.cli.docs.types import ManualPage
 from lollmsbot_keys.cli.introspect import Command, Option, described
 
 SIDE_BY_SIDE = 60
@@ -71,7 +71,7 @@ def _table(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) -> Non
             formatter.write_dl([(first.strip(), text) for first, text in rows], col_max=4)
 
 
-def _examples(formatter: Any, its: Page) -> None:  # noqa: ANN401 - as above
+def _examples(formatter: Any, its: ManualPage) -> None:  # noqa: ANN401 - as above
     """As they are: a line that is broken up cannot be copied."""
     if not its.examples:
         return

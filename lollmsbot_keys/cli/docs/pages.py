@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lollmsbot_keys.cli.docs.types import MEANINGS, Example, Page
+from lollmsbot_keys.cli.docs.types import MEANINGS, Example, ManualPage
 from lollmsbot_keys.errors import Exit
 
 PAGES = {
-    "": Page(
+    "": ManualPage(
         """Keep a pool of LLM keys healthy: which work, which to use now, what they cost, when to replace them.
 
 Keys that are limited, refused, spent or over budget are left out for as long as the provider says, and the next one
@@ -19,7 +19,7 @@ answers. All shells, cron jobs and agents share what is learnt, and the budgets.
         ),
         {Exit.NO: MEANINGS[Exit.NO], Exit.REFUSED: MEANINGS[Exit.REFUSED], Exit.FAILED: MEANINGS[Exit.FAILED]},
     ),
-    "test-keys": Page(
+    "test-keys": ManualPage(
         """Prove each key against its provider, and say what it may still do, and which models are still to be had.
 
 A key is proved by a call that the provider refuses without one, and that costs nothing. What is found out feeds
@@ -38,7 +38,7 @@ routing at once: a refused key is disabled, a good one enabled, a used up one le
             Exit.NO: "one is not, or none is present",
         },
     ),
-    "ask": Page(
+    "ask": ManualPage(
         """Send a prompt to the best key there is now, and print the answer as it comes.
 
 When a key fails before the first word is seen, the next one is tried; after it, nothing is ever sent twice. With --json
@@ -58,7 +58,7 @@ unless it is a terminal.""",
             Exit.FAILED: MEANINGS[Exit.FAILED],
         },
     ),
-    "route": Page(
+    "route": ManualPage(
         """Say which key would take a request now, and why not the others. Sends nothing, changes nothing.
 
 It is the very plan that lbk ask with the same options follows.""",
@@ -74,7 +74,7 @@ It is the very plan that lbk ask with the same options follows.""",
             Exit.REFUSED: "nothing may take it now",
         },
     ),
-    "costs": Page(
+    "costs": ManualPage(
         """Show calls, tokens and money, what is held for calls on their way, the budgets, and where they are heading.
 
 Amounts marked ~ are estimates, * have no known price and count at their bound, ? are of calls whose end nobody saw.""",
@@ -92,7 +92,7 @@ Amounts marked ~ are estimates, * have no known price and count at their bound, 
             Exit.FAILED: "--reconcile: no provider could be asked",
         },
     ),
-    "metrics": Page(
+    "metrics": ManualPage(
         """Tell a monitoring system how the pool is: Prometheus text from the shared state. Changes nothing there.
 
 The dashboard and the rules are made for your keys, providers, budgets and alerts.at_percent.""",
@@ -105,7 +105,7 @@ The dashboard and the rules are made for your keys, providers, budgets and alert
         ),
         {Exit.DONE: "done (with --serve: ended by Ctrl-C or SIGTERM)"},
     ),
-    "reset-limits": Page(
+    "reset-limits": ManualPage(
         """Clear cooldowns and disabled marks, and say what was cleared.
 
 Money and hourly limits stay as they are. A key that is still limited will be left out again.""",
@@ -115,7 +115,7 @@ Money and hourly limits stay as they are. A key that is still limited will be le
             Example("everything", "lbk reset-limits --all"),
         ),
     ),
-    "rotate": Page(
+    "rotate": ManualPage(
         """Replace a key's secret. The new one is proved before it is stored; the old one is kept until it has settled.
 
 The new secret comes from a hidden prompt, from standard input, or from OpenRouter (--mint); never from an argument.
@@ -143,7 +143,7 @@ github:orgs/NAME), or command:PROGRAM ARGUMENTS, which reads the secret from its
             Exit.FAILED: "the provider could not be asked",
         },
     ),
-    "config": Page(
+    "config": ManualPage(
         """Say where the configuration is, what is in force and why, and what is wrong with it.
 
 There need not be a file. What it says is laid over the defaults, and environment variables over both.""",
@@ -157,11 +157,11 @@ There need not be a file. What it says is laid over the defaults, and environmen
             Exit.UNUSABLE: "something is wrong with it (check), or it or the output is unusable",
         },
     ),
-    "config path": Page(
+    "config path": ManualPage(
         """Print the path of the config file, whether it is there or not.""",
         (Example("edit it, wherever it is", '${EDITOR:-vi} "$(lbk config path)"'),),
     ),
-    "config show": Page(
+    "config show": ManualPage(
         """Print every setting in force, and whether it is a default or comes from the file or the environment.
 
 KEY.PATH is one setting, or the beginning of several: routing, or providers.ollama.daily_budget_usd.""",
@@ -171,7 +171,7 @@ KEY.PATH is one setting, or the beginning of several: routing, or providers.olla
             Example("only what is not as it is shipped", "lbk config show | grep -v 'default$'"),
         ),
     ),
-    "config check": Page(
+    "config check": ManualPage(
         """Say everything that is wrong with the configuration, all at once.
 
 It looks at the file, at the environment variables, and at endpoints that no secret may be sent to.""",
@@ -181,7 +181,7 @@ It looks at the file, at the environment variables, and at endpoints that no sec
         ),
         {Exit.DONE: "nothing is wrong", Exit.UNUSABLE: "something is"},
     ),
-    "config init": Page(
+    "config init": ManualPage(
         """Write a config file in which every setting is explained and commented out; never over an existing one.""",
         (
             Example("a file with every setting explained", "lbk config init"),
@@ -189,7 +189,7 @@ It looks at the file, at the environment variables, and at endpoints that no sec
         ),
         {Exit.NO: "there is a file already, which stays as it is"},
     ),
-    "sandbox": Page(
+    "sandbox": ManualPage(
         """Rehearse offline: Ollama Cloud, OpenRouter and a local Ollama on loopback, with made-up keys.
 
 CMD runs with configuration, state and keys of its own, and lbk inside it is this very installation. Nothing leaves
@@ -210,7 +210,7 @@ other than chat. Without CMD, what is printed makes another shell a part of the 
             127: "there is no such command",
         },
     ),
-    "completion": Page(
+    "completion": ManualPage(
         """Print what teaches a shell to complete lbk's commands, options, and the names of your configuration.
 
 Keys, pillars, roles and models are those of the configuration that the line being typed would use. Pressing TAB

@@ -9,7 +9,7 @@ from textwrap import wrap
 from lollmsbot_keys._version import __version__
 from lollmsbot_keys.cli.docs import OWN, exits, page, panels, told
 from lollmsbot_keys.cli.docs.environment_and_files import Thing, files, of, variables
-from lollmsbot_keys.cli.docs.types import Page
+from lollmsbot_keys.cli.docs.types import ManualPage
 from lollmsbot_keys.cli.introspect import Argument, Command, Option
 
 REVISED = "2026-11-23"
@@ -83,7 +83,7 @@ def _things(things: tuple[Thing, ...], command: Command, *, whole: bool) -> Iter
     yield from [*([".PP"] if its else []), "\\fBlbk\\fR(1) has what all commands have in common."]
 
 
-def _examples(pages: Sequence[Page]) -> Iterator[str]:
+def _examples(pages: Sequence[ManualPage]) -> Iterator[str]:
     examples = {example.line: example for its in pages for example in its.examples}
     for at, example in enumerate(examples.values()):
         yield from [*([".PP"] if at else []), *_lines(_sentence(example.purpose))]

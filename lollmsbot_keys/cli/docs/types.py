@@ -15,7 +15,7 @@ class Example(NamedTuple):
     line: str
 
 
-class Page(NamedTuple):
+class ManualPage(NamedTuple):
     """One command. `exits`: what its exit codes mean where that is more than `MEANINGS` says of them."""
 
     text: str

@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "completion": (
         "completion:completion",
         {
-            "": ("shell", "lollmsbot_keys.cli.commands.completion:Shell"),
+            "": ("shell", "lollmsbot_keys.cli.commands.completion:CompletionShell"),
             "--json": ("json", "flag"),
         },
     ),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from lollmsbot_keys.commands.rotation.context import Work
+from lollmsbot_keys.commands.rotation.context import RotationContext
 from lollmsbot_keys.commands.rotation.create_key import mint, sweep
 from lollmsbot_keys.commands.rotation.storage import must_be_named
 from lollmsbot_keys.core.keys.apply import taught
 from lollmsbot_keys.core.model.findings import Verdict
-from lollmsbot_keys.core.model.rotation_journal import Status, Step
+from lollmsbot_keys.core.model.rotation_journal import Step, StepStatus
 from lollmsbot_keys.core.model.snapshot import Snapshot
 from lollmsbot_keys.core.state.events import Replaced, record
 from lollmsbot_keys.edges.secrets import Secret, fault_of
@@ -20,7 +20,7 @@ from lollmsbot_keys.errors import SecretError, SecretRefused, Unasked, UsageErro
 _UNTOUCHED = {Fate.UNCHANGED, Fate.RESTORED}
 
 
-async def obtain(work: Work) -> None:
+async def obtain(work: RotationContext) -> None:
     """Have the new secret: the provider makes it, or a person gives it.
 
     Raises:
@@ -37,10 +37,10 @@ async def obtain(work: Work) -> None:
         told = "a new secret was given"
     work.proof = None
     work.journal.end(work.journal.rotation._replace(new=work.new.fingerprint, hash=number))
-    work.tell(Step.OBTAIN, Status.DONE, told)
+    work.tell(Step.OBTAIN, StepStatus.DONE, told)
 
 
-def _given(work: Work) -> Secret:
+def _given(work: RotationContext) -> Secret:
     characters = work.given
     if not characters:
         raise UsageError(
@@ -53,7 +53,7 @@ def _given(work: Work) -> Secret:
     return work.secret_of(characters)
 
 
-async def prove(work: Work) -> None:
+async def prove(work: RotationContext) -> None:
     """Show that the new secret is of the right kind, good, another than before, and the same account's.
 
     Raises:
@@ -72,10 +72,10 @@ async def prove(work: Work) -> None:
     whose = await _account(work, work.proof.account)
     work.journal.end()
     also = f", but {work.proof.reason}" if work.proof.verdict is not Verdict.VALID else ""
-    work.tell(Step.PROVE, Status.DONE, f"{work.key.provider} accepts it{also}; {whose}")
+    work.tell(Step.PROVE, StepStatus.DONE, f"{work.key.provider} accepts it{also}; {whose}")
 
 
-async def _account(work: Work, account: str | None) -> str:
+async def _account(work: RotationContext, account: str | None) -> str:
     """In words whose the new secret is; refuses another account's unless that is meant."""
     rotation = work.journal.rotation
     if not rotation.old:
@@ -95,7 +95,7 @@ async def _account(work: Work, account: str | None) -> str:
     return "another account, as asked for"
 
 
-async def store(work: Work) -> None:
+async def store(work: RotationContext) -> None:
     """Keep what every target holds beside it, then write the new secret to all of them or to none.
 
     Raises:
@@ -117,15 +117,15 @@ async def store(work: Work) -> None:
             work.journal.write(work.journal.rotation._replace(places=()))
         raise SecretError(str(error)) from None
     work.journal.end()
-    work.tell(Step.STORE, Status.DONE, ", ".join(placed.label for placed in written))
+    work.tell(Step.STORE, StepStatus.DONE, ", ".join(placed.label for placed in written))
 
 
-def _former(work: Work) -> set[str]:
+def _former(work: RotationContext) -> set[str]:
     rotation = work.journal.rotation
     return {rotation.old, *(place.before for place in rotation.places if place.before)}
 
 
-async def read_back(work: Work) -> None:
+async def read_back(work: RotationContext) -> None:
     """Read the new secret where it is now, and show it to the provider once more.
 
     Raises:
@@ -140,9 +140,9 @@ async def read_back(work: Work) -> None:
         raise SecretError(
             f"{', '.join(sorted(lacking))} does not hold the new secret any more: somebody else writes there."
         )
-    status, detail = Status.SKIPPED, "no target gives it back"
+    status, detail = StepStatus.SKIPPED, "no target gives it back"
     if readable:
-        status, detail = Status.DONE, await _proved_again(work)
+        status, detail = StepStatus.DONE, await _proved_again(work)
     if rotation.name:
         with suppress(Unasked):  # once more before the end, and then it must be
             await sweep(work, rotation.name, keep=rotation.hash)
@@ -150,7 +150,7 @@ async def read_back(work: Work) -> None:
     work.tell(Step.READ_BACK, status, detail)
 
 
-async def _proved_again(work: Work) -> str:
+async def _proved_again(work: RotationContext) -> str:
     """What was read is what was given; a provider that will not be asked twice in a row is believed the first time."""
     new = in_hand(work)
     try:
@@ -162,7 +162,7 @@ async def _proved_again(work: Work) -> str:
     return f"the same, and {work.key.provider} accepts it"
 
 
-async def adopt(work: Work) -> None:
+async def adopt(work: RotationContext) -> None:
     """Make it the key's secret: what was said of the old one does not hold for it, and the old one's grace begins."""
     rotation, key, proof = work.journal.rotation, work.key, work.proof
     work.journal.begin(Step.ADOPT)
@@ -173,12 +173,12 @@ async def adopt(work: Work) -> None:
 
     until = work.journal.now + rotation.grace if rotation.old else None
     work.journal.end(work.journal.rotation._replace(until=until), lessons=lessons)
-    work.tell(Step.ADOPT, Status.DONE, f"generation {rotation.generation} of {key.name}")
+    work.tell(Step.ADOPT, StepStatus.DONE, f"generation {rotation.generation} of {key.name}")
     if rotation.old:
         work.journal.begin(Step.GRACE)
 
 
-def in_hand(work: Work) -> Secret:
+def in_hand(work: RotationContext) -> Secret:
     """The new secret, where the order of steps guarantees that there is one."""
     if work.new is None:
         raise RuntimeError("a step without the new secret in hand")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from lollmsbot_keys.commands.rotation.journal import Journal
-from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE, Hands, Proved
+from lollmsbot_keys.commands.rotation.journal import RotationJournal
+from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE, Proved, RotationClient
 from lollmsbot_keys.commands.rotation.storage import Places
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Key
-from lollmsbot_keys.core.model.findings import Proof, Verdict
-from lollmsbot_keys.core.model.rotation_journal import Status, Step, StepReport
+from lollmsbot_keys.core.model.findings import KeyProof, Verdict
+from lollmsbot_keys.core.model.rotation_journal import Step, StepReport, StepStatus
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.errors import SecretRefused, Unasked
 
@@ -21,7 +21,7 @@ _SPREADING_S = (0.5, 1.0, 2.0)
 _UNREACHABLE = "Check the network, a proxy, and the provider's endpoints."
 
 
-class Wish(NamedTuple):
+class RotationOptions(NamedTuple):
     """What was asked for. `grace` is how long the old secret stays good; `None`: as the configuration says."""
 
     mint: bool = False
@@ -29,7 +29,7 @@ class Wish(NamedTuple):
     grace: timedelta | None = None
 
 
-class Listener:
+class RotationListener:
     """Who is told, and who is asked. Every method but `ask` does nothing until a subclass says otherwise."""
 
     def secret(self, characters: str) -> None:
@@ -53,7 +53,7 @@ class Listener:
 
 
 @dataclass(slots=True)
-class Work:
+class RotationContext:
     """`secret_of` makes a secret of characters, and sees to it that they are never shown.
 
     `others` are the other keys' secrets by fingerprint, `billed` tells whose the secret of a fingerprint is, as far as
@@ -62,18 +62,18 @@ class Work:
     """
 
     key: Key
-    journal: Journal
+    journal: RotationJournal
     places: Places
-    hands: Hands
-    wish: Wish
-    listener: Listener
+    hands: RotationClient
+    wish: RotationOptions
+    listener: RotationListener
     secret_of: Callable[[str], Secret]
     others: Mapping[str, str]
     billed: Callable[[str], str | None]
     given: str = field(default="", repr=False)
     old: Secret | None = None
     new: Secret | None = None
-    proof: Proof | None = None
+    proof: KeyProof | None = None
     steps: list[StepReport] = field(default_factory=list)
     todo: list[str] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ class Work:
         """Tell that a step begins."""
         self.listener.doing(step)
 
-    def tell(self, step: Step, status: Status, detail: str) -> None:
+    def tell(self, step: Step, status: StepStatus, detail: str) -> None:
         """Tell how a step ended."""
         report = StepReport(step, status, detail)
         self.steps.append(report)
@@ -121,12 +121,12 @@ class Work:
             )
         raise self.unasked(f"{what} of {self.key.name} is good", proof)
 
-    def unasked(self, whether: str, proof: Proof) -> Unasked:
+    def unasked(self, whether: str, proof: KeyProof) -> Unasked:
         """The error for a provider that could not say something."""
         advice = _UNREACHABLE if proof.verdict is Verdict.UNREACHABLE else proof.next_step
         return Unasked(f"{self.key.provider} could not say whether {whether}: {proof.reason}. {advice}")
 
-    async def still_accepted(self, secret: Secret) -> Proof:
+    async def still_accepted(self, secret: Secret) -> KeyProof:
         """The last word on a secret that was to be refused from now on: news of it may take a while to spread."""
         proof = (await self.hands.prove(secret)).proof
         for seconds in _SPREADING_S if self.journal.rotation.name else ():

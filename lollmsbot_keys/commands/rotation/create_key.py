@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from lollmsbot_keys.commands.rotation.context import Work
+from lollmsbot_keys.commands.rotation.context import RotationContext
 from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE
 from lollmsbot_keys.commands.rotation.provider import likely
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
@@ -27,7 +27,7 @@ class _Model(NamedTuple):
     likely_hash: str = ""
 
 
-async def mint(work: Work) -> tuple[Secret, str]:
+async def mint(work: RotationContext) -> tuple[Secret, str]:
     """A new key's secret and the provider's number of it. The journal knows its name before it is made.
 
     Raises:
@@ -52,7 +52,7 @@ async def mint(work: Work) -> tuple[Secret, str]:
     return work.secret_of(made.characters), made.hash
 
 
-async def sweep(work: Work, name: str, keep: str = "") -> int:
+async def sweep(work: RotationContext, name: str, keep: str = "") -> int:
     """Delete every key called `name`, but for the one whose number is `keep`. How many there were."""
     orphans = [key.hash for key in await work.hands.keys() if key.name == name and key.hash != keep]
     for number in orphans:
@@ -60,7 +60,7 @@ async def sweep(work: Work, name: str, keep: str = "") -> int:
     return len(orphans)
 
 
-async def _model(work: Work, listed: tuple[ManagedKey, ...]) -> _Model:
+async def _model(work: RotationContext, listed: tuple[ManagedKey, ...]) -> _Model:
     rotation = work.journal.rotation
     old = await work.hands.prove(work.old) if work.old is not None else None
     known = next((key for key in listed if rotation.old_hash and key.hash == rotation.old_hash), None)
@@ -76,7 +76,7 @@ async def _model(work: Work, listed: tuple[ManagedKey, ...]) -> _Model:
     return _Model(work.key.name, told)
 
 
-def _in_time(work: Work, carried: Mapping[str, object]) -> dict[str, object]:
+def _in_time(work: RotationContext, carried: Mapping[str, object]) -> dict[str, object]:
     """What is carried over: an end that has passed would make a key that is of no use."""
     ends = carried.get("expires_at")
     try:

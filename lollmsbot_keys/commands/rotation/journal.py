@@ -35,7 +35,7 @@ class Aim(Enum):
     ROLL_BACK = "roll back"
 
 
-class Life(NamedTuple):
+class ProcessIdentity(NamedTuple):
     """Who this process is, and what it can tell of others."""
 
     me: Owner
@@ -50,10 +50,10 @@ class Life(NamedTuple):
         return self.is_alive(owner) or now - rotation.changed < _SILENT
 
 
-class Journal:
+class RotationJournal:
     """The journal of `key`, held by this process. Every change is on the disk before the method returns."""
 
-    def __init__(self, store: Store, key: str, life: Life, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, key: str, life: ProcessIdentity, clock: Callable[[], datetime]) -> None:
         self.key, self._store, self._life, self._clock = key, store, life, clock
         self._former: Replacement | None = None
         self._rotation: Replacement | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.core.model.findings import Proof
+from lollmsbot_keys.core.model.findings import KeyProof
 from lollmsbot_keys.edges.secrets import Secret
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ KEYS_PAGE = {
 class Proved(NamedTuple):
     """What the provider says of one secret; `facts` is what a key of OpenRouter is told about itself."""
 
-    proof: Proof
+    proof: KeyProof
     facts: Mapping[str, object]
 
 
-class Hands(Protocol):
+class RotationClient(Protocol):
     """What a rotation does at the provider. The calls raise `Unasked` where it gave no clear reply."""
 
     async def prove(self, secret: Secret) -> Proved: ...

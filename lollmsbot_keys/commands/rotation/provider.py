@@ -11,7 +11,7 @@ from lollmsbot_keys.core.keys.verdict import Heard, foreign, prove
 from lollmsbot_keys.core.model.config import Key
 from lollmsbot_keys.core.security.trusted_hosts import is_own_host
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
-from lollmsbot_keys.edges.providers.keys_api import Made, ManagedKey, Management, terms
+from lollmsbot_keys.edges.providers.keys_api import KeysApi, Made, ManagedKey, terms
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.secrets.vendor_prefixes import looks_like_another
 from lollmsbot_keys.errors import ConfigError
@@ -72,7 +72,7 @@ class Remote:
         except TimeoutError:
             return None
 
-    def _door(self) -> Management:
+    def _door(self) -> KeysApi:
         if isinstance(self._management, str):
             raise ConfigError(self._management)
         if not self._endpoints:

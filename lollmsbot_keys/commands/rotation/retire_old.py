@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from lollmsbot_keys.commands.rotation.context import Work
+from lollmsbot_keys.commands.rotation.context import RotationContext
 from lollmsbot_keys.commands.rotation.create_key import sweep
 from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE
 from lollmsbot_keys.core.model.findings import Verdict
-from lollmsbot_keys.core.model.rotation_journal import Status, Step
+from lollmsbot_keys.core.model.rotation_journal import Step, StepStatus
 from lollmsbot_keys.errors import SecretError
 
 
-async def revoke(work: Work) -> None:
+async def revoke(work: RotationContext) -> None:
     """Have the old secret refused from now on: a made key is switched off and deleted, any other a person's to delete.
 
     Raises:
@@ -23,15 +23,15 @@ async def revoke(work: Work) -> None:
     if not rotation.name or not await _revoked(work):
         page = KEYS_PAGE[work.key.provider]
         work.journal.end()
-        work.tell(Step.REVOKE, Status.TODO, f"by hand, at {page}")
+        work.tell(Step.REVOKE, StepStatus.TODO, f"by hand, at {page}")
         return
     left = await sweep(work, rotation.name, keep=rotation.hash)
     work.journal.end()
     also = f", and {left} more of the new one's name that nobody knew" if left else ""
-    work.tell(Step.REVOKE, Status.DONE, f"switched off, refused, deleted{also}")
+    work.tell(Step.REVOKE, StepStatus.DONE, f"switched off, refused, deleted{also}")
 
 
-async def _demand_successor(work: Work) -> None:
+async def _demand_successor(work: RotationContext) -> None:
     rotation = work.journal.rotation
     astray = work.places.holding(rotation.old)
     if astray:
@@ -43,7 +43,7 @@ async def _demand_successor(work: Work) -> None:
         work.proof = (await work.proved_good(work.new, "the new secret")).proof
 
 
-async def _revoked(work: Work) -> bool:
+async def _revoked(work: RotationContext) -> bool:
     """Switch the old key off, see its secret refused, and delete it. `False` where nobody knows which one it is.
 
     A number that was guessed is trusted only after that: if the old secret is still accepted, the wrong key was
@@ -67,7 +67,7 @@ async def _revoked(work: Work) -> bool:
     return True
 
 
-async def confirm(work: Work) -> bool:
+async def confirm(work: RotationContext) -> bool:
     """Show that the provider refuses the old secret. `False`: it does not yet, and a person has to see to that.
 
     Raises:
@@ -80,20 +80,20 @@ async def confirm(work: Work) -> bool:
             f"Make sure that the old secret of {work.key.name} is deleted at {KEYS_PAGE[work.key.provider]}: it is "
             "nowhere that lbk could read it, so nobody could be asked about it."
         )
-        work.tell(Step.CONFIRM, Status.SKIPPED, "the old secret is not at hand")
+        work.tell(Step.CONFIRM, StepStatus.SKIPPED, "the old secret is not at hand")
         return True
     proof = await work.still_accepted(work.old)
     if proof.verdict is Verdict.INVALID:
         work.journal.end()
-        work.tell(Step.CONFIRM, Status.DONE, f"{work.key.provider} refuses the old secret")
+        work.tell(Step.CONFIRM, StepStatus.DONE, f"{work.key.provider} refuses the old secret")
         return True
     if proof.verdict.is_good_key:
-        work.tell(Step.CONFIRM, Status.TODO, f"{work.key.provider} still accepts the old secret")
+        work.tell(Step.CONFIRM, StepStatus.TODO, f"{work.key.provider} still accepts the old secret")
         return False
     raise work.unasked(f"the old secret of {work.key.name} is refused", proof)
 
 
-async def forget(work: Work) -> None:
+async def forget(work: RotationContext) -> None:
     """Remove what was kept beside the targets."""
     rotation = work.journal.rotation
     work.journal.begin(Step.FORGET)

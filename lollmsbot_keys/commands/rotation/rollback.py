@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lollmsbot_keys.commands.rotation.context import Work
+from lollmsbot_keys.commands.rotation.context import RotationContext
 from lollmsbot_keys.commands.rotation.create_key import sweep
 from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE
 from lollmsbot_keys.commands.rotation.storage import must_be_named
 from lollmsbot_keys.core.model.findings import Verdict
-from lollmsbot_keys.core.model.rotation_journal import Status, Step
+from lollmsbot_keys.core.model.rotation_journal import Step, StepStatus
 from lollmsbot_keys.core.model.snapshot import Snapshot
 from lollmsbot_keys.core.state.events import Returned, record
 from lollmsbot_keys.errors import SecretError, SecretRefused, UsageError
 
 
-async def demand_old(work: Work) -> None:
+async def demand_old(work: RotationContext) -> None:
     """Go back only to a secret that works: a new one that is in use must not give way to one that is refused.
 
     Raises:
@@ -48,7 +48,7 @@ async def demand_old(work: Work) -> None:
         raise work.unasked(f"the old secret of {work.key.name} is still good", proof)
 
 
-async def restore(work: Work) -> None:
+async def restore(work: RotationContext) -> None:
     """Give the targets and the key what they had."""
     rotation = work.journal.rotation
     work.journal.begin(Step.RESTORE)
@@ -66,27 +66,27 @@ async def restore(work: Work) -> None:
 
     work.journal.end(lessons=lessons)
     told = ", ".join(place.label for place in rotation.places if place.label not in failed)
-    work.tell(Step.RESTORE, Status.DONE, told or "nothing had been written")
+    work.tell(Step.RESTORE, StepStatus.DONE, told or "nothing had been written")
 
 
-async def discard(work: Work) -> None:
+async def discard(work: RotationContext) -> None:
     """Delete the new key, where lbk made it."""
     rotation = work.journal.rotation
     work.journal.begin(Step.DISCARD)
     if rotation.name:
         count = await sweep(work, rotation.name)
         work.journal.end()
-        work.tell(Step.DISCARD, Status.DONE, f"deleted at {work.key.provider}" if count else "none had been made")
+        work.tell(Step.DISCARD, StepStatus.DONE, f"deleted at {work.key.provider}" if count else "none had been made")
         return
     work.journal.end()
     if rotation.new:
         work.todo.append(
             f"Delete the new secret of {work.key.name} at {KEYS_PAGE[work.key.provider]}, if nothing else uses it."
         )
-    work.tell(Step.DISCARD, Status.TODO if rotation.new else Status.SKIPPED, "the new secret was made by hand")
+    work.tell(Step.DISCARD, StepStatus.TODO if rotation.new else StepStatus.SKIPPED, "the new secret was made by hand")
 
 
-async def clear(work: Work) -> None:
+async def clear(work: RotationContext) -> None:
     """Remove what was kept beside the targets: they hold it again."""
     rotation = work.journal.rotation
     work.journal.begin(Step.CLEAR)

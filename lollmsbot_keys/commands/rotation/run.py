@@ -10,17 +10,17 @@ from typing import assert_never
 
 from lollmsbot_keys.commands.rotation import advance, retire_old
 from lollmsbot_keys.commands.rotation import rollback as backward
-from lollmsbot_keys.commands.rotation.context import Work
+from lollmsbot_keys.commands.rotation.context import RotationContext
 from lollmsbot_keys.commands.rotation.create_key import sweep
 from lollmsbot_keys.commands.rotation.manual_steps import KEYS_PAGE
-from lollmsbot_keys.core.model.rotation_journal import Replacement, RotationReport, Status, Step
+from lollmsbot_keys.core.model.rotation_journal import Replacement, RotationReport, Step, StepStatus
 from lollmsbot_keys.core.rotation.steps import BACK, comes_next, way_back
 from lollmsbot_keys.errors import LbkError, SecretRefused, Unasked, UsageError
 
 _UNCHANGED = "Nothing was changed."
 
 
-async def go_forward(work: Work) -> RotationReport:
+async def go_forward(work: RotationContext) -> RotationReport:
     """Take every step that can be taken now. A rotation that was on its way back goes on that way.
 
     Raises:
@@ -47,7 +47,7 @@ async def go_forward(work: Work) -> RotationReport:
     return _report(work)
 
 
-async def go_back(work: Work) -> RotationReport:
+async def go_back(work: RotationContext) -> RotationReport:
     """Undo everything.
 
     Raises:
@@ -74,7 +74,7 @@ async def go_back(work: Work) -> RotationReport:
     return _report(work)
 
 
-async def _steps(work: Work) -> None:
+async def _steps(work: RotationContext) -> None:
     while True:
         rotation = work.journal.rotation
         step = comes_next(rotation, work.journal.now, in_hand=work.new is not None)
@@ -85,11 +85,11 @@ async def _steps(work: Work) -> None:
             break
     if work.journal.rotation.step is Step.GRACE and work.journal.rotation.until is not None:
         until = work.journal.rotation.until
-        work.tell(Step.GRACE, Status.WAITING, f"the old secret stays good until {until:%Y-%m-%d %H:%M} UTC")
+        work.tell(Step.GRACE, StepStatus.WAITING, f"the old secret stays good until {until:%Y-%m-%d %H:%M} UTC")
     work.journal.release()
 
 
-async def _take(work: Work, step: Step) -> bool:
+async def _take(work: RotationContext, step: Step) -> bool:
     """Take one step. `False`: a person has to do something first."""
     match step:
         case Step.OBTAIN:
@@ -121,7 +121,7 @@ async def _take(work: Work, step: Step) -> bool:
     return True
 
 
-async def _retreated(work: Work, error: LbkError) -> LbkError:
+async def _retreated(work: RotationContext, error: LbkError) -> LbkError:
     """Leave no trace where nothing was stored; the error to raise, which says what stands if something does."""
     rotation = work.journal.rotation
     unclear = isinstance(error, Unasked) and rotation.name and not rotation.hash  # was it made, or not?
@@ -145,7 +145,7 @@ async def _retreated(work: Work, error: LbkError) -> LbkError:
 # --- the report ---
 
 
-def _report(work: Work) -> RotationReport:
+def _report(work: RotationContext) -> RotationReport:
     rotation = work.journal.rotation
     back = rotation.step in BACK
     return RotationReport(
@@ -160,7 +160,7 @@ def _report(work: Work) -> RotationReport:
     )
 
 
-def _left(work: Work, rotation: Replacement) -> list[str]:
+def _left(work: RotationContext, rotation: Replacement) -> list[str]:
     """What a person has to do, now or later."""
     name, page = work.key.name, KEYS_PAGE[work.key.provider]
     left = []
@@ -176,7 +176,7 @@ def _left(work: Work, rotation: Replacement) -> list[str]:
     return left
 
 
-def _own_source(work: Work) -> list[str]:
+def _own_source(work: RotationContext) -> list[str]:
     """Where the key's own source cannot be written, lbk itself goes on reading the old secret from it."""
     scheme = work.key.secret.partition(":")[0]
     match scheme:

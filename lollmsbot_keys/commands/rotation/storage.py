@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.model.rotation_journal import Place
+from lollmsbot_keys.core.model.rotation_journal import TargetRecord
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.targets import NOT_READABLE, Target, check_all
 from lollmsbot_keys.edges.targets.target import NotReadable
@@ -66,9 +66,9 @@ class Places:
             held += [spot.target.read_back(), spot.previous.read_back() if spot.previous is not None else None]
         return {secret.fingerprint: secret for secret in held if isinstance(secret, Secret) and secret.reveal()}
 
-    def before(self) -> tuple[Place, ...]:
+    def before(self) -> tuple[TargetRecord, ...]:
         """What every target holds now, for the journal."""
-        return tuple(Place(spot.target.label, _fingerprint(spot.target.read_back())) for spot in self.spots)
+        return tuple(TargetRecord(spot.target.label, _fingerprint(spot.target.read_back())) for spot in self.spots)
 
     def keep(self, places: Mapping[str, str | None], old: Secret | None) -> None:
         """Put beside each target what it held before; where it held nothing, the key's old secret.
@@ -93,7 +93,7 @@ class Places:
             if isinstance(held := spot.target.read_back(), Secret) and held.fingerprint == fingerprint
         )
 
-    def changed(self, places: Iterable[Place]) -> bool:
+    def changed(self, places: Iterable[TargetRecord]) -> bool:
         """Whether a target holds something else than before, or may do so without telling."""
         now = {place.label: place.before for place in self.before()}
         return any(place.before is None or now.get(place.label) != place.before for place in places)

@@ -16,13 +16,13 @@ from lollmsbot_keys.core.keys import apply
 from lollmsbot_keys.core.keys.availability import LOCAL, Market, rotten, survey
 from lollmsbot_keys.core.keys.verdict import Heard, foreign, missing, prove, unusable
 from lollmsbot_keys.core.model.config import Key, Provider
-from lollmsbot_keys.core.model.findings import Findings, KeyFinding, Proof, Verdict
+from lollmsbot_keys.core.model.findings import Findings, KeyFinding, KeyProof, Verdict
 from lollmsbot_keys.core.model.snapshot import Snapshot
 from lollmsbot_keys.core.money.ledger import milliseconds
 from lollmsbot_keys.core.money.pricing import not_free
 from lollmsbot_keys.core.routing import eligibility
 from lollmsbot_keys.core.security.trusted_hosts import is_own_host
-from lollmsbot_keys.edges.caches.key_checks import Kept, keep_checks, read_checks
+from lollmsbot_keys.edges.caches.key_checks import CachedKeyCheck, keep_checks, read_checks
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
 from lollmsbot_keys.edges.providers.call import ModelList
 from lollmsbot_keys.edges.secrets.secret import Secret
@@ -32,7 +32,7 @@ from lollmsbot_keys.runtime import Engine
 T = TypeVar("T")
 
 
-class Wanted(NamedTuple):
+class KeyCheckRequest(NamedTuple):
     """What to test, and how. `timeout` bounds each question as a whole."""
 
     keys: tuple[str, ...]
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
 
     key: Key
     fingerprint: str
-    proof: Proof
+    proof: KeyProof
     endpoint: str = ""
     status: int | None = None
     latency_ms: int | None = None
@@ -72,7 +72,7 @@ class KeyRound:
     def __init__(
         self,
         engine: Engine,
-        wanted: Wanted,
+        wanted: KeyCheckRequest,
         snapshot: Snapshot,
         secrets: Mapping[str, Secret],
         progress: Progress,
@@ -81,7 +81,7 @@ class KeyRound:
         self._engine, self._wanted, self._snapshot = engine, wanted, snapshot
         self._secrets, self._progress, self._notes = secrets, progress, list(notes)
         self._open: list[str] = []
-        self._checked: dict[str, Kept] = {}
+        self._checked: dict[str, CachedKeyCheck] = {}
         self._cache = engine.state.cache
         config = engine.config
         self._wire = Wire(
@@ -159,7 +159,7 @@ class KeyRound:
     def _heard(self, key: Key, secret: Secret, check: KeyCheck, now: datetime, looks_like: str) -> Heard:
         """What came back; where the check was one too many, what the same secret was told less than a minute ago."""
         if check.status == 200 and check.verdict is KeyVerdict.VALID and secret.fingerprint:
-            self._checked[key.name] = Kept(secret.fingerprint, now, check.facts)
+            self._checked[key.name] = CachedKeyCheck(secret.fingerprint, now, check.facts)
         if check.status == 429:
             kept = read_checks(self._cache, now).get(key.name)
             if kept is not None and secret.fingerprint and kept.fingerprint == secret.fingerprint:
@@ -234,10 +234,10 @@ class KeyRound:
         endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
         endpoint = endpoints[0] if endpoints else ""
         if listed.problem:
-            proof = Proof(Verdict.UNREACHABLE, listed.problem, NO_DAEMON)
+            proof = KeyProof(Verdict.UNREACHABLE, listed.problem, NO_DAEMON)
             return KeyFinding(LOCAL, Provider.LOCAL, proof, endpoint)
         reason = "answers" if listed.names else "answers, and has no model yet: ollama pull NAME"
-        return KeyFinding(LOCAL, Provider.LOCAL, Proof(Verdict.VALID, reason), endpoint, models=listed.names)
+        return KeyFinding(LOCAL, Provider.LOCAL, KeyProof(Verdict.VALID, reason), endpoint, models=listed.names)
 
     def _with_routing(self, findings: Iterable[KeyFinding]) -> list[KeyFinding]:
         """What routing makes of each key from now on."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from lollmsbot_keys.commands.test_keys.checks import KeyRound, Progress, Wanted
+from lollmsbot_keys.commands.test_keys.checks import KeyCheckRequest, KeyRound, Progress
 from lollmsbot_keys.core.model.config import Key, Provider
 from lollmsbot_keys.core.model.findings import Findings
 from lollmsbot_keys.core.routing.resolve import unknown
@@ -19,7 +19,7 @@ from lollmsbot_keys.edges.secrets.secret import Secret
 from lollmsbot_keys.errors import SecretError, UsageError
 from lollmsbot_keys.runtime import Engine
 
-__all__ = ["KeyTest", "Progress", "Wanted"]
+__all__ = ["KeyCheckRequest", "KeyTest", "Progress"]
 
 
 class KeyTest:
@@ -40,7 +40,7 @@ class KeyTest:
         """What a person should be told about configuration, state and secrets."""
         return (*self._engine.warnings, *self._engine.secrets.warnings)
 
-    def run(self, wanted: Wanted, progress: Progress) -> Findings:
+    def run(self, wanted: KeyCheckRequest, progress: Progress) -> Findings:
         """Test, record what routing should know, and tell everything.
 
         Raises:
@@ -73,7 +73,7 @@ class KeyTest:
             return f"GITHUB_STEP_SUMMARY cannot be written: {error.strerror}."
         return ""
 
-    def _chosen(self, wanted: Wanted) -> tuple[list[Key], list[str]]:
+    def _chosen(self, wanted: KeyCheckRequest) -> tuple[list[Key], list[str]]:
         config = self._engine.config
         for name in wanted.keys:
             if config.key(name) is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from lollmsbot_keys.core.alerts.evaluate import alerts
 from lollmsbot_keys.core.alerts.keys import usable
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, Ended, Letter, Telling, Watched
+from lollmsbot_keys.core.model.alert import STANDARD_OUTPUT, Alert, AlertEnded, Letter, Telling, Watched
 from lollmsbot_keys.core.model.config import Config
 from lollmsbot_keys.core.model.lease import Lease
 from lollmsbot_keys.core.model.request import Facts
@@ -34,11 +34,11 @@ class Watch(NamedTuple):
 
     alerts: tuple[Alert, ...]
     news: tuple[Alert, ...]
-    ended: tuple[Ended, ...]
+    ended: tuple[AlertEnded, ...]
     letters: tuple[Letter, ...]
 
     @property
-    def resolved(self) -> tuple[Ended, ...]:
+    def resolved(self) -> tuple[AlertEnded, ...]:
         """The ends that are still to be printed."""
         names = {letter.name for letter in self.letters if letter.over and letter.channel == STANDARD_OUTPUT}
         return tuple(one for one in self.ended if one.name in names)

@@ -16,7 +16,7 @@ from lollmsbot_keys.core.model.period import Window
 from lollmsbot_keys.core.model.request import EMPTY
 from lollmsbot_keys.core.model.snapshot import Hold, Snapshot, Spender
 from lollmsbot_keys.core.money import amounts, template_tokens
-from lollmsbot_keys.core.money.budgets import Budgets, Limit
+from lollmsbot_keys.core.money.budgets import BudgetLimit, Budgets
 from lollmsbot_keys.core.routing.succession import heir
 from lollmsbot_keys.core.state import usage_baseline
 
@@ -39,7 +39,7 @@ def spent_budgets(config: Config, snapshot: Snapshot, now: datetime) -> Budgets:
     return Budgets(config, snapshot._replace(holds=EMPTY), now)
 
 
-def steps(config: Config, limit: Limit, provider: Provider, now: datetime) -> Iterator[tuple[Decimal, Decimal]]:
+def steps(config: Config, limit: BudgetLimit, provider: Provider, now: datetime) -> Iterator[tuple[Decimal, Decimal]]:
     """The shares of a budget that were asked for, in percent, each with the amount from which it is reached.
 
     A budget is a hard stop, so its last cents are never spent: all of it counts as used up once an ordinary call (the
@@ -79,13 +79,13 @@ def crosses(config: Config, before: Snapshot, after: Snapshot, hold: Hold, now: 
     return _becomes_unusual(after, spender, today, spent, cost)
 
 
-def _lines(config: Config, limit: Limit, provider: Provider, now: datetime) -> Iterator[Decimal]:
+def _lines(config: Config, limit: BudgetLimit, provider: Provider, now: datetime) -> Iterator[Decimal]:
     yield from (amount for _, amount in steps(config, limit, provider, now))
     if limit.window is Window.DAY:
         yield from _pace(config, limit, now)
 
 
-def _pace(config: Config, limit: Limit, now: datetime) -> Iterator[Decimal]:
+def _pace(config: Config, limit: BudgetLimit, now: datetime) -> Iterator[Decimal]:
     """What may be spent by now if the budget is to last the day: the forecast looks closer, beyond this."""
     begins = day_begins(config, now)
     if now - begins >= EARLY:
@@ -143,7 +143,7 @@ def too_small(config: Config, now: datetime) -> dict[str, str]:
     return found
 
 
-def _room(config: Config, limit: Limit, provider: Provider, now: datetime) -> Decimal:
+def _room(config: Config, limit: BudgetLimit, provider: Provider, now: datetime) -> Decimal:
     """What an ordinary call may cost; nothing where nobody knows its price, or where none would ever fit."""
     call = ordinary(config, provider, now)
     if call is None or not call.is_priced:

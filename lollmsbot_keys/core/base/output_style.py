@@ -5,7 +5,7 @@ from __future__ import annotations
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
-class Looks(NamedTuple):
+class OutputStyle(NamedTuple):
     """What holds for every command. Whether there is a terminal at all is for whoever writes to it."""
 
     plain: bool = False

@@ -16,7 +16,7 @@ from lollmsbot_keys.core.base.json_values import moment, table
 from lollmsbot_keys.core.base.numbers import number
 from lollmsbot_keys.core.model.outcome import Usage
 from lollmsbot_keys.core.model.period import Window
-from lollmsbot_keys.core.model.reconciliation import Bin, Figures, Told
+from lollmsbot_keys.core.model.reconciliation import Bin, Figures, ReportedUsage
 
 MOST_BINS = 1_000
 _SPANS = {Window.DAY: "daily", Window.MONTH: "monthly"}
@@ -28,7 +28,7 @@ def range_of(window: Window) -> str:
     return _RANGES[window]
 
 
-def openrouter_booked(facts: Mapping[str, object], window: Window, at: datetime) -> Told | None:
+def openrouter_booked(facts: Mapping[str, object], window: Window, at: datetime) -> ReportedUsage | None:
     """The sum of one key; `None` where the reply has none."""
     data = table(facts.get("data"))
     own = _usd(data.get(f"usage_{_SPANS[window]}"))
@@ -38,10 +38,10 @@ def openrouter_booked(facts: Mapping[str, object], window: Window, at: datetime)
     since = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if window is Window.MONTH:
         since = since.replace(day=1)
-    return Told(since, at, (Bin(since, at, Figures(own + through, None, None, None)),))
+    return ReportedUsage(since, at, (Bin(since, at, Figures(own + through, None, None, None)),))
 
 
-def ollama_booked(facts: Mapping[str, object], at: datetime) -> Told | None:
+def ollama_booked(facts: Mapping[str, object], at: datetime) -> ReportedUsage | None:
     """The sums of one account, as finely as they are told; `None` where the reply tells no money."""
     since, until = moment(facts.get("from")), moment(facts.get("until")) or at
     if since is None:
@@ -51,7 +51,7 @@ def ollama_booked(facts: Mapping[str, object], at: datetime) -> Told | None:
     if not bins:
         whole = _figures(table(facts.get("totals")))
         bins = [Bin(since, until, whole)] if whole is not None else None
-    return None if bins is None else Told(min(since, bins[0].since), at, tuple(bins))
+    return None if bins is None else ReportedUsage(min(since, bins[0].since), at, tuple(bins))
 
 
 def _bins(listed: Iterable[object]) -> list[Bin] | None:

@@ -14,7 +14,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Config, Provider
 from lollmsbot_keys.core.model.request import PriceList
 from lollmsbot_keys.core.model.snapshot import Cell, CellKey, Day, Snapshot, Spender
-from lollmsbot_keys.core.model.statement import By, Gap, Row, Span, Statement, Survey
+from lollmsbot_keys.core.model.statement import By, DaySpan, Gap, Row, Statement, Survey
 from lollmsbot_keys.core.model.summary import KeyDay, PriceDates, Summary
 from lollmsbot_keys.core.money import amounts
 from lollmsbot_keys.core.money.pricing import pricing
@@ -42,7 +42,7 @@ def in_state(snapshot: Snapshot) -> AbstractSet[tuple[date, str]]:
     return {(day, content.part) for day, content in snapshot.days.items()}
 
 
-def parts_of(snapshot: Snapshot, stored: Iterable[Part], span: Span) -> list[Part]:
+def parts_of(snapshot: Snapshot, stored: Iterable[Part], span: DaySpan) -> list[Part]:
     """All parts of the span's days. `stored` are those of the history that the state does not have (`in_state`).
 
     The state must have been read before the history was: a day that is closed in between is then in both, never in
@@ -52,7 +52,7 @@ def parts_of(snapshot: Snapshot, stored: Iterable[Part], span: Span) -> list[Par
 
 
 def statement(
-    summary: Summary, config: Config, by: By, span: Span, parts: Sequence[Part], named: Sequence[Part] | None = None
+    summary: Summary, config: Config, by: By, span: DaySpan, parts: Sequence[Part], named: Sequence[Part] | None = None
 ) -> Statement:
     """The report over `parts`. `named` is the same money by model or pillar, where `parts` have it only by key."""
     sums = by_spender(parts)
@@ -87,7 +87,7 @@ class Label(NamedTuple):
     provider: Provider | None = None
 
 
-def rows(parts: Iterable[Part], by: By, span: Span, config: Config) -> list[Row]:
+def rows(parts: Iterable[Part], by: By, span: DaySpan, config: Config) -> list[Row]:
     """One row for each key, provider, model, pillar or day that has calls.
 
     What is configured comes in its order; models and pillars by what they cost, the dearest first. From the first day

@@ -14,7 +14,7 @@ from decimal import Decimal
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.model.period import Window
-from lollmsbot_keys.core.model.reconciliation import Bin, Cause, Comparison, Figures, Part, Told
+from lollmsbot_keys.core.model.reconciliation import Bin, Cause, Comparison, Figures, Part, ReportedUsage
 from lollmsbot_keys.core.model.snapshot import Cell, Sighting, Snapshot, Spender
 from lollmsbot_keys.core.money.amounts import NOTHING, budget_day, day_end
 from lollmsbot_keys.core.state.call_window import minute_of
@@ -48,11 +48,11 @@ class Group(NamedTuple):
     asked: frozenset[str] = frozenset()
 
 
-class Question(NamedTuple):
+class LedgerQuestion(NamedTuple):
     """What is compared: the sums of one group, from `since` until its provider was asked."""
 
     group: Group
-    told: Told
+    told: ReportedUsage
     since: datetime
     zone: tzinfo
 
@@ -73,7 +73,7 @@ def begin_of(window: Window, now: datetime, zone: tzinfo) -> datetime:
     return _start(day.replace(day=1) if window is Window.MONTH else day, zone)
 
 
-def compare(question: Question, before: Books, after: Books, tolerance: Decimal) -> Comparison:
+def compare(question: LedgerQuestion, before: Books, after: Books, tolerance: Decimal) -> Comparison:
     """Both sides. `before` and `after` are our books from before and after the provider was asked."""
     group, told, since, _ = question
     _, known = _ours(question, before.sums, group.keys)
@@ -118,7 +118,7 @@ def within(bins: Iterable[Bin], since: datetime, until: datetime) -> tuple[Figur
     return least, most
 
 
-def total(told: Told) -> Figures:
+def total(told: ReportedUsage) -> Figures:
     """Everything that a provider told."""
     return within(told.bins, told.since, told.at)[1]
 
@@ -126,7 +126,7 @@ def total(told: Told) -> Figures:
 # --- causes ---
 
 
-def _of_less(question: Question, sides: _Sides, books: Books) -> Iterator[tuple[Cause, Decimal]]:
+def _of_less(question: LedgerQuestion, sides: _Sides, books: Books) -> Iterator[tuple[Cause, Decimal]]:
     """Why a provider may have booked less than we did, and up to how much; the surest first."""
     ours = sides.ours
     yield Cause.MEANWHILE, ours.cost_usd - sides.known.cost_usd
@@ -139,7 +139,7 @@ def _of_less(question: Question, sides: _Sides, books: Books) -> Iterator[tuple[
     yield Cause.LATE, _recent(question, ours, books.snapshot)
 
 
-def _of_more(question: Question, sides: _Sides, books: Books) -> Iterator[tuple[Cause, Decimal]]:
+def _of_more(question: LedgerQuestion, sides: _Sides, books: Books) -> Iterator[tuple[Cause, Decimal]]:
     """Why a provider may have booked more than we did, and up to how much; the surest first."""
     group = question.group
     held = (hold.amount_usd for hold in books.snapshot.holds.values() if hold.key in group.keys and not hold.lapsed)
@@ -151,7 +151,7 @@ def _of_more(question: Question, sides: _Sides, books: Books) -> Iterator[tuple[
     yield Cause.ESTIMATES, _by_price(sides)
 
 
-def _new_secrets(question: Question, books: Books) -> list[Sighting]:
+def _new_secrets(question: LedgerQuestion, books: Books) -> list[Sighting]:
     """The keys' present secrets, where they came into use within the time."""
     marks = (books.snapshot.sightings.get(name) for name in question.group.keys)
     return [mark for mark in marks if mark is not None and mark.since > question.since]
@@ -179,7 +179,7 @@ def _share(part: int, whole: int) -> Decimal:
     return Decimal(part) / whole if part > 0 and whole > 0 else NOTHING
 
 
-def _recent(question: Question, ours: Cell, snapshot: Snapshot) -> Decimal:
+def _recent(question: LedgerQuestion, ours: Cell, snapshot: Snapshot) -> Decimal:
     """What the calls of the last minutes cost, each taken as an average one of the time."""
     if not ours.calls:
         return NOTHING
@@ -202,7 +202,7 @@ def _dealt_out(difference: Decimal, causes: Iterable[tuple[Cause, Decimal]]) -> 
 # --- sums ---
 
 
-def _ours(question: Question, sums: Sums, names: Collection[str]) -> tuple[Cell, Cell]:
+def _ours(question: LedgerQuestion, sums: Sums, names: Collection[str]) -> tuple[Cell, Cell]:
     """Our sums of some keys, at the least and at the most. Only the first day can be cut: none has a future."""
     zone, since, until = question.zone, question.since, question.told.at
     reaching = [

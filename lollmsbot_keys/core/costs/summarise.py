@@ -11,7 +11,7 @@ from lollmsbot_keys.core.costs.forecast import forecast
 from lollmsbot_keys.core.model.config import Config, Key, Provider
 from lollmsbot_keys.core.model.request import Facts
 from lollmsbot_keys.core.model.snapshot import Cell, Snapshot, Spender, Uncertain
-from lollmsbot_keys.core.model.statement import Span
+from lollmsbot_keys.core.model.statement import DaySpan
 from lollmsbot_keys.core.model.summary import KeyDay, ProviderDay, Summary, Use
 from lollmsbot_keys.core.money import amounts
 from lollmsbot_keys.core.money.budgets import Budgets
@@ -27,7 +27,7 @@ def summarise(
     `stored` are parts of that day that have left for the history already, which only a clock that steps back can make.
     """
     day = amounts.budget_day(now, config.timezone)
-    parts = query.parts_of(snapshot, stored, Span(day, day))
+    parts = query.parts_of(snapshot, stored, DaySpan(day, day))
     uses = _Uses(snapshot, day, query.by_spender(parts))
     keys = [_key(key, config, snapshot, facts, now, uses) for key in config.keys]
     return Summary(

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from lollmsbot_keys.core.model.accounts import account_of
 from lollmsbot_keys.core.model.config import Key
-from lollmsbot_keys.core.model.findings import KeyFinding, Limit, Proof, Verdict
+from lollmsbot_keys.core.model.findings import KeyFinding, KeyProof, UsedUpLimit, Verdict
 from lollmsbot_keys.core.model.request import Reach
 from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled, Scope, Snapshot
 from lollmsbot_keys.core.state.events import Cooled, KeyProved, KeyRefused, record
@@ -16,7 +16,7 @@ from lollmsbot_keys.core.state.events import Cooled, KeyProved, KeyRefused, reco
 SOURCE = "test-keys"
 
 
-def taught(snapshot: Snapshot, key: Key, fingerprint: str, proof: Proof, now: datetime) -> Snapshot:
+def taught(snapshot: Snapshot, key: Key, fingerprint: str, proof: KeyProof, now: datetime) -> Snapshot:
     """The state after `proof`: invalid disables, a good key is enabled, what is used up cools down.
 
     A check that could not be made changes nothing, and nothing ends a cooldown early.
@@ -30,7 +30,7 @@ def taught(snapshot: Snapshot, key: Key, fingerprint: str, proof: Proof, now: da
     return snapshot
 
 
-def _cooldown(snapshot: Snapshot, key: Key, fingerprint: str, limit: Limit, now: datetime) -> Cooldown:
+def _cooldown(snapshot: Snapshot, key: Key, fingerprint: str, limit: UsedUpLimit, now: datetime) -> Cooldown:
     if limit.reach is Reach.KEY:
         scope = Scope(Reach.KEY, key.provider, key.name, fingerprint)
     else:

@@ -9,7 +9,7 @@ from functools import partial
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Config, Model, Privacy, Provider, Role, match_name
-from lollmsbot_keys.core.model.findings import ModelFinding, Status
+from lollmsbot_keys.core.model.findings import ModelFinding, ModelStatus
 from lollmsbot_keys.core.routing.succession import heir
 
 LOCAL = "local"
@@ -96,20 +96,20 @@ def _found(config: Config, market: Market, name: str, used_by: tuple[str, ...]) 
         stand_in=served.name if served is not None and served.ours else None,
         retired_on=model.retired_on,
         equivalent=equivalent,
-        nearest=nearest(name, market.lists.get(home(name), frozenset())) if status is Status.UNLISTED else None,
+        nearest=nearest(name, market.lists.get(home(name), frozenset())) if status is ModelStatus.UNLISTED else None,
         used_by=used_by,
         available_on=(*keys, *((LOCAL,) if local else ())),
     )
 
 
-def _status(at_home: bool | None, local: bool | None, *, retired: bool) -> Status:  # noqa: FBT001 - three answers each
+def _status(at_home: bool | None, local: bool | None, *, retired: bool) -> ModelStatus:  # noqa: FBT001 - three answers each
     if at_home or local:
-        return Status.AVAILABLE
+        return ModelStatus.AVAILABLE
     if at_home is None:
-        return Status.UNKNOWN
+        return ModelStatus.UNKNOWN
     if retired:
-        return Status.RETIRED
-    return Status.UNKNOWN if local is None else Status.UNLISTED
+        return ModelStatus.RETIRED
+    return ModelStatus.UNKNOWN if local is None else ModelStatus.UNLISTED
 
 
 def _retired(model: Model, market: Market) -> bool:

@@ -17,7 +17,7 @@ from lollmsbot_keys.core.failures.retry_after import retry_hint
 from lollmsbot_keys.core.failures.table import classify
 from lollmsbot_keys.core.keys import allowances
 from lollmsbot_keys.core.model.config import Cooldowns, Provider
-from lollmsbot_keys.core.model.findings import Allowance, Limit, Proof, Unit, Verdict
+from lollmsbot_keys.core.model.findings import Allowance, KeyProof, Unit, UsedUpLimit, Verdict
 from lollmsbot_keys.core.model.outcome import OutcomeKind
 from lollmsbot_keys.core.model.reply import Reply
 from lollmsbot_keys.core.model.request import Reach, Reason
@@ -52,26 +52,26 @@ class Heard(NamedTuple):
     looks_like: str = ""
 
 
-def missing(problem: str) -> Proof:
+def missing(problem: str) -> KeyProof:
     """A key without a secret."""
-    return Proof(Verdict.MISSING, problem or "no secret", "Store one where this key's `secret` points.")
+    return KeyProof(Verdict.MISSING, problem or "no secret", "Store one where this key's `secret` points.")
 
 
-def unusable(problem: str) -> Proof:
+def unusable(problem: str) -> KeyProof:
     """A key whose secret is there, but no header can carry it."""
-    return Proof(Verdict.INVALID, problem, "Store it again, as one line without blanks.")
+    return KeyProof(Verdict.INVALID, problem, "Store it again, as one line without blanks.")
 
 
-def foreign(provider: Provider, looks_like: str) -> Proof:
+def foreign(provider: Provider, looks_like: str) -> KeyProof:
     """A secret that is plainly another company's: it is not shown to this one."""
-    return Proof(
+    return KeyProof(
         Verdict.INVALID,
         f"it looks like a key of {looks_like}, so it was not sent to {provider}",
         f"Store a key from {_KEYS_PAGE[provider]} in its place, and keep that one elsewhere.",
     )
 
 
-def prove(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime) -> Proof:
+def prove(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime) -> KeyProof:
     """The verdict on one key, and everything that came with it."""
     match heard.said:
         case "valid" if heard.status == 200:
@@ -86,7 +86,7 @@ def prove(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime)
             assert_never(heard.said)
 
 
-def _read(provider: Provider, facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
+def _read(provider: Provider, facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> KeyProof:
     if provider is Provider.OPENROUTER:
         return _openrouter(json_values.table(facts.get("data")), cooldowns, now)
     return _ollama(facts, cooldowns, now)
@@ -95,26 +95,26 @@ def _read(provider: Provider, facts: Mapping[str, object], cooldowns: Cooldowns,
 # --- what is no yes ---
 
 
-def _refused(provider: Provider, heard: Heard) -> Proof:
+def _refused(provider: Provider, heard: Heard) -> KeyProof:
     new = f"Make a new one at {_KEYS_PAGE[provider]} and store it in this one's place."
     if heard.looks_like:
-        return Proof(Verdict.INVALID, f"{evidence(heard.detail)}; it looks like a key of {heard.looks_like}", new)
-    return Proof(Verdict.INVALID, evidence(heard.detail), new)
+        return KeyProof(Verdict.INVALID, f"{evidence(heard.detail)}; it looks like a key of {heard.looks_like}", new)
+    return KeyProof(Verdict.INVALID, evidence(heard.detail), new)
 
 
-def _suspended(heard: Heard, cooldowns: Cooldowns, now: datetime) -> Proof:
+def _suspended(heard: Heard, cooldowns: Cooldowns, now: datetime) -> KeyProof:
     """Ollama takes the key and not its account (403): nobody knows for how long."""
     reason = f"the key is good, but its account is barred: {evidence(heard.detail)}"
-    limit = Limit(Reach.ACCOUNT, Reason.COOLING_DOWN, now + cooldowns.rate_limited, evidence(heard.detail))
-    return Proof(
+    limit = UsedUpLimit(Reach.ACCOUNT, Reason.COOLING_DOWN, now + cooldowns.rate_limited, evidence(heard.detail))
+    return KeyProof(
         Verdict.LIMITED, reason, "See ollama.com/settings for what is wrong with the account.", limits=(limit,)
     )
 
 
-def _undecided(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime) -> Proof:
+def _undecided(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime) -> KeyProof:
     detail = evidence(heard.detail)
     if heard.status is None:
-        return Proof(
+        return KeyProof(
             Verdict.UNREACHABLE,
             detail,
             "Check the network, a proxy, and the provider's endpoints; in a closed network: --allow-unreachable.",
@@ -122,19 +122,19 @@ def _undecided(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: date
     if heard.status == 429:
         hint = retry_hint(heard.hints, heard.facts, now, cooldowns.longest)
         until = hint.until if hint is not None else now + MINUTE
-        return Proof(Verdict.UNKNOWN, f"{detail}; that says nothing against the key", "Test it again then.", until)
+        return KeyProof(Verdict.UNKNOWN, f"{detail}; that says nothing against the key", "Test it again then.", until)
     if heard.status in {402, 403} and heard.facts:
         failure = classify(
             Reply(heard.status, heard.hints, heard.facts), provider, free=False, cooldowns=cooldowns, now=now
         )
         if failure.kind is OutcomeKind.NO_CREDIT:
             until = failure.until or now + HOUR
-            limits = (Limit(failure.reach, Reason.NO_CREDIT, until, detail),)
+            limits = (UsedUpLimit(failure.reach, Reason.NO_CREDIT, until, detail),)
             told = limits if failure.reach in {Reach.KEY, Reach.ACCOUNT} else ()
-            return Proof(Verdict.NO_CREDIT, detail, _top_up(provider), until, limits=told)
+            return KeyProof(Verdict.NO_CREDIT, detail, _top_up(provider), until, limits=told)
     if heard.status >= 500:
-        return Proof(Verdict.UNKNOWN, detail, f"{provider} is in trouble: test again in a few minutes.")
-    return Proof(
+        return KeyProof(Verdict.UNKNOWN, detail, f"{provider} is in trouble: test again in a few minutes.")
+    return KeyProof(
         Verdict.UNKNOWN,
         detail,
         "Something between here and the provider may have answered: sign in to the network, or check the proxy.",
@@ -148,11 +148,11 @@ def _top_up(provider: Provider) -> str:
 # --- Ollama: GET /api/balance ---
 
 
-def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
+def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> KeyProof:
     included, purchased = json_values.table(facts.get("included")), json_values.table(facts.get("purchased"))
     windows = tuple(allowances.windows(included))
     credit = tuple(allowances.credit(included, purchased))
-    proof = Proof(Verdict.VALID, "accepted", allowances=(*windows, *credit))
+    proof = KeyProof(Verdict.VALID, "accepted", allowances=(*windows, *credit))
     bought = next((entry for entry in credit if entry.name == "purchased"), None)
     if bought is not None and not allowances.used_up(bought):
         return proof
@@ -161,7 +161,7 @@ def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) ->
         names = " and ".join(window.name for window in shut)
         until = max((_believed(window.resets_at, cooldowns, now) for window in shut), default=now)
         reason = f"nothing left of its {names} allowance"
-        limit = Limit(Reach.ACCOUNT, Reason.COOLING_DOWN, until, reason)
+        limit = UsedUpLimit(Reach.ACCOUNT, Reason.COOLING_DOWN, until, reason)
         return proof._replace(
             verdict=Verdict.LIMITED,
             reason=reason,
@@ -173,7 +173,7 @@ def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) ->
     if not windows and plan_says and credit and all(map(allowances.used_up, credit)):
         resets_at = next((entry.resets_at for entry in credit if entry.resets_at), None)
         until = _believed(resets_at, cooldowns, now)
-        limit = Limit(Reach.ACCOUNT, Reason.NO_CREDIT, until, "its balance is used up")
+        limit = UsedUpLimit(Reach.ACCOUNT, Reason.NO_CREDIT, until, "its balance is used up")
         return proof._replace(
             verdict=Verdict.NO_CREDIT,
             reason="its balance is used up",
@@ -187,11 +187,11 @@ def _ollama(facts: Mapping[str, object], cooldowns: Cooldowns, now: datetime) ->
 # --- OpenRouter: GET /key ---
 
 
-def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> Proof:
+def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime) -> KeyProof:
     free = json_values.table(data.get("free_model_daily_requests"))
     expires_at = json_values.moment(data.get("expires_at"))
     free_tier = data.get("is_free_tier")
-    proof = Proof(
+    proof = KeyProof(
         Verdict.VALID,
         "accepted",
         allowances=(*allowances.key_limit(data, now), *allowances.budgets(data), *allowances.free_requests(free, now)),
@@ -216,18 +216,18 @@ def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime)
     return _spent(proof, cooldowns, now)
 
 
-def _spent(proof: Proof, cooldowns: Cooldowns, now: datetime) -> Proof:
+def _spent(proof: KeyProof, cooldowns: Cooldowns, now: datetime) -> KeyProof:
     """What of the key's allowances is used up, and what that keeps it from."""
     gone = [entry for entry in proof.allowances if allowances.used_up(entry)]
     free = next((entry for entry in gone if entry.unit is Unit.REQUESTS), None)
     money = [entry for entry in gone if entry.unit is Unit.USD]
     limits = [
-        Limit(Reach.KEY, _reason(entry), _believed(entry.resets_at, cooldowns, now), f"{entry.name} is used up")
+        UsedUpLimit(Reach.KEY, _reason(entry), _believed(entry.resets_at, cooldowns, now), f"{entry.name} is used up")
         for entry in money
     ]
     if free is not None:
         until = _believed(free.resets_at, cooldowns, now)
-        limits.append(Limit(Reach.FREE_MODELS, Reason.COOLING_DOWN, until, "free requests of today are used up"))
+        limits.append(UsedUpLimit(Reach.FREE_MODELS, Reason.COOLING_DOWN, until, "free requests of today are used up"))
     proof = proof._replace(limits=tuple(limits))
     if money:
         worst = max(money, key=lambda entry: (entry.resets_at is None, entry.resets_at or now))
@@ -254,7 +254,9 @@ def _reason(entry: Allowance) -> Reason:
 # --- the real call of --deep ---
 
 
-def deepened(proof: Proof, kind: OutcomeKind, words: str, key_is_out: Reason | None, until: datetime | None) -> Proof:
+def deepened(
+    proof: KeyProof, kind: OutcomeKind, words: str, key_is_out: Reason | None, until: datetime | None
+) -> KeyProof:
     """The verdict after a real call. `key_is_out`: what the failure table left the whole key out for, if it did."""
     if kind is OutcomeKind.ANSWERED:
         return proof._replace(verdict=Verdict.VALID, reason="accepted, and a real call was answered")

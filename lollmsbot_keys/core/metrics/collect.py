@@ -11,7 +11,7 @@ from datetime import datetime
 from lollmsbot_keys.core.metrics.counters import counts
 from lollmsbot_keys.core.metrics.gauges import gauges
 from lollmsbot_keys.core.model.config import Config
-from lollmsbot_keys.core.model.metric_family import Family, Kind, Sample
+from lollmsbot_keys.core.model.metric_family import Family, MetricType, Sample
 from lollmsbot_keys.core.model.request import Facts
 from lollmsbot_keys.core.model.snapshot import Snapshot
 
@@ -27,4 +27,4 @@ def measured(config: Config, snapshot: Snapshot, facts: Facts, now: datetime, ve
 
 
 def _single(name: str, text: str, labels: dict[str, str], value: float) -> Family:
-    return Family(name, Kind.GAUGE, text, (Sample(name, labels, value),))
+    return Family(name, MetricType.GAUGE, text, (Sample(name, labels, value),))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from lollmsbot_keys.core.model.config import Config, Provider
-from lollmsbot_keys.core.model.metric_family import Family, Kind, Sample
+from lollmsbot_keys.core.model.metric_family import Family, MetricType, Sample
 from lollmsbot_keys.core.model.outcome import OutcomeKind
 from lollmsbot_keys.core.model.snapshot import LATENCY_BOUNDS_MS, Cell, Failed, Snapshot, Spender
 from lollmsbot_keys.core.money.ledger import OTHER, added
@@ -59,10 +59,10 @@ def counts(config: Config, snapshot: Snapshot) -> Iterator[Family]:
         "The same US dollars as a gauge, for dashboards that know this name.",
         totals,
         lambda cell: cell.cost_usd,
-    )._replace(kind=Kind.GAUGE)
+    )._replace(kind=MetricType.GAUGE)
     yield Family(
         "api_latency_seconds",
-        Kind.HISTOGRAM,
+        MetricType.HISTOGRAM,
         "How long calls took, from sending to the last byte. Calls whose end nobody saw are not in it.",
         tuple(sample for spender, cell in totals.items() for sample in _distribution(labels(spender), cell)),
     )
@@ -72,7 +72,7 @@ def counts(config: Config, snapshot: Snapshot) -> Iterator[Family]:
 
 def _counter(name: str, text: str, totals: Mapping[Spender, Cell], figure: Callable[[Cell], Decimal | int]) -> Family:
     samples = tuple(Sample(name, labels(spender), figure(cell)) for spender, cell in totals.items())
-    return Family(name, Kind.COUNTER, text, samples)
+    return Family(name, MetricType.COUNTER, text, samples)
 
 
 def _tokens(totals: Mapping[Spender, Cell]) -> Family:
@@ -83,7 +83,7 @@ def _tokens(totals: Mapping[Spender, Cell]) -> Family:
         for direction, tokens in (("in", cell.prompt_tokens), ("out", cell.completion_tokens))
     ]
     return Family(
-        name, Kind.COUNTER, "Tokens as the providers count them: in (prompts), out (answers).", tuple(samples)
+        name, MetricType.COUNTER, "Tokens as the providers count them: in (prompts), out (answers).", tuple(samples)
     )
 
 
@@ -105,7 +105,7 @@ def _errors(spenders: Iterable[Spender], failures: Mapping[Failed, int]) -> Fami
     samples = [
         Sample(name, {**labels(spender), "outcome": outcome}, count) for (spender, outcome), count in counted.items()
     ]
-    return Family(name, Kind.COUNTER, "Calls that gave no whole answer, by what became of them.", tuple(samples))
+    return Family(name, MetricType.COUNTER, "Calls that gave no whole answer, by what became of them.", tuple(samples))
 
 
 def _by_provider(config: Config, totals: Mapping[Spender, Cell]) -> Iterator[Family]:
@@ -116,13 +116,13 @@ def _by_provider(config: Config, totals: Mapping[Spender, Cell]) -> Iterator[Fam
     calls, failovers = "provider_calls_total", "provider_failovers_total"
     yield Family(
         calls,
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "Calls sent to a provider with any of its keys.",
         tuple(Sample(calls, {"provider": provider.value}, cell.calls) for provider, cell in sums.items()),
     )
     yield Family(
         failovers,
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "Calls to a provider that stood in for one that had failed.",
         tuple(Sample(failovers, {"provider": provider.value}, cell.failovers) for provider, cell in sums.items()),
     )

@@ -10,7 +10,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.costs.forecast import forecast
 from lollmsbot_keys.core.metrics.counters import configured, labels, named
 from lollmsbot_keys.core.model.config import Config, Key, Provider
-from lollmsbot_keys.core.model.metric_family import KEY_STATES, OFF, READY, WHOLE_KEY, Family, Kind, Sample
+from lollmsbot_keys.core.model.metric_family import KEY_STATES, OFF, READY, WHOLE_KEY, Family, MetricType, Sample
 from lollmsbot_keys.core.model.period import Window
 from lollmsbot_keys.core.model.request import Facts, Reason, SetAside
 from lollmsbot_keys.core.model.snapshot import Hold, Snapshot, Spender
@@ -69,7 +69,7 @@ class _Every:
 
 
 def _gauge(name: str, text: str, samples: Iterable[tuple[Mapping[str, str], Decimal | float]]) -> Family:
-    return Family(name, Kind.GAUGE, text, tuple(Sample(name, names, value) for names, value in samples))
+    return Family(name, MetricType.GAUGE, text, tuple(Sample(name, names, value) for names, value in samples))
 
 
 # --- money ---

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lollmsbot_keys.core.model.metric_family import Family, Kind, Sample, SampleId, Shown
+from lollmsbot_keys.core.model.metric_family import Family, MetricType, Sample, SampleId, ShownCounters
 
 
-def carry(families: Iterable[Family], before: Shown) -> tuple[tuple[Family, ...], Shown]:
+def carry(families: Iterable[Family], before: ShownCounters) -> tuple[tuple[Family, ...], ShownCounters]:
     """The families with what the state has lost since `before` put on top, and what to remember for the next time.
 
     A counter that is not there any more is forgotten: it begins at zero if it comes back, as after a restart.
@@ -30,8 +30,8 @@ def carry(families: Iterable[Family], before: Shown) -> tuple[tuple[Family, ...]
 
     found = tuple(
         family
-        if family.kind is Kind.GAUGE
+        if family.kind is MetricType.GAUGE
         else family._replace(samples=tuple(carried_over(sample) for sample in family.samples))
         for family in families
     )
-    return found, Shown(values, carried)
+    return found, ShownCounters(values, carried)

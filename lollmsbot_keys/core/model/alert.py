@@ -69,7 +69,7 @@ POOL, STANDSTILL = "pool", "standstill"
 """The names of the alerts that the pool has shrunk, and that nothing could answer: there is one pool."""
 
 
-class Ended(NamedTuple):
+class AlertEnded(NamedTuple):
     """An alert that is over: what it was, and how long."""
 
     name: str
@@ -113,7 +113,7 @@ class Telling(NamedTuple):
     lease: Lease
 
 
-class Told(NamedTuple):
+class AlertsDelivered(NamedTuple):
     """Somebody who was about to tell is done, and these letters arrived."""
 
     letters: tuple[Letter, ...]

@@ -44,7 +44,7 @@ class Allowance(NamedTuple):
     resets_at: datetime | None = None
 
 
-class Limit(NamedTuple):
+class UsedUpLimit(NamedTuple):
     """Something used up that routing must know of: how far it reaches, and until when."""
 
     reach: Reach
@@ -53,7 +53,7 @@ class Limit(NamedTuple):
     evidence: str
 
 
-class Proof(NamedTuple):
+class KeyProof(NamedTuple):
     """One key's verdict with its reason, what to do about it, and what else the provider told.
 
     `account` is the provider's own name for who is billed. `until` is when to try again, where that is known.
@@ -65,7 +65,7 @@ class Proof(NamedTuple):
     next_step: str = ""
     until: datetime | None = None
     allowances: tuple[Allowance, ...] = ()
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[UsedUpLimit, ...] = ()
     account: str | None = None
     expires_at: datetime | None = None
     free_tier: bool | None = None
@@ -81,7 +81,7 @@ class KeyFinding(NamedTuple):
 
     key: str
     provider: Provider
-    proof: Proof
+    proof: KeyProof
     endpoint: str = ""
     status: int | None = None
     latency_ms: int | None = None
@@ -94,7 +94,7 @@ class KeyFinding(NamedTuple):
         return self.proof.verdict
 
 
-class Status(StrEnum):
+class ModelStatus(StrEnum):
     """Whether a model is offered under its own name; `unknown` where a list that had to be asked did not come."""
 
     AVAILABLE = "available"
@@ -113,7 +113,7 @@ class ModelFinding(NamedTuple):
 
     name: str
     rc2: bool
-    status: Status
+    status: ModelStatus
     ollama: bool | None
     openrouter: bool | None
     local: bool | None

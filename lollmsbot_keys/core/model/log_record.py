@@ -10,7 +10,7 @@ from lollmsbot_keys.core.model.outcome import Attempt, CostSource
 from lollmsbot_keys.core.model.request import Candidate, Plan
 
 
-class Booked(NamedTuple):
+class LoggedCost(NamedTuple):
     """What an attempt used and cost, and what was held for it.
 
     `cost_usd` is `None` where only the bound is known; `charged_usd` is what the ledger has for it all the same.
@@ -35,7 +35,7 @@ class Sent(NamedTuple):
     number: int
     candidate: Candidate
     attempt: Attempt
-    booked: Booked
+    booked: LoggedCost
     failover: bool
 
 

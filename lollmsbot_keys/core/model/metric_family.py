@@ -27,7 +27,7 @@ KEY_STATES = (READY, *(reason.value for reason in WHOLE_KEY), OFF)
 """What a whole key can be; `off` is one that the configuration switches off."""
 
 
-class Kind(StrEnum):
+class MetricType(StrEnum):
     """What may be done with a family's values. Those of a gauge go up and down, all others only up."""
 
     COUNTER = "counter"
@@ -51,12 +51,12 @@ class Family(NamedTuple):
     """All samples of one name, with what a person should know about them. Counters end in `_total`."""
 
     name: str
-    kind: Kind
+    kind: MetricType
     help: str
     samples: tuple[Sample, ...]
 
 
-class Shown(NamedTuple):
+class ShownCounters(NamedTuple):
     """Counters as they were last shown, and how much of each is carried over from a state that has since gone back."""
 
     values: Mapping[SampleId, float] = EMPTY

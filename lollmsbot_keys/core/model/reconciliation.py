@@ -29,7 +29,7 @@ class Bin(NamedTuple):
     figures: Figures
 
 
-class Told(NamedTuple):
+class ReportedUsage(NamedTuple):
     """What a provider says was used from `since` on, as of `at`. `bins` lie one after the other."""
 
     since: datetime
@@ -59,7 +59,7 @@ class Part(NamedTuple):
     at_most_usd: Decimal
 
 
-class Verdict(StrEnum):
+class ReconcileVerdict(StrEnum):
     """What a comparison came to."""
 
     AGREES = "agrees"
@@ -99,12 +99,16 @@ class Comparison(NamedTuple):
         return rest.copy_sign(difference)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ReconcileVerdict:
         if self.theirs is None:
-            return Verdict.NOT_COMPARED
+            return ReconcileVerdict.NOT_COMPARED
         if abs(self.theirs.usd - self.ours.usd) <= self.tolerance_usd:
-            return Verdict.AGREES
-        return Verdict.UNEXPLAINED if abs(self.unexplained_usd) > self.tolerance_usd else Verdict.EXPLAINED
+            return ReconcileVerdict.AGREES
+        return (
+            ReconcileVerdict.UNEXPLAINED
+            if abs(self.unexplained_usd) > self.tolerance_usd
+            else ReconcileVerdict.EXPLAINED
+        )
 
 
 class Lost(NamedTuple):
@@ -131,8 +135,8 @@ class Reconciliation(NamedTuple):
 
     @property
     def compared(self) -> tuple[Comparison, ...]:
-        return tuple(one for one in self.comparisons if one.verdict is not Verdict.NOT_COMPARED)
+        return tuple(one for one in self.comparisons if one.verdict is not ReconcileVerdict.NOT_COMPARED)
 
     @property
     def unexplained(self) -> tuple[Comparison, ...]:
-        return tuple(one for one in self.comparisons if one.verdict is Verdict.UNEXPLAINED)
+        return tuple(one for one in self.comparisons if one.verdict is ReconcileVerdict.UNEXPLAINED)

@@ -27,7 +27,7 @@ class Step(StrEnum):
     CLEAR = "clear"
 
 
-class Place(NamedTuple):
+class TargetRecord(NamedTuple):
     """One target of a new secret: its label, and the fingerprint of what it held before.
 
     `before` is "" where it held nothing, `None` where it gives nothing back to anybody.
@@ -58,7 +58,7 @@ class Replacement(NamedTuple):
     former: int = 0
     grace: timedelta = timedelta()
     until: datetime | None = None
-    places: tuple[Place, ...] = ()
+    places: tuple[TargetRecord, ...] = ()
     name: str = ""
     hash: str = ""
     old_hash: str = ""
@@ -75,7 +75,7 @@ class Replacement(NamedTuple):
         return bool(self.places or self.name) and not self.over
 
 
-class Status(StrEnum):
+class StepStatus(StrEnum):
     """What became of a step."""
 
     DONE = "done"
@@ -86,7 +86,7 @@ class Status(StrEnum):
 
 class StepReport(NamedTuple):
     step: Step
-    status: Status
+    status: StepStatus
     detail: str
 
 

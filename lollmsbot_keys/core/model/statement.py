@@ -29,7 +29,7 @@ class By(StrEnum):
         return self in {By.MODEL, By.PILLAR}
 
 
-class Span(NamedTuple):
+class DaySpan(NamedTuple):
     """From one budget day to another, both included."""
 
     since: date
@@ -83,7 +83,7 @@ class Statement(NamedTuple):
     """
 
     summary: Summary
-    span: Span
+    span: DaySpan
     by: By
     keys: tuple[KeyDay, ...]
     rows: tuple[Row, ...]

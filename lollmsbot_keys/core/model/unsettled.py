@@ -10,7 +10,7 @@ from lollmsbot_keys.core.model.outcome import CostSource, Usage
 from lollmsbot_keys.core.model.snapshot import Cooldown, Hold, Scope
 
 
-class Booked(NamedTuple):
+class UnsettledCharge(NamedTuple):
     """What is booked for the call: the fields of its charge, and those of its entry."""
 
     amount_usd: Decimal
@@ -32,7 +32,7 @@ class Settlement(NamedTuple):
     """
 
     hold: Hold
-    booked: Booked | None = None
+    booked: UnsettledCharge | None = None
     cooled: tuple[Cooldown, ...] = ()
     stumbled: tuple[Cooldown, ...] = ()
     answered: tuple[Scope, ...] = ()

@@ -25,7 +25,7 @@ _USUAL = timedelta(seconds=10)
 _SOON = timedelta(seconds=1)
 
 
-class Limit(NamedTuple):
+class BudgetLimit(NamedTuple):
     """One configured budget, the table that says so, and what is committed against it, of which some is only held.
 
     `key` is whose it is; `None`: the provider's.
@@ -63,7 +63,7 @@ class Budgets:
         self._day = amounts.budget_day(now, config.timezone)
         self._committed: dict[Window, Mapping[Spender, Decimal]] = {}
         self._held: dict[Window, Mapping[Spender, Decimal]] = {}
-        self._limits: dict[Provider, tuple[Limit, ...]] = {}
+        self._limits: dict[Provider, tuple[BudgetLimit, ...]] = {}
 
     def committed(self, window: Window) -> Mapping[Spender, Decimal]:
         """Recorded spend plus open holds of this day or month, by spender."""
@@ -80,7 +80,7 @@ class Budgets:
             self._held[window], self._committed[window] = held, totals
         return self._committed[window]
 
-    def limits(self, key: Key) -> tuple[Limit, ...]:
+    def limits(self, key: Key) -> tuple[BudgetLimit, ...]:
         """The budgets that a call with `key` counts against: its provider's and its own."""
         known = self._limits.get(key.provider)
         if known is None:
@@ -96,12 +96,12 @@ class Budgets:
 
     def _set_by(
         self, owner: ProviderSettings | Key, table: str, mine: Callable[[Mapping[Spender, Decimal]], Decimal]
-    ) -> Iterator[Limit]:
+    ) -> Iterator[BudgetLimit]:
         budgets = ((Window.DAY, owner.daily_budget_usd), (Window.MONTH, owner.monthly_budget_usd))
         for window, budget in budgets:
             if budget is not None:
                 committed = mine(self.committed(window))
-                yield Limit(table, window, budget, committed, mine(self._held[window]))
+                yield BudgetLimit(table, window, budget, committed, mine(self._held[window]))
 
     def passed_by(self, key: Key, bound: Decimal) -> Iterator[SetAside]:
         """Every budget that a call of at most `bound` could pass: for what is spent, or only for what is held."""
@@ -131,7 +131,7 @@ class Budgets:
         last = max(spent, key=lambda limit: self.end(limit.window))
         return SetAside(Reason.OVER_BUDGET, self.end(last.window), f"nothing is left of {last.setting}")
 
-    def _next_end(self, key: Key, limit: Limit) -> datetime:
+    def _next_end(self, key: Key, limit: BudgetLimit) -> datetime:
         """When the first call that holds some of `limit` is likely to end: its key's calls take so long as a rule."""
         ends = [
             min(hold.claimed, self._now) + self._usual(Spender(hold.provider, hold.key))

@@ -22,14 +22,14 @@ DAY = timedelta(days=1)
 WEEK = 7 * DAY
 
 
-class Span(NamedTuple):
+class DueSpan(NamedTuple):
     """From when something is due, and from when it is overdue."""
 
     begins: datetime
     ends: datetime
 
 
-def week_after(since: datetime, number: int, zone: tzinfo) -> Span:
+def week_after(since: datetime, number: int, zone: tzinfo) -> DueSpan:
     """The first week of that number, of any month, that begins after `since`."""
     month = since.astimezone(zone).date().replace(day=1)
     while True:
@@ -39,10 +39,10 @@ def week_after(since: datetime, number: int, zone: tzinfo) -> Span:
         month = (month + 31 * DAY).replace(day=1)
 
 
-def _week(month: date, number: int, zone: tzinfo) -> Span:
+def _week(month: date, number: int, zone: tzinfo) -> DueSpan:
     """Day ends rather than beginnings: the zone's midnight may not exist, and `day_end` knows about that."""
     before = month + (number - 1) * WEEK - DAY
-    return Span(day_end(before, zone), day_end(before + WEEK, zone))
+    return DueSpan(day_end(before, zone), day_end(before + WEEK, zone))
 
 
 def standings(
@@ -89,7 +89,7 @@ def _standing(key: Key, zone: tzinfo, snapshot: Snapshot, facts: Facts, now: dat
     )
 
 
-def _age(span: Span | None, now: datetime) -> Age:
+def _age(span: DueSpan | None, now: datetime) -> Age:
     if span is None or now < span.begins:
         return Age.OK
     return Age.DUE if now < span.ends else Age.OVERDUE
@@ -104,7 +104,7 @@ def _sighting(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> Sigh
     return Sighting(held, now, known.generation + 1 if known is not None else 1)
 
 
-def _still(rotation: Replacement) -> Span:
+def _still(rotation: Replacement) -> DueSpan:
     """A rotation that nobody is at: in its grace it is due when that ends, else since it stopped."""
     begins = rotation.until if rotation.step is Step.GRACE and rotation.until is not None else rotation.changed
-    return Span(begins, begins + WEEK)
+    return DueSpan(begins, begins + WEEK)

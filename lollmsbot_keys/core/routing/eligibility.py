@@ -19,7 +19,7 @@ from lollmsbot_keys.core.money import amounts
 from lollmsbot_keys.core.money.budgets import Budgets
 from lollmsbot_keys.core.money.pricing import pricing
 from lollmsbot_keys.core.money.template_tokens import template_tokens
-from lollmsbot_keys.core.routing.resolve import Wish
+from lollmsbot_keys.core.routing.resolve import ResolvedRequest
 from lollmsbot_keys.core.security.trusted_hosts import address, is_loopback, trusted
 from lollmsbot_keys.core.state.call_window import calls_within_an_hour, free_again
 
@@ -145,10 +145,10 @@ class Holder(NamedTuple):
 _NOBODY = Holder(None, "", "")
 
 
-class Bench:
+class EligibilityCheck:
     """Everything that judging the candidates of one request needs, worked out once."""
 
-    def __init__(self, wish: Wish, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
+    def __init__(self, wish: ResolvedRequest, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
         self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
         self.cooldowns = [
             cooldown._replace(scope=scope)

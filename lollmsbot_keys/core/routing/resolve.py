@@ -15,7 +15,7 @@ LOCAL_NAME = "local"
 """What people write for the keyless local candidate, where a key's name stands."""
 
 
-class Wish(NamedTuple):
+class ResolvedRequest(NamedTuple):
     """A request with everything looked up. `general` is true when it named neither a model nor a pillar."""
 
     model: str
@@ -49,7 +49,7 @@ class Wish(NamedTuple):
         return self.key is None or self.key == (key.name if key else LOCAL_NAME)
 
 
-def understand(request: Request, config: Config) -> Wish:
+def understand(request: Request, config: Config) -> ResolvedRequest:
     """Look up what `request` names.
 
     Raises:
@@ -73,7 +73,7 @@ def understand(request: Request, config: Config) -> Wish:
     said = [level for level in (request.privacy, role.privacy if role else None) if level is not None]
     privacy = strictest(said) if said else config.routing.default_privacy
     why_paid = _why_paid(request, role_name, role, privacy)
-    return Wish(
+    return ResolvedRequest(
         model=config.model(model).name,
         local_name=model if model not in config.models else config.model(model).name,
         local_model=config.routing.local_model,

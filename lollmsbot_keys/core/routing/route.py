@@ -17,11 +17,11 @@ from lollmsbot_keys.core.model.config import Config, Key, Privacy, Provider, Rol
 from lollmsbot_keys.core.model.request import Candidate, Facts, Plan, Priority, Reason, Request, Rule, SetAside, Tried
 from lollmsbot_keys.core.model.snapshot import Scope, Snapshot
 from lollmsbot_keys.core.routing import eligibility
-from lollmsbot_keys.core.routing.resolve import LOCAL_NAME, Wish, understand
+from lollmsbot_keys.core.routing.resolve import LOCAL_NAME, ResolvedRequest, understand
 from lollmsbot_keys.core.routing.succession import Heir, heir
 
 
-class Option(NamedTuple):
+class RouteOption(NamedTuple):
     """One place of the order, before it is judged. `off` names the switch that takes it out, if one does."""
 
     key: Key | None
@@ -48,7 +48,7 @@ def route(
         UsageError: the request names a pillar, role or key that does not exist.
     """
     wish = understand(request, config)
-    bench = eligibility.Bench(wish, config, snapshot, facts, now)
+    bench = eligibility.EligibilityCheck(wish, config, snapshot, facts, now)
     seen: set[tuple[str | None, Provider, str]] = set()
     candidates = []
     for option in _Order(bench).options():
@@ -78,16 +78,16 @@ def route(
 class _Order:
     """The routing rules: in which order providers, keys and models are asked."""
 
-    def __init__(self, bench: eligibility.Bench) -> None:
+    def __init__(self, bench: eligibility.EligibilityCheck) -> None:
         self.bench, self.wish, self.config = bench, bench.wish, bench.config
 
-    def options(self) -> Iterator[Option]:
+    def options(self) -> Iterator[RouteOption]:
         if self.wish.free_first:
             yield from self._free()
             if not self.wish.or_paid:
                 yield from self._local()
                 return
-        sides: tuple[Callable[[], Iterator[Option]], ...] = (self._ollama_side, self._openrouter_side)
+        sides: tuple[Callable[[], Iterator[RouteOption]], ...] = (self._ollama_side, self._openrouter_side)
         yield from self._pinned_elsewhere()
         for side in sides if self._ollama_first() else reversed(sides):
             yield from side()
@@ -121,25 +121,25 @@ class _Order:
     def _pin(self) -> Key | None:
         return self.config.key(self.wish.pin) if self.wish.pin else None
 
-    def _pinned_elsewhere(self) -> Iterator[Option]:
+    def _pinned_elsewhere(self) -> Iterator[RouteOption]:
         """A role of an Ollama model may be pinned to an OpenRouter key: it begins there, with the equivalent."""
         pin, equivalent = self._pin(), self._equivalent()
         if pin and equivalent and pin.provider is Provider.OPENROUTER:
-            yield Option(pin, Provider.OPENROUTER, equivalent, Rule.PINNED_KEY)
+            yield RouteOption(pin, Provider.OPENROUTER, equivalent, Rule.PINNED_KEY)
 
     def _equivalent(self) -> str | None:
         return self.wish.model if self.wish.is_openrouter_id else self.config.model(self.wish.model).openrouter
 
-    def _ollama_side(self) -> Iterator[Option]:
+    def _ollama_side(self) -> Iterator[RouteOption]:
         if not self.wish.is_openrouter_id:
             yield from self._ollama_keys()
         yield from self._local()
 
-    def _ollama_keys(self) -> Iterator[Option]:
+    def _ollama_keys(self) -> Iterator[RouteOption]:
         general, pin, model = self.wish.general, self._pin(), self.config.model(self.wish.model).name
         for key in self._ollama_order():
             rule = Rule.GENERAL if general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
-            yield Option(key, Provider.OLLAMA, model, rule, takes_turn=general)
+            yield RouteOption(key, Provider.OLLAMA, model, rule, takes_turn=general)
         yield from self._instead(Provider.OLLAMA, Rule.SUCCESSOR)
 
     def _ollama_order(self) -> tuple[Key, ...]:
@@ -148,7 +148,7 @@ class _Order:
         pin = self._pin()
         return (pin, *(key for key in keys if key is not pin)) if pin in keys else keys
 
-    def _instead(self, provider: Provider, rule: Rule) -> Iterator[Option]:
+    def _instead(self, provider: Provider, rule: Rule) -> Iterator[RouteOption]:
         """What `provider` is asked for where it has the model no more: a successor, or the catalogue's stand-in."""
         found = self._heir_of_wish(provider)
         if found is None or found.ours is not (rule is Rule.STAND_IN):
@@ -157,7 +157,7 @@ class _Order:
             yield from self._on_openrouter(found.name, rule)
             return
         for key in self._ollama_order():
-            yield Option(key, provider, found.name, rule, takes_turn=self.wish.general)
+            yield RouteOption(key, provider, found.name, rule, takes_turn=self.wish.general)
 
     def _heir_of_wish(self, provider: Provider) -> Heir | None:
         if provider is Provider.OLLAMA:
@@ -172,24 +172,24 @@ class _Order:
         missing = partial(self.bench.missing, provider)
         return heir(self.config, model, missing) if missing(model) else None
 
-    def _local(self) -> Iterator[Option]:
+    def _local(self) -> Iterator[RouteOption]:
         """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
         if self.wish.general and self.wish.privacy is Privacy.CRITICAL:
             chosen = self.wish.local_model or self.bench.facts.local_chat or self.wish.local_name
-            yield Option(None, Provider.LOCAL, chosen, Rule.LOCAL)
+            yield RouteOption(None, Provider.LOCAL, chosen, Rule.LOCAL)
             return
         listed = None
         if known := self.bench.facts.lists.get(Provider.LOCAL):
             own = {name for name in known if not is_cloud_name(name)}
             listed = match_name(self.wish.model, own) or match_name(self.wish.model, known)
         if listed or self.wish.privacy is Privacy.CRITICAL or self.wish.key == LOCAL_NAME:
-            yield Option(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
+            yield RouteOption(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
 
     def _openrouter_off(self) -> str:
         switched_on = self.config.routing.openrouter_fallback or self.wish.is_openrouter_id or self.wish.key
         return "" if switched_on else "routing.openrouter_fallback is off"
 
-    def _openrouter_side(self) -> Iterator[Option]:
+    def _openrouter_side(self) -> Iterator[RouteOption]:
         model = self._equivalent()
         if model is not None:
             rule = (
@@ -202,12 +202,12 @@ class _Order:
             yield from self._on_openrouter(model, rule)
         yield from self._instead(Provider.OPENROUTER, Rule.SUCCESSOR)
 
-    def _on_openrouter(self, model: str, rule: Rule) -> Iterator[Option]:
+    def _on_openrouter(self, model: str, rule: Rule) -> Iterator[RouteOption]:
         off = self._openrouter_off()
         for key in self._in_turn(Provider.OPENROUTER):
-            yield Option(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
+            yield RouteOption(key, Provider.OPENROUTER, model, rule, takes_turn=True, off=off)
 
-    def _fallback(self, fallback: Role) -> Iterator[Option]:
+    def _fallback(self, fallback: Role) -> Iterator[RouteOption]:
         pin = self.config.key(fallback.key) if fallback.key else None
         provider = Provider.OPENROUTER if "/" in fallback.model else Provider.OLLAMA
         off = self._openrouter_off() if provider is Provider.OPENROUTER else ""
@@ -218,19 +218,19 @@ class _Order:
             models.append((instead.name, Rule.STAND_IN if instead.ours else Rule.SUCCESSOR))
         for model, rule in models:
             for key in keys[start:] + keys[:start]:
-                yield Option(key, provider, model, rule, off=off)
+                yield RouteOption(key, provider, model, rule, off=off)
 
-    def _free(self) -> Iterator[Option]:
+    def _free(self) -> Iterator[RouteOption]:
         models = self.config.providers[Provider.OPENROUTER].free_models
         if self.config.is_free(self.wish.model) and not self.wish.general:
             models = (self.wish.model, *models)
         off = self._openrouter_off() if self.wish.or_paid else ""  # --free asks for OpenRouter by name
         for model in models:
             for key in self._in_turn(Provider.OPENROUTER):
-                yield Option(key, Provider.OPENROUTER, model, Rule.FREE, takes_turn=True, off=off)
+                yield RouteOption(key, Provider.OPENROUTER, model, Rule.FREE, takes_turn=True, off=off)
 
 
-def _candidate(option: Option, bench: eligibility.Bench) -> Candidate:
+def _candidate(option: RouteOption, bench: eligibility.EligibilityCheck) -> Candidate:
     key = option.key
     terms, holder = bench.terms(option.provider, option.model), bench.holder(key)
     candidate = Candidate(
@@ -254,7 +254,7 @@ def _candidate(option: Option, bench: eligibility.Bench) -> Candidate:
     return candidate if verdict is None else candidate._replace(set_aside=verdict)
 
 
-def _one_ollama_key(candidates: list[Candidate], wish: Wish, tried: Sequence[Tried]) -> list[Candidate]:
+def _one_ollama_key(candidates: list[Candidate], wish: ResolvedRequest, tried: Sequence[Tried]) -> list[Candidate]:
     """With Ollama's failover off one key stands for the side: after a failure the one that failed, and no other.
 
     A named model goes to the first key that is not out for good; a general request to the first that is ready, or
@@ -291,7 +291,7 @@ def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Cand
     return [candidate for candidate in candidates if not spent(candidate)] if tried else candidates
 
 
-def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: Wish) -> list[Candidate]:
+def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: ResolvedRequest) -> list[Candidate]:
     """Reserved keys go last, and stay aside while anything else is left; a critical request uses them in place."""
     if wish.priority is Priority.CRITICAL:
         return candidates

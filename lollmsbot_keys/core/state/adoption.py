@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from lollmsbot_keys.core.model.snapshot import Hold, Snapshot
-from lollmsbot_keys.core.model.unsettled import Booked, Settlement
+from lollmsbot_keys.core.model.unsettled import Settlement, UnsettledCharge
 from lollmsbot_keys.core.money.charges import Charge
 from lollmsbot_keys.core.money.template_tokens import TemplateSeen
 from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Released, Remembered, Settled, Stumbled, record
@@ -18,7 +18,9 @@ def settlement_of(hold: Hold, events: Iterable[Event]) -> Settlement:
     for event in events:
         match event:
             case Settled(_, charge, usage, latency, failed, failover, outcome, generation):
-                kept = kept._replace(booked=Booked(*charge, usage, latency, failed, failover, outcome, generation))
+                kept = kept._replace(
+                    booked=UnsettledCharge(*charge, usage, latency, failed, failover, outcome, generation)
+                )
             case Cooled(cooldown):
                 kept = kept._replace(cooled=(*kept.cooled, cooldown))
             case Stumbled(cooldown):

@@ -12,7 +12,16 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from typing import assert_never
 
-from lollmsbot_keys.core.model.alert import POOL, STANDARD_OUTPUT, Alert, Ended, Letter, Telling, Told, Watched
+from lollmsbot_keys.core.model.alert import (
+    POOL,
+    STANDARD_OUTPUT,
+    Alert,
+    AlertEnded,
+    AlertsDelivered,
+    Letter,
+    Telling,
+    Watched,
+)
 from lollmsbot_keys.core.model.lease import Lease, Owner
 from lollmsbot_keys.core.model.snapshot import Raised, Snapshot
 
@@ -22,7 +31,7 @@ OVER_KEPT = timedelta(days=3)
 """So long the end of an alert waits for a channel that is out of order."""
 
 
-def apply(snapshot: Snapshot, event: Watched | Telling | Told, now: datetime) -> Snapshot:
+def apply(snapshot: Snapshot, event: Watched | Telling | AlertsDelivered, now: datetime) -> Snapshot:
     """The snapshot after `event`; the very same one where it is no news."""
     match event:
         case Watched(alerts, usable, channels, today, ends):
@@ -30,7 +39,7 @@ def apply(snapshot: Snapshot, event: Watched | Telling | Told, now: datetime) ->
             return observed if _is_shrunk(observed) else remember(observed, usable, today)
         case Telling(names, lease):
             return lend(snapshot, names, lease)
-        case Told(letters, lease):
+        case AlertsDelivered(letters, lease):
             return delivered(snapshot, letters, lease)
         case _:
             assert_never(event)
@@ -177,11 +186,11 @@ def without_leases(snapshot: Snapshot, dead: AbstractSet[Owner]) -> Snapshot:
     return snapshot if alerts == snapshot.alerts else snapshot._replace(alerts=alerts)
 
 
-def ended(snapshot: Snapshot, letters: Iterable[Letter]) -> tuple[Ended, ...]:
+def ended(snapshot: Snapshot, letters: Iterable[Letter]) -> tuple[AlertEnded, ...]:
     """The ends that these letters tell of, each once."""
     names = dict.fromkeys(letter.name for letter in letters if letter.over)
     return tuple(
-        Ended(name, raised.title, raised.since, raised.over)
+        AlertEnded(name, raised.title, raised.since, raised.over)
         for name in names
         if (raised := snapshot.alerts.get(name)) is not None and raised.over is not None
     )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.model.alert import Telling, Told, Watched
+from lollmsbot_keys.core.model.alert import AlertsDelivered, Telling, Watched
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.model.outcome import Usage
 from lollmsbot_keys.core.model.rotation_journal import Replacement
@@ -184,7 +184,7 @@ Event = (
     | WaitOver
     | Watched
     | Telling
-    | Told
+    | AlertsDelivered
     | TemplateSeen
     | Noticed
 )
@@ -234,7 +234,7 @@ def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
             return snapshot._replace(waiters={**snapshot.waiters, id_: waiter})
         case WaitOver(ids):
             return snapshot._replace(waiters=without(snapshot.waiters, ids)) if ids else snapshot
-        case Watched() | Telling() | Told():
+        case Watched() | Telling() | AlertsDelivered():
             from lollmsbot_keys.core.state import alert_delivery  # most calls end without anything to tell
 
             return alert_delivery.apply(snapshot, event, now)

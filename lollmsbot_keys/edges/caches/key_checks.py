@@ -24,7 +24,7 @@ _UNKEPT = frozenset({"label"})
 """OpenRouter's label of a key shows a piece of the secret."""
 
 
-class Kept(NamedTuple):
+class CachedKeyCheck(NamedTuple):
     """One good check: whose secret, when, and the provider's words."""
 
     fingerprint: str
@@ -32,14 +32,16 @@ class Kept(NamedTuple):
     facts: Mapping[str, object]
 
 
-def read_checks(folder: Path, now: datetime) -> dict[str, Kept]:
+def read_checks(folder: Path, now: datetime) -> dict[str, CachedKeyCheck]:
     """The checks by key that are fresh at `now`. An unreadable cache is no cache."""
     try:
         tree = json.loads(read_plain(folder / FILE))
         if tree["version"] != VERSION:
             return {}
         found = {
-            str(name): Kept(str(entry["fingerprint"]), datetime.fromisoformat(entry["at"]), dict(entry["facts"]))
+            str(name): CachedKeyCheck(
+                str(entry["fingerprint"]), datetime.fromisoformat(entry["at"]), dict(entry["facts"])
+            )
             for name, entry in tree["checks"].items()
         }
         return {name: kept for name, kept in found.items() if timedelta() <= now - kept.at < FRESH_FOR}
@@ -47,7 +49,7 @@ def read_checks(folder: Path, now: datetime) -> dict[str, Kept]:
         return {}
 
 
-def keep_checks(folder: Path, fresh: Mapping[str, Kept], now: datetime) -> None:
+def keep_checks(folder: Path, fresh: Mapping[str, CachedKeyCheck], now: datetime) -> None:
     """Add checks to those that are still fresh, whoever kept them. Best effort: it can be done without."""
     from lollmsbot_keys.edges.files.atomic import replace_file
     from lollmsbot_keys.edges.files.lock import locked

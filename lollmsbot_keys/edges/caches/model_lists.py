@@ -21,7 +21,7 @@ VERSION = 2
 _PATIENCE = timedelta(seconds=5)
 
 
-class Kept(NamedTuple):
+class CachedModelLists(NamedTuple):
     """What is known of each list: names and `Facts.local_chat` of fresh ones, OpenRouter's prices, and when it came."""
 
     lists: Mapping[Provider, frozenset[str]] = EMPTY
@@ -30,7 +30,7 @@ class Kept(NamedTuple):
     fetched: Mapping[Provider, datetime] = EMPTY
 
 
-def read_lists(folder: Path, now: datetime) -> Kept:
+def read_lists(folder: Path, now: datetime) -> CachedModelLists:
     """What is known at `now`. What cannot be read is not known."""
     lists: dict[Provider, frozenset[str]] = {}
     times: dict[Provider, datetime] = {}
@@ -41,7 +41,7 @@ def read_lists(folder: Path, now: datetime) -> Kept:
             local_chat = chat if provider is Provider.LOCAL else local_chat
         if provider is Provider.OPENROUTER and quoted:
             prices = PriceList(fetched, quoted)
-    return Kept(lists, prices, local_chat, times)
+    return CachedModelLists(lists, prices, local_chat, times)
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from lollmsbot_keys.core.model.lease import Owner
 _PROC = Path("/proc")
 
 
-class Life(Enum):
+class Liveness(Enum):
     """What is known of an owner. Of a process elsewhere (another container or machine) nobody knows."""
 
     ALIVE = "alive"
@@ -38,26 +38,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=this_process.cache_clear)
 
 
-def life_of(owner: Owner) -> Life:
+def life_of(owner: Owner) -> Liveness:
     """Look whether `owner` still runs: a look at its entry in the table of processes."""
     here = _boot()
     if not here or not owner.boot or not owner.started:
-        return Life.UNKNOWN
+        return Liveness.UNKNOWN
     if owner.boot == here:
-        return Life.ALIVE if _started(owner.pid) == owner.started else Life.DEAD
+        return Liveness.ALIVE if _started(owner.pid) == owner.started else Liveness.DEAD
     boot, _, namespace = owner.boot.partition("/")
     boot_here, _, namespace_here = here.partition("/")
-    return Life.DEAD if namespace == namespace_here and boot != boot_here else Life.UNKNOWN
+    return Liveness.DEAD if namespace == namespace_here and boot != boot_here else Liveness.UNKNOWN
 
 
 def is_dead(owner: Owner) -> bool:
     """Whether `owner` has certainly ended."""
-    return life_of(owner) is Life.DEAD
+    return life_of(owner) is Liveness.DEAD
 
 
 def is_alive(owner: Owner) -> bool:
     """Whether `owner` certainly still runs: then a hold of it stays, however old."""
-    return life_of(owner) is Life.ALIVE
+    return life_of(owner) is Liveness.ALIVE
 
 
 LOOK_S = 1.0
@@ -67,9 +67,9 @@ LOOK_S = 1.0
 class Census:
     """What looks at owners have shown lately. Who is dead stays dead."""
 
-    def __init__(self, look: Callable[[Owner], Life] = life_of, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, look: Callable[[Owner], Liveness] = life_of, clock: Callable[[], float] = monotonic) -> None:
         self._look, self._clock = look, clock
-        self._seen: dict[Owner, Life] = {}
+        self._seen: dict[Owner, Liveness] = {}
         self._since: float | None = None
 
     @property
@@ -80,7 +80,9 @@ class Census:
     def look(self, owners: AbstractSet[Owner]) -> None:
         """Know of each of `owners`; of those who lived, again when that is due."""
         if self.is_due:
-            self._seen = {owner: life for owner, life in self._seen.items() if life is Life.DEAD and owner in owners}
+            self._seen = {
+                owner: life for owner, life in self._seen.items() if life is Liveness.DEAD and owner in owners
+            }
             self._since = self._clock()
         self.meet(owners)
 
@@ -90,9 +92,9 @@ class Census:
             if owner not in self._seen:
                 self._seen[owner] = self._look(owner)
 
-    def among(self, owners: Iterable[Owner], life: Life) -> frozenset[Owner]:
+    def among(self, owners: Iterable[Owner], life: Liveness) -> frozenset[Owner]:
         """Those of `owners` whom the last look showed as `life`. Who was not looked at yet is taken to live."""
-        return frozenset(owner for owner in owners if self._seen.get(owner, Life.ALIVE) is life)
+        return frozenset(owner for owner in owners if self._seen.get(owner, Liveness.ALIVE) is life)
 
 
 @cache

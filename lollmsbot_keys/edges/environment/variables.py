@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.errors import ConfigError
 
 APP = "lollmsbot-keys"
@@ -52,7 +52,7 @@ class Environment(NamedTuple):
         return Path(named) if named is not None and self.github_actions else None
 
     @property
-    def looks(self) -> Looks:
+    def looks(self) -> OutputStyle:
         """How output should look: https://no-color.org wins, then what forces colour, then the terminal's own word."""
         spoken = self._is_on("LBK_PLAIN")
         unwanted = spoken or self.get("NO_COLOR") is not None
@@ -60,7 +60,7 @@ class Environment(NamedTuple):
         term = self.get("TERM") or ("" if sys.platform == "win32" else "dumb")
         dumb = term in {"dumb", "unknown"}
         plain = unwanted or (not forced and (dumb or self.get("CLICOLOR") == "0"))
-        return Looks(plain, forced, plain or dumb, spoken, self._columns)
+        return OutputStyle(plain, forced, plain or dumb, spoken, self._columns)
 
     @property
     def _columns(self) -> int | None:

@@ -28,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
-class Place(NamedTuple):
+class HttpTarget(NamedTuple):
     """Where a request goes: the server, its name as the Host header has it, and what is asked for there."""
 
     tls: bool
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
     @classmethod
     @lru_cache(maxsize=256)
-    def of(cls, url: str) -> Place | None:
+    def of(cls, url: str) -> HttpTarget | None:
         """The place of an http(s) URL; `None` where it is none that `core.security.trusted_hosts` understands."""
         base, mark, query = url.partition("?")  # it says nothing of the host
         found = address(base)
@@ -171,7 +171,7 @@ class Connection:
         self._broken: Broken | None = None
 
     @classmethod
-    async def open(cls, place: Place, tls: ssl.SSLContext | None, exchange: Exchange) -> Self:
+    async def open(cls, place: HttpTarget, tls: ssl.SSLContext | None, exchange: Exchange) -> Self:
         """Connect, and with `tls` make sure with whom.
 
         Raises:
@@ -189,7 +189,7 @@ class Connection:
             raise Unsent(_words(error)) from None
         return cls(line)
 
-    async def send(self, place: Place, exchange: Exchange) -> Response:
+    async def send(self, place: HttpTarget, exchange: Exchange) -> Response:
         """Send one request; the response once its head is there.
 
         Raises:
@@ -203,7 +203,7 @@ class Connection:
                 raise Stalled("no head in time")
         return Response(exchange, event.status_code, event.headers, self)
 
-    def _request(self, place: Place, exchange: Exchange) -> bytes:
+    def _request(self, place: HttpTarget, exchange: Exchange) -> bytes:
         headers = [("Host", exchange.host or place.name), *exchange.headers.items()]
         if exchange.body or exchange.method == "POST":
             headers.append(("Content-Length", str(len(exchange.body))))

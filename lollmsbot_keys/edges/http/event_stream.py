@@ -26,7 +26,7 @@ _BOM = b"\xef\xbb\xbf"
 Event = dict[str, object]
 
 
-class Malformed(Exception):
+class MalformedStream(Exception):
     """What came makes no sense."""
 
 
@@ -70,7 +70,7 @@ def parse(text: str, *, strict: bool = False) -> object:
     try:
         return (_STRICT_JSON if strict else _JSON).decode(text)
     except (ValueError, ArithmeticError, RecursionError):
-        raise Malformed("not JSON") from None
+        raise MalformedStream("not JSON") from None
 
 
 def parse_bytes(body: bytes, *, strict: bool = False) -> object:
@@ -116,7 +116,7 @@ class EventReader:
             for line in lines:
                 yield from self._line(line)
         if len(self._held) > LONGEST_LINE_BYTES:
-            raise Malformed("a line without an end")
+            raise MalformedStream("a line without an end")
 
     def close(self) -> Iterator[Event | End]:
         """What the end of the stream completes. What it breaks off is dropped.
@@ -124,11 +124,11 @@ class EventReader:
         Raises:
             Malformed: nothing in the whole stream was of one.
         """
-        with suppress(Malformed):
+        with suppress(MalformedStream):
             yield from self._line(self._held)
             yield from self._dispatch()
         if 0 < self._lines == self._strange:
-            raise Malformed("a text that is no stream of events")
+            raise MalformedStream("a text that is no stream of events")
 
     def _line(self, raw: bytes | bytearray) -> Iterator[Event | End]:
         line, self._mark = raw.removeprefix(self._mark).decode("utf-8", "replace"), b""
@@ -164,7 +164,7 @@ class EventReader:
         self._data.append(value)
         self._length += len(value) + 1
         if self._length > LONGEST_LINE_BYTES:
-            raise Malformed("an event without an end")
+            raise MalformedStream("an event without an end")
 
     def _dispatch(self) -> Iterator[Event | End]:
         name, data = self._name, "\n".join(self._data)
@@ -177,14 +177,14 @@ class EventReader:
         """The event, if it is one of the conversation: those of other names may hold anything."""
         try:
             value = alone(parse(data))
-        except Malformed:
+        except MalformedStream:
             value = data
         if name.casefold() == "error":
             yield value if isinstance(value, dict) and value.get("error") else {"error": value or "no words"}
         elif isinstance(value, dict) and (name in _DEFAULT_NAMES or "choices" in value):
             yield value
         elif value and name in _DEFAULT_NAMES:
-            raise Malformed("an event that is no JSON object")
+            raise MalformedStream("an event that is no JSON object")
 
 
 def error_in(body: bytes) -> Event:
@@ -197,13 +197,13 @@ def error_in(body: bytes) -> Event:
     for event in (*reader.feed(body), *reader.close()):
         if event is not END and event.get("error"):
             return event
-    raise Malformed("no error in it")
+    raise MalformedStream("no error in it")
 
 
 def _is_object(text: str) -> bool:
     try:
         return isinstance(parse(text), dict)
-    except Malformed:
+    except MalformedStream:
         return False
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.security.trusted_hosts import is_loopback
-from lollmsbot_keys.edges.http.connection import Connection, Place
+from lollmsbot_keys.edges.http.connection import Connection, HttpTarget
 from lollmsbot_keys.edges.http.exchange import Exchange, Response
 from lollmsbot_keys.errors import ConfigError
 
@@ -50,7 +50,7 @@ class Http:
             Unsent, Silent, Broken: see there.
             ConfigError: the address, the proxy or the certificates cannot be used.
         """
-        place = Place.of(exchange.url)
+        place = HttpTarget.of(exchange.url)
         if place is None:
             raise ConfigError(f"{exchange.url!r} is no address. Correct the provider's endpoints.")
         proxy = None if exchange.direct or is_loopback(place.host) else self._proxy_for(exchange.url)

@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any, cast, get_args
 
 from lollmsbot_keys.core.model.config import Privacy, Provider
-from lollmsbot_keys.core.model.log_record import Booked, Entry, Sent
+from lollmsbot_keys.core.model.log_record import Entry, LoggedCost, Sent
 from lollmsbot_keys.core.model.outcome import Attempt, CostSource, OutcomeKind
 from lollmsbot_keys.core.model.request import Candidate, Plan, Reason, Rule, SetAside
 from lollmsbot_keys.core.security.sanitize import clean_line
@@ -241,10 +241,10 @@ def _sent(tree: Tree) -> Sent:
     return Sent(_count(tree["attempt"]), candidate, attempt, _booked(tree), tree["failover"] is True)
 
 
-def _booked(tree: Tree) -> Booked:
+def _booked(tree: Tree) -> LoggedCost:
     if tree["cost_source"] not in get_args(CostSource):
         raise NotAnEntry("no source of a cost")
-    return Booked(
+    return LoggedCost(
         hold=_text(tree["hold"]),
         hold_usd=_amount(tree["hold_usd"]),
         cost_usd=None if tree["cost_usd"] is None else _amount(tree["cost_usd"]),

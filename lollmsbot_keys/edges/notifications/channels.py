@@ -29,7 +29,7 @@ _COURIER = (
 )
 
 
-class Message(NamedTuple):
+class Notification(NamedTuple):
     """What one channel is told. `tone` chooses the colour, where a service has colours."""
 
     title: str
@@ -59,7 +59,7 @@ class Channels:
         """What the state calls them."""
         return tuple(self._urls)
 
-    def send(self, messages: Mapping[str, Message], patience: timedelta) -> dict[str, str]:
+    def send(self, messages: Mapping[str, Notification], patience: timedelta) -> dict[str, str]:
         """Send each channel (by its mark) its message, all at once. Answers what went wrong, by mark: "" is nothing.
 
         Whatever a service does, this is over after `patience`: a channel that has not taken its message by then has
@@ -74,7 +74,7 @@ class Channels:
             outcome |= dict.fromkeys(messages, f"no process for it can be started: {error.strerror}")
         return {mark: self._told(mark, problem) for mark, problem in outcome.items() if mark in messages}
 
-    def _job(self, messages: Mapping[str, Message]) -> bytes:
+    def _job(self, messages: Mapping[str, Notification]) -> bytes:
         letters = [
             {"mark": mark, "url": self._urls[mark][1], "title": one.title, "body": one.body, "kind": _kind(one.tone)}
             for mark, one in messages.items()

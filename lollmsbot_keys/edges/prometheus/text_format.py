@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.model.metric_family import Family, Kind, SampleId, Shown
+from lollmsbot_keys.core.model.metric_family import Family, MetricType, SampleId, ShownCounters
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
@@ -21,7 +21,7 @@ def registry_of(families: Sequence[Family], pool: str) -> CollectorRegistry:
     from prometheus_client import CollectorRegistry
     from prometheus_client.registry import Collector
 
-    class Measured(Collector):
+    class FamilyCollector(Collector):
         def collect(self) -> Iterable[Metric]:
             return (_metric(family, pool) for family in families)
 
@@ -29,7 +29,7 @@ def registry_of(families: Sequence[Family], pool: str) -> CollectorRegistry:
             return ()  # or the library would collect once more, to know the names
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Measured())
+    registry.register(FamilyCollector())
     return registry
 
 
@@ -37,7 +37,7 @@ def _metric(family: Family, pool: str) -> Metric:
     from prometheus_client import Metric
 
     # The library puts a counter's suffix back on when it writes.
-    name = family.name.removesuffix("_total") if family.kind is Kind.COUNTER else family.name
+    name = family.name.removesuffix("_total") if family.kind is MetricType.COUNTER else family.name
     metric = Metric(name, family.help, family.kind.value)
     for sample in family.samples:
         metric.add_sample(sample.name, {**sample.labels, POOL: pool}, float(sample.value))
@@ -51,7 +51,7 @@ def text_of(families: Sequence[Family], pool: str) -> bytes:
     return generate_latest(registry_of(families, pool))
 
 
-def remembering(text: bytes, shown: Shown) -> bytes:
+def remembering(text: bytes, shown: ShownCounters) -> bytes:
     """`text` with a comment of what was carried over: with it, the next text can be made from this one."""
     if not shown.carried:
         return text
@@ -59,7 +59,7 @@ def remembering(text: bytes, shown: Shown) -> bytes:
     return text + _REMARK + json.dumps(carried, separators=(",", ":")).encode() + b"\n"
 
 
-def shown_in(text: bytes) -> Shown:
+def shown_in(text: bytes) -> ShownCounters:
     """The counters that `text` shows, of whatever pool. Nothing where it is none of ours."""
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -67,14 +67,14 @@ def shown_in(text: bytes) -> Shown:
         metrics = list(text_string_to_metric_families(text.decode()))
         carried = dict(_carried(text))
     except (ValueError, KeyError, TypeError, IndexError):
-        return Shown()
+        return ShownCounters()
     values: dict[SampleId, float] = {}
     for metric in metrics:
-        if metric.type != Kind.GAUGE:
+        if metric.type != MetricType.GAUGE:
             for sample in metric.samples:
                 labels = {name: value for name, value in sample.labels.items() if name != POOL}
                 values[sample.name, tuple(sorted(labels.items()))] = sample.value
-    return Shown(values, {place: more for place, more in carried.items() if place in values})
+    return ShownCounters(values, {place: more for place, more in carried.items() if place in values})
 
 
 def _carried(text: bytes) -> Iterator[tuple[SampleId, float]]:

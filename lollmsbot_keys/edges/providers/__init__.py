@@ -5,7 +5,15 @@ Loads asyncio and TLS: import it where a request is about to be sent, not before
 
 from __future__ import annotations
 
-from lollmsbot_keys.edges.providers.call import Call, KeyCheck, KeyVerdict, Locality, Message, ModelList, Proof
+from lollmsbot_keys.edges.providers.call import (
+    Call,
+    ChatMessage,
+    KeyCheck,
+    KeyVerdict,
+    Locality,
+    LocalityProof,
+    ModelList,
+)
 from lollmsbot_keys.edges.providers.client import Wire
 
-__all__ = ["Call", "KeyCheck", "KeyVerdict", "Locality", "Message", "ModelList", "Proof", "Wire"]
+__all__ = ["Call", "ChatMessage", "KeyCheck", "KeyVerdict", "Locality", "LocalityProof", "ModelList", "Wire"]

@@ -16,7 +16,7 @@ from lollmsbot_keys.edges.http.event_stream import (
     Event,
     EventReader,
     Frame,
-    Malformed,
+    MalformedStream,
     alone,
     frame_of,
     parse_bytes,
@@ -104,7 +104,7 @@ class Reading:
         """
         piece = piece_of(self._dialect, document, local=self._local)
         if piece.error is None and not piece.whole:
-            raise Malformed("no answer in it")
+            raise MalformedStream("no answer in it")
         self._add(piece)
         if self.stage is Stage.OPEN:
             self.stage = Stage.FINISHED
@@ -124,7 +124,7 @@ class Reading:
             return
         self._characters += len(piece.text)
         if self._characters > MOST_TEXT_CHARACTERS:
-            raise Malformed("an answer without an end")
+            raise MalformedStream("an answer without an end")
         self._pass(self._scrubber.feed(piece.text))
         if piece.finish is not None:
             self.finish_reason = piece.finish
@@ -197,7 +197,7 @@ async def _first_bytes(chunks: AsyncIterator[bytes], patience: _Patience) -> byt
         if first.strip():
             break
         if len(first) > _MOST_BLANKS:
-            raise Malformed("nothing but blanks")
+            raise MalformedStream("nothing but blanks")
     return first
 
 
@@ -208,10 +208,10 @@ async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Re
         patience.check()
         body += chunk
         if len(body) > _MOST_BYTES:
-            raise Malformed("an answer without an end")
+            raise MalformedStream("an answer without an end")
     try:
         document = alone(parse_bytes(bytes(body)))
-    except Malformed:
+    except MalformedStream:
         reader = EventReader()
         events = [*reader.feed(bytes(body)), *reader.close()]
         if not events:
@@ -221,7 +221,7 @@ async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Re
                 reading.take(event)
         return
     if not isinstance(document, dict):
-        raise Malformed("an answer that is no object")
+        raise MalformedStream("an answer that is no object")
     reading.take_whole(document)
 
 
@@ -250,7 +250,7 @@ async def _read_last_words(
     reader: EventReader, events: Iterator[Event | End], chunks: AsyncIterator[bytes], reading: Reading
 ) -> None:
     """What else came with an error, and what comes at once. What is wrong with it matters to nobody any more."""
-    with suppress(Malformed, WireError, TimeoutError):
+    with suppress(MalformedStream, WireError, TimeoutError):
         async with asyncio.timeout(_LAST_WORDS_S):
             while True:
                 for event in events:

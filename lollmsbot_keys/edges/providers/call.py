@@ -13,7 +13,7 @@ from lollmsbot_keys.core.model.request import EMPTY
 from lollmsbot_keys.edges.secrets.secret import Secret
 
 
-class Message(NamedTuple):
+class ChatMessage(NamedTuple):
     """One turn of the conversation; `role` is `system`, `user` or `assistant`."""
 
     role: str
@@ -33,7 +33,7 @@ class Call:
     model: str
     endpoints: tuple[str, ...]
     secret: Secret | None
-    messages: tuple[Message, ...] = field(repr=False)
+    messages: tuple[ChatMessage, ...] = field(repr=False)
     max_output_tokens: int
     temperature: float | None
     privacy: Privacy
@@ -89,7 +89,7 @@ class Locality(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-class Proof(NamedTuple):
+class LocalityProof(NamedTuple):
     """What asking the daemon showed.
 
     `pinned` is the endpoint with the very address that was asked, `host` what goes into the Host header there; both

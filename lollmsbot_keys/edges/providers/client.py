@@ -15,15 +15,15 @@ from lollmsbot_keys.core.model.config import Privacy, Provider
 from lollmsbot_keys.core.model.outcome import Billing, Failure, Outcome, OutcomeKind
 from lollmsbot_keys.core.model.reply import Classifier, Reply, Trouble
 from lollmsbot_keys.edges.environment.proxy import proxy_credentials
-from lollmsbot_keys.edges.http.event_stream import Frame, Malformed
+from lollmsbot_keys.edges.http.event_stream import Frame, MalformedStream
 from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
 from lollmsbot_keys.edges.http.pool import Http
 from lollmsbot_keys.edges.providers import key_check, local_proof
 from lollmsbot_keys.edges.providers.answer_stream import Reading, Stage, read_answer
-from lollmsbot_keys.edges.providers.call import Call, KeyCheck, Locality, ModelList, Proof
+from lollmsbot_keys.edges.providers.call import Call, KeyCheck, Locality, LocalityProof, ModelList
 from lollmsbot_keys.edges.providers.dialects import Dialect, chat_body, chat_url, dialect_of
 from lollmsbot_keys.edges.providers.json_api import Asker, Got, place
-from lollmsbot_keys.edges.providers.keys_api import Management
+from lollmsbot_keys.edges.providers.keys_api import KeysApi
 from lollmsbot_keys.edges.providers.usage import usage_in
 from lollmsbot_keys.edges.providers.usage_api import Ledger
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
@@ -116,9 +116,9 @@ class Wire:
         """
         return await key_check.list_models(self._asker, provider, endpoints, silence)
 
-    def management(self, endpoint: str, secret: Secret, silence: timedelta = PATIENCE) -> Management:
+    def management(self, endpoint: str, secret: Secret, silence: timedelta = PATIENCE) -> KeysApi:
         """OpenRouter's door to its keys, opened by a management key."""
-        return Management(self._asker, endpoint, secret, silence)
+        return KeysApi(self._asker, endpoint, secret, silence)
 
     def ledger(
         self, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta = PATIENCE
@@ -126,7 +126,7 @@ class Wire:
         """What the provider booked for `secret`."""
         return Ledger(self._asker, provider, endpoints, secret, silence)
 
-    async def prove_local(self, endpoint: str, model: str, silence: timedelta = PATIENCE) -> Proof:
+    async def prove_local(self, endpoint: str, model: str, silence: timedelta = PATIENCE) -> LocalityProof:
         """Whether `model` is run on this machine by the daemon at `endpoint`; what cannot be shown is refused."""
         return await local_proof.prove_local(self._asker, endpoint, model, silence)
 
@@ -169,7 +169,7 @@ class Wire:
             trouble, detail = Trouble.TIMEOUT, _words(silence, response.exchange)
         except Broken as error:
             detail = str(error)
-        except Malformed as error:
+        except MalformedStream as error:
             trouble, detail = Trouble.JUNK, str(error)
         reading.close()
         if reading.stage is Stage.ENDED:

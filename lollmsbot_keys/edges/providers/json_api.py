@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.security.trusted_hosts import trusted
-from lollmsbot_keys.edges.http.event_stream import Frame, Malformed, error_in, frame_of, parse, parse_bytes
+from lollmsbot_keys.edges.http.event_stream import Frame, MalformedStream, error_in, frame_of, parse, parse_bytes
 from lollmsbot_keys.edges.http.exchange import Exchange, Response
 from lollmsbot_keys.edges.http.pool import Http
 from lollmsbot_keys.edges.providers.dialects import APP_NAME
@@ -36,7 +36,7 @@ class Got(NamedTuple):
     html: bool
 
 
-class Question(NamedTuple):
+class JsonRequest(NamedTuple):
     """A small request; see `Exchange` for `direct` and `host`.
 
     `strict`: an answer that has a name twice in one object, and so may be read in two ways, is not read as JSON.
@@ -88,7 +88,7 @@ class Asker:
             raise SecretError(f"The secret for {provider} {fault}: no header can carry it. Store it again.")
         return secret.header()
 
-    async def ask(self, question: Question, headers: Mapping[str, str], most_bytes: int = ERROR_BYTES) -> Got:
+    async def ask(self, question: JsonRequest, headers: Mapping[str, str], most_bytes: int = ERROR_BYTES) -> Got:
         """Send a small request and read the reply.
 
         Raises:
@@ -114,7 +114,7 @@ class Asker:
         body: object
         try:
             body = self.opened(_parsed(raw, strict=strict))
-        except Malformed:
+        except MalformedStream:
             html = frame_of(response.headers.get("content-type", ""), raw[:1024], streamed=False) is Frame.PAGE
             # Scrubbed before it is shortened: half a secret would not be recognised.
             body = "" if html else self.scrubber.text(raw.decode("utf-8", "replace"))[:_KEPT_TEXT_CHARACTERS]
@@ -137,7 +137,7 @@ def _parsed(raw: bytes, *, strict: bool) -> object:
     """One document; or the error in a stream of events, as some refuse who were asked for one."""
     try:
         return parse_bytes(raw, strict=strict)
-    except Malformed:
+    except MalformedStream:
         if strict:
             raise
         return error_in(raw)
@@ -151,7 +151,7 @@ def _opened(body: object) -> object:
         case {"error": {"metadata": {"raw": str(raw), **metadata}, **error}, **rest} if _JSON.match(raw):
             try:
                 inner = _opened(parse(raw))
-            except Malformed:
+            except MalformedStream:
                 return body
             return {**rest, "error": {**error, "metadata": {**metadata, "raw": inner}}}
         case _:

@@ -12,7 +12,7 @@ from lollmsbot_keys.edges.http.event_stream import alone
 from lollmsbot_keys.edges.http.exchange import Broken, Silent, Unsent
 from lollmsbot_keys.edges.providers.call import KeyCheck, KeyVerdict, ModelList
 from lollmsbot_keys.edges.providers.dialects import Dialect, dialect_of, root_of
-from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, Question, entries_of, place
+from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, JsonRequest, entries_of, place
 from lollmsbot_keys.edges.providers.price_list import quotes
 from lollmsbot_keys.edges.secrets.secret import Secret
 
@@ -48,7 +48,7 @@ async def ask_with_secret(
         headers = asker.headers(provider, endpoint, secret)
         base = endpoint.rstrip("/") if provider is Provider.OPENROUTER else root_of(endpoint)
         try:
-            got = await asker.ask(Question("GET", f"{base}{free.path}", free.silence), headers)
+            got = await asker.ask(JsonRequest("GET", f"{base}{free.path}", free.silence), headers)
         except Unsent as error:
             problem = f"{place(endpoint)} cannot be reached: {error}"
             continue
@@ -104,7 +104,7 @@ async def whose_key(
         return None
     headers = asker.headers(provider, endpoints[0], secret)
     try:
-        got = await asker.ask(Question("POST", f"{root_of(endpoints[0])}/api/me", silence, b"{}"), headers)
+        got = await asker.ask(JsonRequest("POST", f"{root_of(endpoints[0])}/api/me", silence, b"{}"), headers)
     except (Unsent, Silent, Broken):
         return None
     found = got.body.get("id") if got.status == 200 and isinstance(got.body, dict) else None
@@ -115,7 +115,7 @@ async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ..
     """The models of the first endpoint that has a list; no secret is sent. Of a local daemon, those it runs itself."""
     problem = "no endpoint is configured"
     for endpoint, url in ((candidate, url) for candidate in endpoints for url in _list_urls(provider, candidate)):
-        question = Question("GET", url, silence, direct=provider is Provider.LOCAL)
+        question = JsonRequest("GET", url, silence, direct=provider is Provider.LOCAL)
         try:
             got = await asker.ask(question, asker.headers(provider, endpoint, None), LIST_BYTES)
         except (Unsent, Silent, Broken) as error:

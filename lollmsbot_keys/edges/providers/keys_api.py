@@ -15,7 +15,7 @@ from urllib.parse import quote
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.edges.http.exchange import Broken, Silent, Unsent
-from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, Question, place
+from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, JsonRequest, place
 from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
 from lollmsbot_keys.errors import SecretError, Unasked
 
@@ -47,7 +47,7 @@ class Made(NamedTuple):
         return f"<key {self.hash}>"
 
 
-class Management:
+class KeysApi:
     """The calls under `/keys` of one endpoint. Each one, but for `make`, may be made again."""
 
     def __init__(self, asker: Asker, endpoint: str, secret: Secret, silence: timedelta) -> None:
@@ -119,7 +119,7 @@ class Management:
         """
         headers = self._asker.headers(Provider.OPENROUTER, self._endpoint, self._secret)
         content = b"" if body is None else json.dumps(body, default=float).encode()
-        question = Question(method, f"{self._url}{rest}", self._silence, content)
+        question = JsonRequest(method, f"{self._url}{rest}", self._silence, content)
         try:
             got = await self._asker.ask(question, headers, most_bytes)
         except (Unsent, Silent, Broken) as error:

@@ -16,16 +16,16 @@ from lollmsbot_keys.core.model.config import Provider, is_cloud_name
 from lollmsbot_keys.core.security.locality import doubt_of_show, doubt_of_tags, elsewhere, names_of
 from lollmsbot_keys.core.security.trusted_hosts import address
 from lollmsbot_keys.edges.http.exchange import Broken, Silent, Unsent
-from lollmsbot_keys.edges.providers.call import Locality, Proof
+from lollmsbot_keys.edges.providers.call import Locality, LocalityProof
 from lollmsbot_keys.edges.providers.dialects import root_of
-from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, Question, entries_of
+from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, JsonRequest, entries_of
 
 _SHOW_BYTES = 16 * 1024 * 1024
 _NAMED = 12
 """So many of the daemon's models are named at most."""
 
 
-async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelta) -> Proof:
+async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelta) -> LocalityProof:
     """Whether the daemon at `endpoint` runs `model` itself, on this machine.
 
     Every address of the host must be a loopback one. The one that answered is pinned: the chat goes there, so that a
@@ -33,17 +33,19 @@ async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelt
     """
     found = address(endpoint)
     if found is None:
-        return Proof(Locality.REFUSED, f"{endpoint!r} is no address")
+        return LocalityProof(Locality.REFUSED, f"{endpoint!r} is no address")
     if is_cloud_name(model):
-        return Proof(Locality.REFUSED, f"{model} is a cloud model")
+        return LocalityProof(Locality.REFUSED, f"{model} is a cloud model")
     scheme, host, port = found
     try:
         addresses = await _resolve(host, port)
     except OSError:
-        return Proof(Locality.UNREACHABLE, f"{host} does not resolve")
+        return LocalityProof(Locality.UNREACHABLE, f"{host} does not resolve")
     foreign = [text for text in addresses if not _is_loopback(text)]
     if foreign or not addresses:
-        return Proof(Locality.REFUSED, f"{host} is not only this machine ({', '.join(foreign) or 'no address'})")
+        return LocalityProof(
+            Locality.REFUSED, f"{host} is not only this machine ({', '.join(foreign) or 'no address'})"
+        )
     name = f"[{host}]" if ":" in host else host
     problem = ""
     for text in addresses:
@@ -55,9 +57,9 @@ async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelt
             problem = asker.scrubber.line(f"{literal}:{port}: {error}", 200)
             continue
         if detail:
-            return Proof(Locality.REFUSED, detail)
-        return Proof(Locality.PROVEN, f"{model} is run by {literal}:{port}", pinned, f"{name}:{port}")
-    return Proof(Locality.UNREACHABLE, problem)
+            return LocalityProof(Locality.REFUSED, detail)
+        return LocalityProof(Locality.PROVEN, f"{model} is run by {literal}:{port}", pinned, f"{name}:{port}")
+    return LocalityProof(Locality.UNREACHABLE, problem)
 
 
 def endpoint_at(endpoint: str, base: str) -> str:
@@ -85,8 +87,8 @@ async def _objection(asker: Asker, pinned: str, host: str, model: str, silence: 
     """Why `model` is not shown to be run there; "" where it is. The daemon is asked of the model, and for its list."""
     root, headers = root_of(pinned), asker.headers(Provider.LOCAL, pinned, None)
     body = json.dumps({"model": model}, ensure_ascii=False).encode("utf-8", "replace")
-    show = Question("POST", f"{root}/api/show", silence, body, direct=True, host=host, strict=True)
-    tags = Question("GET", f"{root}/api/tags", silence, direct=True, host=host, strict=True)
+    show = JsonRequest("POST", f"{root}/api/show", silence, body, direct=True, host=host, strict=True)
+    tags = JsonRequest("GET", f"{root}/api/tags", silence, direct=True, host=host, strict=True)
     try:
         shown = await asker.ask(show, headers, _SHOW_BYTES)
         doubt = _doubt_of_show(shown, model)

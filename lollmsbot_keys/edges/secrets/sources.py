@@ -47,7 +47,7 @@ def from_environment(name: str, environ: Mapping[str, str]) -> str:
     raise SourceFault(f"{variable} is not set")
 
 
-class Files:
+class SecretFiles:
     """Files and dotenv files that hold secrets, each read once. Paths are relative to `base`."""
 
     __slots__ = ("_base", "_contents", "_dotenvs", "_home", "warnings")

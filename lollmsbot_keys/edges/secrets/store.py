@@ -12,7 +12,7 @@ from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import SHORTEST_REDACTED, Secret, fault_of
 from lollmsbot_keys.edges.secrets.sources import (
     COMMAND_LIMIT,
-    Files,
+    SecretFiles,
     SourceFault,
     from_command,
     from_environment,
@@ -47,7 +47,7 @@ class Secrets:
     ) -> None:
         self._keys = {key.name: key for key in keys}
         self._environ = environ
-        self._files = Files(base, environ)
+        self._files = SecretFiles(base, environ)
         self._key_path, self._create_key = key_path, create_key
         self._key: bytes | None = None
         self._key_read = False

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from lollmsbot_keys.core.model.snapshot import ClosedDay, Day
-from lollmsbot_keys.core.model.statement import By, Span, Survey
+from lollmsbot_keys.core.model.statement import By, DaySpan, Survey
 from lollmsbot_keys.edges.files.atomic import replace_file
 from lollmsbot_keys.edges.files.regular import read_plain
 from lollmsbot_keys.edges.state.month_file import Month, NewerMonth, NotAMonth, PartKey, decode
@@ -60,13 +60,13 @@ class History:
         Raises:
             StateError: see `between`.
         """
-        for month in self.between(Span(since, until)).months:
+        for month in self.between(DaySpan(since, until)).months:
             for part in month.parts:
                 if since <= part[0] <= until:
                     with _explained(self.folder / f"{month.name}.json"):
                         yield part[0], month.day(part)
 
-    def between(self, span: Span) -> Stored:
+    def between(self, span: DaySpan) -> Stored:
         """The months that `span` touches, as they are stored at this moment.
 
         Raises:
@@ -77,7 +77,7 @@ class History:
         months = tuple(month for file in asked if (month := self._month(file)) is not None)
         return Stored(self.folder, months, self._survey(span, [file.stem for file in files], months))
 
-    def _survey(self, span: Span, present: Sequence[str], months: Sequence[Month]) -> Survey:
+    def _survey(self, span: DaySpan, present: Sequence[str], months: Sequence[Month]) -> Survey:
         asked = _names(span)
         before = {month.after for month in months if month.after is not None} - set(present)
         # What is older than all others, and as many as are kept are there, has only grown too old.
@@ -130,7 +130,7 @@ class Stored:
             with _explained(self._folder / f"{month.name}.json"):
                 yield from [(part[0], month.sums(part)) for part in month.parts if part not in known]
 
-    def named(self, by: By, span: Span, known: AbstractSet[PartKey]) -> Iterator[tuple[date, Day]]:
+    def named(self, by: By, span: DaySpan, known: AbstractSet[PartKey]) -> Iterator[tuple[date, Day]]:
         """The days of `span` by model or pillar; a month that lies in it as a whole comes as one day, without keys."""
         for month in self.months:
             parts = month.parts
@@ -142,7 +142,7 @@ class Stored:
                     yield from [(part[0], month.day(part)) for part in wanted]
 
 
-def _names(span: Span) -> tuple[str, ...]:
+def _names(span: DaySpan) -> tuple[str, ...]:
     """The months that `span` touches."""
     first, last = (day.year * 12 + day.month - 1 for day in span)
     return tuple(f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1))

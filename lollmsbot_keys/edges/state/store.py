@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from lollmsbot_keys.core.model.lease import Owner
 from lollmsbot_keys.core.model.snapshot import ClosedDay, Day, Snapshot
 from lollmsbot_keys.core.model.unsettled import Settlement
-from lollmsbot_keys.edges.environment.processes import Census, Life
+from lollmsbot_keys.edges.environment.processes import Census, Liveness
 from lollmsbot_keys.edges.files.regular import read_plain
 from lollmsbot_keys.edges.state.codec import NewerState, NotAState, decode, encode
 from lollmsbot_keys.errors import StateError
@@ -216,16 +216,16 @@ class StateFile:
         if not owners:
             return self._keeper.before(snapshot, now, frozenset(), frozenset())
         self._census.meet(hold.owner for hold in snapshot.holds.values() if not hold.lapsed and hold.expires <= now)
-        dead, alive = (self._census.among(owners, life) for life in (Life.DEAD, Life.ALIVE))
+        dead, alive = (self._census.among(owners, life) for life in (Liveness.DEAD, Liveness.ALIVE))
         return self._keeper.before(snapshot, now, dead, alive)
 
     def _recalled(self, snapshot: Snapshot, today: date) -> Snapshot:
         """With what was spent `today` and in its month: a clock that was ahead has left it to the history alone."""
-        from lollmsbot_keys.core.model.statement import Span
+        from lollmsbot_keys.core.model.statement import DaySpan
         from lollmsbot_keys.edges.state.history import History
 
         known = {(day, content.part) for day, content in snapshot.days.items()}
-        month = History(self.history, self._warn).between(Span(today, today))
+        month = History(self.history, self._warn).between(DaySpan(today, today))
         return self._keeper.recalled(snapshot, today, month.sums(known))
 
     def _prepare(self) -> None:

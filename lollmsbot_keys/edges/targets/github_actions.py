@@ -10,7 +10,7 @@ import re
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.edges.secrets import Secret
-from lollmsbot_keys.edges.targets.subprocesses import Ended, Programs
+from lollmsbot_keys.edges.targets.subprocesses import FinishedProcess, Programs
 from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotReadable
 from lollmsbot_keys.errors import SecretError
 
@@ -112,20 +112,20 @@ class GithubTarget:
             )
         return ["--visibility", "selected", "--repos", ",".join(listed.output.split())]
 
-    def _failure(self, done: Ended) -> SecretError:
+    def _failure(self, done: FinishedProcess) -> SecretError:
         """A server that refuses (4xx) has changed nothing; the key to encrypt with is fetched before all else."""
         status = _STATUS.search(done.complaint)
         if (status is not None and status[1].startswith("4")) or "failed to fetch public key" in done.complaint:
             return self._refusal(done)
         return MaybeWritten(self._words(done))
 
-    def _refusal(self, done: Ended) -> SecretError:
+    def _refusal(self, done: FinishedProcess) -> SecretError:
         return SecretError(self._words(done))
 
-    def _words(self, done: Ended) -> str:
+    def _words(self, done: FinishedProcess) -> str:
         status = _STATUS.search(done.complaint)
         step = _NEXT_STEPS.get(status[1] if status is not None else "", "Try again once that is mended.")
         return f"gh could not set {self.label} (exit code {done.code}): {done.complaint or 'it says nothing'}. {step}"
 
-    def _gh(self, *arguments: str, secret: Secret | None = None) -> Ended:
+    def _gh(self, *arguments: str, secret: Secret | None = None) -> FinishedProcess:
         return self._programs.run(["gh", *arguments], secret, GH_DEBUG="")

@@ -24,7 +24,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Key
 from lollmsbot_keys.edges.secrets import Scrubber, Secret, fingerprint
 from lollmsbot_keys.edges.secrets.command_line import words
-from lollmsbot_keys.edges.secrets.sources import Files
+from lollmsbot_keys.edges.secrets.sources import SecretFiles
 from lollmsbot_keys.edges.targets.subprocesses import Programs
 from lollmsbot_keys.edges.targets.target import Hold, Target
 from lollmsbot_keys.errors import SecretError, UsageError
@@ -186,7 +186,7 @@ def _command(rest: str, around: Surroundings) -> Target:
 
 
 def _path(text: str, around: Surroundings) -> Path:
-    path = Files(around.base, around.environ).path(text)
+    path = SecretFiles(around.base, around.environ).path(text)
     if around.keeps(path):
         raise SecretError(f"{path} is a file that lbk keeps itself. Name another one for the secret.")
     return path

@@ -17,7 +17,7 @@ _LAST_LINES = 3
 _LONGEST = 300
 
 
-class Ended(NamedTuple):
+class FinishedProcess(NamedTuple):
     """How a program ended, what it wrote (as it is), and its last words on the standard error, without any secret."""
 
     code: int
@@ -45,7 +45,7 @@ class Programs:
 
         return shutil.which(program, path=self._environ.get("PATH")) is not None
 
-    def run(self, argv: Sequence[str], secret: Secret | None = None, **variables: str) -> Ended:
+    def run(self, argv: Sequence[str], secret: Secret | None = None, **variables: str) -> FinishedProcess:
         """Run `argv`, with `secret` and a line break as its input; `variables` go over the environment.
 
         Same session and group: a password manager may have to ask on the terminal, and Ctrl-C must reach it.
@@ -75,7 +75,7 @@ class Programs:
         # All of it, before it is shortened: a secret may go over more lines than are kept.
         lines = self._scrubber.text(done.stderr.decode(errors="replace")).strip().splitlines()
         complaint = self._scrubber.line("\n".join(lines[-_LAST_LINES:]), _LONGEST)
-        return Ended(done.returncode, done.stdout.decode(errors="replace"), complaint)
+        return FinishedProcess(done.returncode, done.stdout.decode(errors="replace"), complaint)
 
     def _learn(self, secret: Secret | None) -> None:
         """Programs may repeat the secret, or what the environment gave them to log in with."""

@@ -27,7 +27,7 @@ _UNSEEN = re.compile(
 """Terminal control, and characters that no terminal shows: names that differ by them look the same."""
 
 
-class Page(Console):
+class PageConsole(Console):
     """A console that reads no environment. `spoken`: it is heard, not seen."""
 
     def __init__(self, file: IO[str], *, width: int, colours: Literal["auto", "standard"] | None, spoken: bool) -> None:
@@ -69,7 +69,7 @@ class Grid:
         self._rows.append(([shown(cell) for cell in (*cells, *missing)], style))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        spoken = isinstance(console, Page) and console.spoken
+        spoken = isinstance(console, PageConsole) and console.spoken
         if spoken or self._least > options.max_width:
             yield from self._paragraphs(options.max_width)
         else:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Literal
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.security.sanitize import guard_workflow_commands
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WIDE, NARROW = 100, 76
 
 
 @contextmanager
-def page(looks: Looks) -> Iterator[Console]:
+def page(looks: OutputStyle) -> Iterator[Console]:
     """A console whose page goes to stdout when it is complete.
 
     No line of it is a command to GitHub's runner, wherever a line was broken: it may begin with a name that anybody
@@ -35,21 +35,21 @@ def page(looks: Looks) -> Iterator[Console]:
     Not straight to stdout: Rich would fill every line of a table with blanks to its width, and end the process with
     its own exit code when nobody reads. And Rich would read the environment, of which it is told here instead.
     """
-    from lollmsbot_keys.render.console.table import Page
+    from lollmsbot_keys.render.console.table import PageConsole
 
     drawn = StringIO()
     depth: Literal["standard", "auto"] | None = None if not is_drawn(looks) else "standard" if looks.still else "auto"
-    yield Page(drawn, width=width(looks), colours=depth, spoken=looks.spoken)
+    yield PageConsole(drawn, width=width(looks), colours=depth, spoken=looks.spoken)
     text = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n"))
     sys.stdout.write(guard_workflow_commands(text))
 
 
-def is_drawn(looks: Looks) -> bool:
+def is_drawn(looks: OutputStyle) -> bool:
     """Whether stdout gets colours and bars."""
     return not looks.plain and (looks.forced or sys.stdout.isatty())
 
 
-def width(looks: Looks) -> int:
+def width(looks: OutputStyle) -> int:
     """How many characters a line may have.
 
     Where drawing is forced into a pipe, there is a pager or the like at its end, in the terminal that is at hand.

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.request import LIST_FRESH_FOR
 from lollmsbot_keys.core.model.snapshot import Cell
-from lollmsbot_keys.core.model.statement import By, Span, Statement
+from lollmsbot_keys.core.model.statement import By, DaySpan, Statement
 from lollmsbot_keys.core.model.summary import PriceDates
 from lollmsbot_keys.render.console.amounts import amount, remarks
 from lollmsbot_keys.render.console.terminal import page
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def draw_statement(statement: Statement, now: datetime, looks: Looks) -> None:
+def draw_statement(statement: Statement, now: datetime, looks: OutputStyle) -> None:
     """Print a statement."""
     with page(looks) as out:
         _draw(out, statement, now)
@@ -44,12 +44,12 @@ def _draw(out: Console, statement: Statement, now: datetime) -> None:
         out.print(Text(line, style="dim"))
 
 
-def _is_current(span: Span) -> bool:
+def _is_current(span: DaySpan) -> bool:
     """Whether the span is today, or this month so far: what budgets are for."""
     return span.days == 1 or span.since == span.until.replace(day=1)
 
 
-def _days(span: Span) -> str:
+def _days(span: DaySpan) -> str:
     since, until_ = span
     if since == until_:
         return f"{since:%A} {since.day} {since:%B %Y}"

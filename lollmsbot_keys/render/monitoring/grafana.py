@@ -11,9 +11,9 @@ from lollmsbot_keys.render.monitoring.grafana_panels import (
     ENOUGH_CALLS,
     SOURCE,
     Column,
+    GridPosition,
     Look,
     Panel,
-    Place,
     Query,
     Tree,
     bars,
@@ -150,7 +150,7 @@ def _today(config: Config) -> Iterator[Panel]:
         ),
     )
     for number, (title, description, expression, look) in enumerate(figures):
-        yield stat(title, description, expression, look, Place(4 * number, 0, 4, 4))
+        yield stat(title, description, expression, look, GridPosition(4 * number, 0, 4, 4))
 
 
 def _traffic() -> Iterator[Panel]:
@@ -159,7 +159,7 @@ def _traffic() -> Iterator[Panel]:
         "Calls a minute.",
         [Query(f"60 * sum by (key) (rate(api_calls_total{{{_KEYS}}}[{_RATE}]))", "{{key}}")],
         Look("reqpm"),
-        Place(0, 4, 12, 8),
+        GridPosition(0, 4, 12, 8),
         stacked=True,
     )
     yield course(
@@ -167,7 +167,7 @@ def _traffic() -> Iterator[Panel]:
         "US dollars an hour.",
         [Query(f"3600 * sum by (provider) (rate(api_cost_usd_total{{{_KEYS}}}[{_RATE}]))", "{{provider}}")],
         _USD,
-        Place(12, 4, 12, 8),
+        GridPosition(12, 4, 12, 8),
         stacked=True,
     )
 
@@ -181,21 +181,21 @@ def _trouble() -> Iterator[Panel]:
         "Of twenty calls, one takes longer.",
         [Query(f"histogram_quantile(0.95, {buckets})", "{{provider}}")],
         Look("s"),
-        Place(0, 12, 8, 8),
+        GridPosition(0, 12, 8, 8),
     )._replace(interval=ENOUGH_CALLS)
     yield course(
         "Failover rate",
         "Share of a provider's calls that stood in for one that had failed.",
         [Query(f"{failovers} / ({calls} > 0)", "{{provider}}")],
         Look("percentunit", highest=1),
-        Place(8, 12, 8, 8),
+        GridPosition(8, 12, 8, 8),
     )._replace(interval=ENOUGH_CALLS)
     errors = course(
         "Errors by outcome",
         "Calls that gave no whole answer, an hour.",
         [Query(f"3600 * sum by (outcome) (rate(api_errors_total{{{_KEYS}}}[{_RATE}])) > 0", "{{outcome}}")],
         Look("short"),
-        Place(16, 12, 8, 8),
+        GridPosition(16, 12, 8, 8),
         stacked=True,
     )
     yield errors._replace(custom={**errors.custom, "drawStyle": "bars"})  # with gaps, areas would be specks
@@ -209,7 +209,7 @@ def _budgets(config: Config) -> Iterator[Panel]:
         "Spent and held; at 100 % nothing more is sent.",
         [used._replace(instant=True)],
         Look("percent", colours, highest=100, decimals=0),
-        Place(0, 20, 8, 8),
+        GridPosition(0, 20, 8, 8),
     )
     left = [Query(_time_left("provider"), "{{provider}} {{window}}", instant=True)]
     if any(map(limited, config.keys)):
@@ -220,14 +220,14 @@ def _budgets(config: Config) -> Iterator[Panel]:
         "Until it is used up at the pace of the last hour; lasts: it begins anew before that.",
         left,
         Look("s", hours, highest=24 * 3_600, decimals=0, words={str(_LASTS): ("lasts", "green")}),
-        Place(8, 20, 8, 8),
+        GridPosition(8, 20, 8, 8),
     )
     yield course(
         "Budget use over time",
         "The dashed lines are alerts.at_percent.",
         [used],
         Look("percent", colours),
-        Place(16, 20, 8, 8),
+        GridPosition(16, 20, 8, 8),
     )
 
 
@@ -262,7 +262,7 @@ def _keys(config: Config) -> Iterator[Panel]:
         "Which keys could be used, and why the others could not.",
         Query(now_in, "{{key}}"),
         state,
-        Place(0, 28, 24, 8),
+        GridPosition(0, 28, 24, 8),
     )
     threshold = float(config.routing.ollama_usage_threshold_percent) / 100
     use = f"lbk_key_hourly_calls{{{_KEYS}}} / lbk_key_hourly_calls_limit{{{_KEYS}}}"
@@ -277,12 +277,12 @@ def _keys(config: Config) -> Iterator[Panel]:
         Column("Since last answer", f"time() - {success}", _TIME),
         Column("Age of its secret", age, _TIME),
     )
-    yield table("Keys", "Each key as it is now.", "key", columns, Place(0, 36, 16, 9))
+    yield table("Keys", "Each key as it is now.", "key", columns, GridPosition(0, 36, 16, 9))
     yield course(
         "Held for calls on their way",
         "US dollars that budgets keep free until the calls end.",
         [Query(f"sum by (provider) (lbk_holds_usd{{{_KEYS}}})", "{{provider}}")],
         _USD,
-        Place(16, 36, 8, 9),
+        GridPosition(16, 36, 8, 9),
         stacked=True,
     )

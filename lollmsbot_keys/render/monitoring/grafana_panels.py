@@ -38,7 +38,7 @@ class Look(NamedTuple):
     words: Mapping[str, tuple[str, str]] = {}
 
 
-class Place(NamedTuple):
+class GridPosition(NamedTuple):
     """Where on the grid, which is 24 wide."""
 
     x: int
@@ -55,7 +55,7 @@ class Panel(NamedTuple):
     description: str
     queries: tuple[Query, ...]
     look: Look
-    place: Place
+    place: GridPosition
     options: Tree
     custom: Tree
     coloured_by_value: bool = True
@@ -127,7 +127,7 @@ def words(by_value: Mapping[str, tuple[str, str]]) -> Tree:
 # --- kinds ---
 
 
-def stat(title: str, description: str, expression: str, look: Look, place: Place) -> Panel:
+def stat(title: str, description: str, expression: str, look: Look, place: GridPosition) -> Panel:
     """One number, with its course behind it."""
     options: Tree = {
         "reduceOptions": _last(),
@@ -144,7 +144,7 @@ def stat(title: str, description: str, expression: str, look: Look, place: Place
 
 
 def course(
-    title: str, description: str, queries: Sequence[Query], look: Look, place: Place, *, stacked: bool = False
+    title: str, description: str, queries: Sequence[Query], look: Look, place: GridPosition, *, stacked: bool = False
 ) -> Panel:
     """Values over time, as lines, or as areas on top of each other."""
     custom: Tree = {
@@ -165,7 +165,7 @@ def course(
     return Panel("timeseries", title, description, tuple(queries), look, place, options, custom, False)  # noqa: FBT003
 
 
-def bars(title: str, description: str, queries: Sequence[Query], look: Look, place: Place) -> Panel:
+def bars(title: str, description: str, queries: Sequence[Query], look: Look, place: GridPosition) -> Panel:
     """One bar for each series as it is now."""
     options: Tree = {
         "reduceOptions": _last(),
@@ -183,7 +183,7 @@ def bars(title: str, description: str, queries: Sequence[Query], look: Look, pla
     return Panel("bargauge", title, description, tuple(queries), look, place, options, {})
 
 
-def states(title: str, description: str, query: Query, look: Look, place: Place) -> Panel:
+def states(title: str, description: str, query: Query, look: Look, place: GridPosition) -> Panel:
     """Which state each series was in, and how long."""
     custom: Tree = {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False}
     options: Tree = {
@@ -205,7 +205,7 @@ class Column(NamedTuple):
     look: Look
 
 
-def table(title: str, description: str, row: str, columns: Sequence[Column], place: Place) -> Panel:
+def table(title: str, description: str, row: str, columns: Sequence[Column], place: GridPosition) -> Panel:
     """One row for each value of the label `row`."""
     queries = tuple(Query(column.expression, instant=True) for column in columns)
     names = {f"Value #{letter}": column.title for letter, column in zip("ABCDEFGH", columns, strict=False)}

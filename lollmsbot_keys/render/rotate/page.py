@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lollmsbot_keys.core.base.output_style import Looks
-from lollmsbot_keys.core.model.rotation_journal import Age, RotationReport, Standing, Status, Step, StepReport
+from lollmsbot_keys.core.base.output_style import OutputStyle
+from lollmsbot_keys.core.model.rotation_journal import Age, RotationReport, Standing, Step, StepReport, StepStatus
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.render.console.terminal import grid, page
 from lollmsbot_keys.render.console.times import until
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _DAY = timedelta(days=1)
 _STYLE = {Age.OK: "green", Age.DUE: "yellow", Age.OVERDUE: "bold red", Age.UNKNOWN: "dim"}
-_MARKS = {Status.DONE: "", Status.SKIPPED: "skipped: ", Status.WAITING: "", Status.TODO: "to do: "}
+_MARKS = {StepStatus.DONE: "", StepStatus.SKIPPED: "skipped: ", StepStatus.WAITING: "", StepStatus.TODO: "to do: "}
 
 
 def step_line(report: StepReport) -> str:
@@ -50,14 +50,14 @@ def _conclusion(report: RotationReport, now: datetime) -> str:
         return f"{new} The old one stays good beside it, and its grace ends {until(report.until, now)}."
     if not report.over:
         return f"{new} The old one is still accepted."
-    confirmed = any(step.step is Step.CONFIRM and step.status is Status.DONE for step in report.steps)
+    confirmed = any(step.step is Step.CONFIRM and step.status is StepStatus.DONE for step in report.steps)
     return f"{new} The old one is refused." if confirmed else new
 
 
 # --- how it stands ---
 
 
-def draw_standings(standings: Sequence[Standing], now: datetime, looks: Looks) -> None:
+def draw_standings(standings: Sequence[Standing], now: datetime, looks: OutputStyle) -> None:
     """The table, and what to do about each key that needs it."""
     from rich.text import Text
 

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
-from lollmsbot_keys.core.model.findings import Allowance, Proof, Unit
+from lollmsbot_keys.core.model.findings import Allowance, KeyProof, Unit
 from lollmsbot_keys.render.console.times import until
 
 _FAR = timedelta(days=60)
 
 
-def still(proof: Proof, now: datetime) -> str:
+def still(proof: KeyProof, now: datetime) -> str:
     """`session 75 % until in 3 h · weekly 40 %`; the reason where there is nothing to tell."""
     return " · ".join(_parts(proof, now)) or proof.reason
 
 
-def _parts(proof: Proof, now: datetime) -> Iterator[str]:
+def _parts(proof: KeyProof, now: datetime) -> Iterator[str]:
     for entry in proof.allowances:
         yield _words(entry, now)
     if proof.used_usd:

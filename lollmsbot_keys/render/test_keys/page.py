@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
-from lollmsbot_keys.core.base.output_style import Looks
+from lollmsbot_keys.core.base.output_style import OutputStyle
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.core.model.findings import Findings, KeyFinding, ModelFinding, Status, Verdict
+from lollmsbot_keys.core.model.findings import Findings, KeyFinding, ModelFinding, ModelStatus, Verdict
 from lollmsbot_keys.core.security.sanitize import clean_line
 from lollmsbot_keys.render.console.encoding import can_print, shortened
 from lollmsbot_keys.render.console.terminal import grid, page
@@ -30,10 +30,10 @@ _STYLE = {
     Verdict.MISSING: "dim",
 }
 _STATUS_STYLE = {
-    Status.AVAILABLE: "dim",
-    Status.RETIRED: "yellow",
-    Status.UNLISTED: "red",
-    Status.UNKNOWN: "magenta",
+    ModelStatus.AVAILABLE: "dim",
+    ModelStatus.RETIRED: "yellow",
+    ModelStatus.UNLISTED: "red",
+    ModelStatus.UNKNOWN: "magenta",
 }
 _WIDE = 100
 _REASON = 160
@@ -46,7 +46,7 @@ class Depth(NamedTuple):
     pillars: bool = False
 
 
-def draw_findings(found: Findings, now: datetime, looks: Looks, depth: Depth) -> None:
+def draw_findings(found: Findings, now: datetime, looks: OutputStyle, depth: Depth) -> None:
     """Print everything, some of it as a line; the last one says whether all is well."""
     with page(looks) as out:
         _draw_keys(out, found, now)
@@ -124,7 +124,7 @@ def _draw_models(out: Console, found: Findings) -> None:
     for model in found.models:
         style = _STATUS_STYLE[model.status]
         offers = (_offer(_at(model, place), _alias(model, place) if wide else "") for place in places)
-        name = Text(clean_line(model.name), style="" if model.status is Status.AVAILABLE else style)
+        name = Text(clean_line(model.name), style="" if model.status is ModelStatus.AVAILABLE else style)
         table.add_row(name, *offers, Text(_instead(model, wide=wide), style=style))
     out.print(table)
     for line in _legend(found, wide=wide):
@@ -163,13 +163,13 @@ def _offer(offered: bool | None, alias: str) -> Text:  # noqa: FBT001 - yes, no,
 def _instead(model: ModelFinding, *, wide: bool) -> str:
     arrow = "→" if can_print("→") else "->"
     match model.status:
-        case Status.AVAILABLE:
+        case ModelStatus.AVAILABLE:
             return ""
-        case Status.RETIRED | Status.UNLISTED:
+        case ModelStatus.RETIRED | ModelStatus.UNLISTED:
             instead = f"({model.stand_in})" if model.stand_in else model.successor
             said = [model.status.value] if wide or not instead else []
             return " ".join([*said, *([arrow, instead] if instead else [])])
-        case Status.UNKNOWN:
+        case ModelStatus.UNKNOWN:
             return "unknown"
 
 
@@ -195,10 +195,10 @@ def _counted(found: Findings, depth: Depth) -> Iterator[str]:
     """One line for all that is not drawn in full."""
     known = [model for model in found.models if model.rc2]
     if known and not depth.models:
-        words = {Status.RETIRED: "retired", Status.UNLISTED: "unlisted", Status.UNKNOWN: "unknown"}
+        words = {ModelStatus.RETIRED: "retired", ModelStatus.UNLISTED: "unlisted", ModelStatus.UNKNOWN: "unknown"}
         counts = {word: sum(model.status is status for model in known) for status, word in words.items()}
         rest = "".join(f", {count} {word}" for word, count in counts.items() if count)
-        here = sum(model.status is Status.AVAILABLE for model in known)
+        here = sum(model.status is ModelStatus.AVAILABLE for model in known)
         yield f"{here} of {len(known)} RC2 models are offered under their own name{rest}: --models"
         yield f"Successors and prices are those of {found.read_on or 'an unknown day'}."
     if found.pillars and not depth.pillars:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from lollmsbot_keys.core.model.rotation_journal import Place, Replacement, Step
+from lollmsbot_keys.core.model.rotation_journal import Replacement, Step, TargetRecord
 from lollmsbot_keys.edges.state.codec.health import read_owner
 from lollmsbot_keys.edges.state.codec.values import NotAState, Tree, read_count, read_text, read_time, write_time
 
@@ -52,6 +52,6 @@ def read_rotation(tree: Tree) -> Replacement:
     )
 
 
-def _read_place(place: list[Any]) -> Place:
+def _read_place(place: list[Any]) -> TargetRecord:
     label, before = place
-    return Place(read_text(label), None if before is None else read_text(before))
+    return TargetRecord(read_text(label), None if before is None else read_text(before))

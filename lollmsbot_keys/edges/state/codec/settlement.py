@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from lollmsbot_keys.core.model.outcome import CostSource, Usage
-from lollmsbot_keys.core.model.unsettled import Booked, Settlement
+from lollmsbot_keys.core.model.unsettled import Settlement, UnsettledCharge
 from lollmsbot_keys.edges.state.codec.health import read_cooldown, read_scope, write_cooldown, write_scope
 from lollmsbot_keys.edges.state.codec.money import read_hold, write_hold
 from lollmsbot_keys.edges.state.codec.values import NotAState, Tree, read_amount, read_count, read_text
@@ -49,7 +49,7 @@ def decode(name: str, content: bytes) -> Settlement:
     )
 
 
-def _write_booked(booked: Booked) -> Tree:
+def _write_booked(booked: UnsettledCharge) -> Tree:
     usage = {name: _written(value) for name, value in booked.usage._asdict().items()}
     plain = {name: _written(value) for name, value in booked._asdict().items()}
     return {**plain, "usage": usage, "latency": booked.latency // timedelta(microseconds=1)}
@@ -59,11 +59,11 @@ def _written(value: object) -> object:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def _read_booked(tree: Tree) -> Booked:
+def _read_booked(tree: Tree) -> UnsettledCharge:
     source: CostSource = tree["source"]
     if source not in get_args(CostSource):
         raise NotAState("a source of costs that nobody knows")
-    return Booked(
+    return UnsettledCharge(
         read_amount(tree["amount_usd"]),
         _read_figure("cost_usd", tree["cost_usd"]),
         source,
