@@ -162,6 +162,15 @@ def test_every_module_keeps_to_its_layer() -> None:
     assert not found, "\n".join(["the layers are broken:", *found])
 
 
+def test_a_class_name_has_one_home() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in read_modules():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module.name)
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
 @pytest.mark.parametrize("graph", [import_graph.packages, import_graph.modules])
 def test_nothing_imports_in_a_circle(graph: Callable[[], import_graph.Graph]) -> None:
     TopologicalSorter(graph()).prepare()  # else it names the circle
