@@ -25,7 +25,7 @@ NOTHING = Environment({"HOME": "/nonexistent"})
 HEAVY = """
 import sys
 from pathlib import Path
-from lollmsbot_keys.edges.config import file as config_file
+from lollmsbot_keys.edges.config import load as config_file
 from lollmsbot_keys.edges.environment.variables import Environment
 config_file.load({option}, Environment({{"HOME": "/nonexistent"}}), Path({cache!r}))
 print(*(name for name in ("pydantic", "tomllib", "rich", "difflib") if name in sys.modules))
