@@ -53,6 +53,14 @@ DIFFER = {
     "A: old\n": "line 1 names A",
     "A=old\nA: old\n": "line 2 names A",
     "export 'A' : old\n": "line 1 names A",
+    # white space that python-dotenv alone takes for the end
+    "A=old\x0b\n": "line 1 has more",
+    "A=old\u00a0\n": "line 1 has more",
+    "A=old\u00a0# c\n": "line 1 has more",
+    "export\u2003A=old\n": "line 1 has more",
+    "A=old\rB=2\n": "line 1 has a carriage return without",
+    "B=1\rA=old\r": "line 1 has a carriage return without",
+    "B=1\r": "line 1 has a carriage return without",
     # twice
     "A=one\nA=two\n": "gives A different values (lines 1, 2)",
     "B=1\nA=one\nexport A=\n": "gives A different values (lines 2, 3)",

@@ -460,6 +460,15 @@ def test_a_line_that_programs_read_differently_ends_it_before_a_key_is_made(pool
         assert pool.journal() is None
 
 
+def test_a_file_with_a_byte_order_mark_keeps_it_and_who_cannot_read_it_is_named(pool: RotationLab) -> None:
+    pool.dotenv.write_bytes(f"\ufeff{pool.before}".encode())
+    done = pool.rotate(MINTED, "--mint")
+    assert done.code == 0
+    assert "begins with a byte order mark, which stays. Shells, node and uv" in done.err
+    assert pool.works()
+    assert pool.dotenv.read_bytes().startswith(b"\xef\xbb\xbf")
+
+
 def test_a_file_with_crlf_stays_one_and_shells_are_warned_of_it(pool: RotationLab) -> None:
     pool.dotenv.write_bytes(pool.before.replace("\n", "\r\n").encode())
     done = pool.rotate(MINTED, "--mint")

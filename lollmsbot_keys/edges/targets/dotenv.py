@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lollmsbot_keys.edges.files.dotenv_reading import BYTE_ORDER_MARK
 from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.edges.targets.dotenv_edit import obstacle, value_of, with_value, without
 from lollmsbot_keys.edges.targets.secret_file import TextFile
@@ -29,12 +30,18 @@ class DotenvTarget:
 
     def remark(self) -> str | None:
         """What is odd about the file, and keeps nobody from writing to it."""
-        if "\r\n" not in (self._file.read() or ""):
-            return None
-        return (
-            f"{self._file.path} has CRLF at the ends of its lines, which stay. A shell that reads it has a carriage "
-            "return at the end of every value; for shells, save it with LF."
-        )
+        text = self._file.read() or ""
+        if text.startswith(BYTE_ORDER_MARK):
+            return (
+                f"{self._file.path} begins with a byte order mark, which stays. Shells, node and uv do not read the "
+                "first name behind it; for them, save it without."
+            )
+        if "\r\n" in text:
+            return (
+                f"{self._file.path} has CRLF at the ends of its lines, which stay. A shell that reads it has a "
+                "carriage return at the end of every value; for shells, save it with LF."
+            )
+        return None
 
     def write(self, secret: Secret) -> None:
         self._put(secret, for_shells=True)

@@ -26,17 +26,21 @@ _SHELL = re.compile(
 """A text in the pieces that a shell sees; `open` is a quote without an end, behind which it reads nothing."""
 _ASSIGNMENT = re.compile(
     r"""
-    (?P<before> \s* (?:export[^\S\r\n]+)? )
+    (?P<before> \s* (?:export[ \t]+)? )
     (?: '[^']+' | [^=\#\s]+ )
-    (?: [^\S\r\n]* = [^\S\r\n]*
+    (?: [ \t]* = [ \t]*
         (?: '(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | [^\s'"`;&|<>()]* )
-        (?<! \\ ) (?: [^\S\r\n]* \# .* | \s* )
+        (?<! \\ ) (?: [ \t]* \# .* | [ \t\r\n]* )
     )?
-    \s*
+    [ \t\r\n]*
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""A line with one name, one word for its value, and nothing else but a comment."""
+"""A line with one name, one word for its value, and nothing else but a comment.
+
+For python-dotenv other white space than blanks and tabs ends a value, too; for shells it is a part of it.
+"""
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*\\(?:\r\n|\r|\n)[^\S\r\n]*(?:export[^\S\r\n]+)?['\"]?\Z")
 _ALONE = "Give every assignment a line of its own."
 
@@ -63,6 +67,11 @@ def disagreement(body: str, bindings: Sequence[Binding], name: str) -> str | Non
                 f"{_on(body, one.at)} has {name} inside a quote, or behind a backslash at the end of the line before, "
                 "for some programs. Mend the line where that begins."
             )
+    if (lone := _LONE_RETURN.search(body)) is not None:
+        return (
+            f"{_on(body, lone.start())} has a carriage return without a line feed, which ends a line for some programs "
+            "only. Save the file with LF."
+        )
     others = {*_shell_words(body, name), *_named_lines(body, name)} - {one.at for one in found}
     if others:
         return f"{_on(body, min(others))} names {name} in a way that only some programs read. {_ALONE}"
