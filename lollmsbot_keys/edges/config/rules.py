@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from lollmsbot_keys.core.base import durations
-from lollmsbot_keys.core.model.config import LONGEST_NAME, Privacy, is_cloud_name, match_name
+from lollmsbot_keys.core.model.config import LONGEST_NAME, Privacy, as_compared, is_cloud_name, match_name, strip_cloud
 from lollmsbot_keys.edges.config.build import PRICE_PARTS
 from lollmsbot_keys.edges.config.merge import Table
 from lollmsbot_keys.edges.config.validators import nearest
@@ -68,10 +68,26 @@ def _names(keys: Tables, models: Tables, pillars: Mapping[str, Tables]) -> Itera
     for name in models:
         if not name or not name.isprintable() or name.split() != [name]:
             yield ("models", name), "expected a model's name: not empty, without white space"
+    yield from _twins(models)
     for pillar, roles in pillars.items():
         for role in roles:
             if re.fullmatch(_IDENTIFIER, role) is None:
                 yield ("pillars", pillar, role), "expected a name of letters, digits, _, . and -"
+
+
+def _twins(models: Tables) -> Iterator[Fault]:
+    """Models that are one for the daemon: of two tables only the one that is spelt as the request would count."""
+    first: dict[str, str] = {}
+    for name in models:
+        plain = name if "/" in name else strip_cloud(name)
+        known = first.setdefault(as_compared(plain).removesuffix(":latest"), name)
+        if known != name:
+            yield ("models", name), f'{known} in other words, which has a table already; write it as models."{known}"'
+        elif plain != name and name.split() == [name]:
+            yield (
+                ("models", name),
+                f"expected its name at the provider, {plain}; the suffix is of the local daemon alone",
+            )
 
 
 def _priorities(keys: Tables) -> Iterator[Fault]:
