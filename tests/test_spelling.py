@@ -83,6 +83,28 @@ def test_a_name_that_may_be_new_is_asked_for(tmp_path: Path, listed: tuple[int, 
         assert (asked.code, asked.out) == (0, "new\n")
 
 
+def test_a_list_that_cannot_be_kept_is_believed_all_the_same(tmp_path: Path) -> None:
+    """On a full disk, or beside two hundred others that want the same lock."""
+
+    def answer(heard: Heard) -> tuple[int, Mapping[str, str], list[bytes]]:
+        return (200, {}, sse("new")) if heard.body else (200, {}, [b'{"data": [{"id": "kimi-k2.7"}]}'])
+
+    with lab(tmp_path) as here, Listener(answer) as ours:
+        endpoints(here.config, ollama=f"http://127.0.0.1:{ours.port}/v1")
+        cache = Engine.open(environment=Environment(here.env)).state.cache
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text("no folder")
+        assert here.quick("ask", "-m", NEW, "hi").out == "new\n"
+
+
+def test_looking_for_a_name_forgets_no_chat_model_of_this_machine(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        here.quick("test-keys")
+        chat = Engine.open(environment=Environment(here.env)).facts().local_chat
+        assert here.quick("ask", "-m", NEW, "hi").code == 2
+        assert Engine.open(environment=Environment(here.env)).facts().local_chat == chat != ""
+
+
 def test_who_has_no_key_needs_no_list_to_be_told(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         endpoints(here.config, ollama="http://127.0.0.1:9/v1", local="http://127.0.0.1:9")
