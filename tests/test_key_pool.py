@@ -483,6 +483,26 @@ def test_leaving_the_block_waits_for_all_that_was_begun(
     asyncio.run(run())
 
 
+def test_a_closed_pool_takes_no_question(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Nobody would wait for what it costs."""
+    world = World(sandbox, tmp_path)
+
+    async def run() -> None:
+        async with world.pool() as pool:
+            unread = pool.stream("Hello")
+        for _ in range(2):
+            with pytest.raises(UsageError, match="pool is closed"):
+                await pool.ask("Hello")
+            with pytest.raises(UsageError, match="pool is closed"):
+                [piece async for piece in unread]
+        async with pool:
+            assert (await pool.ask("Hello")).text.endswith("Hello")
+
+    asyncio.run(run())
+    assert world.sums.calls == len(sandbox.chats()) == 1
+    world.check_books()
+
+
 @pytest.mark.parametrize("then", ["the pool stays open", "the pool is closed at once"])
 def test_a_stream_that_is_left_early_is_charged_and_leaves_no_hold(
     slow_sandbox: Sandbox, tmp_path: Path, then: str

@@ -41,6 +41,7 @@ class KeyPool:
     to whoever made the pool.
 
     Leaving the block waits for all that was begun; a stream that nobody reads any more is ended first, and charged.
+    From then on the pool takes no question.
 
     `log_file` gets one line of JSON for each attempt and each refusal; by default that goes where `LBK_LOG_FILE` or
     `log.file` says, or nowhere.
@@ -62,6 +63,7 @@ class KeyPool:
         self._means = Resources(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
         self._begun: set[asyncio.Future[Report]] = set()
         self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # and who reads each
+        self._closed = False
 
     @classmethod
     def open(cls, config: Path | None = None, state: Path | None = None, log_file: Path | None = None) -> Self:
@@ -74,6 +76,7 @@ class KeyPool:
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
+        self._closed = False
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -94,6 +97,7 @@ class KeyPool:
                 stream.cancel()
         while begun := self._begun | self._streams.keys():
             await asyncio.wait(begun)
+        self._closed = True  # what a call costs from now on nobody would wait to see written
 
     async def ask(self, prompt: str, **options: Unpack[Options]) -> Answer:
         """The whole answer to `prompt`.
@@ -122,6 +126,8 @@ class KeyPool:
         Raises:
             UsageError, ConfigError, StateError, SecretError: something that a person must mend.
         """
+        if self._closed:
+            raise UsageError("The pool is closed: ask within its block.")
         listener = listener or Unheard()
         journal = None
         if self._log is not None:
