@@ -17,7 +17,8 @@ from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import UsageError
 from lollmsbot_keys.pool.background_alerts import Lookout
-from lollmsbot_keys.pool.failover import Failover, Resources
+from lollmsbot_keys.pool.context import AskContext, Resources
+from lollmsbot_keys.pool.failover import Failover
 from lollmsbot_keys.pool.prompt import Listener, Options, Prompt, question
 from lollmsbot_keys.pool.secret_loader import Opening
 from lollmsbot_keys.pool.settle import Settling
@@ -60,7 +61,7 @@ class KeyPool:
             classify=classifier(engine.config.cooldowns, engine.clock),
             trusted_hosts={name: settings.trusted_hosts for name, settings in engine.config.providers.items()},
         )
-        self._means = Resources(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
+        self._resources = Resources(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
         self._begun: set[asyncio.Future[Report]] = set()
         self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # and who reads each
         self._closed = False
@@ -129,12 +130,12 @@ class KeyPool:
         if self._closed:
             raise UsageError("The pool is closed: ask within its block.")
         listener = listener or Unheard()
-        journal = None
+        log = None
         if self._log is not None:
             from lollmsbot_keys.pool.request_log import RequestLog
 
-            journal = RequestLog(self._log, self.engine, listener)
-        asking = Failover(self._means, asked, listener, journal)
+            log = RequestLog(self._log, self.engine, listener)
+        asking = Failover(AskContext(self._resources, asked, listener, log))
         over: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._begun.add(over)
         try:

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from lollmsbot_keys.core.alerts.thresholds import crosses
 from lollmsbot_keys.core.model.outcome import Attempt, OutcomeKind
@@ -29,20 +28,17 @@ from lollmsbot_keys.core.state.settlement import (
     tokens_beyond,
     was_charged_for_free,
 )
-from lollmsbot_keys.edges.state.write_queue import Kept, StateQueue
+from lollmsbot_keys.edges.state.write_queue import Kept
 from lollmsbot_keys.errors import StateError
-from lollmsbot_keys.pool.prompt import Listener
-from lollmsbot_keys.runtime import Engine
-
-if TYPE_CHECKING:
-    from lollmsbot_keys.pool.request_log import RequestLog
+from lollmsbot_keys.pool.context import AskContext
 
 
 class Settling:
     """The settlements of one question. `attempts` are those that are settled, or are about to be."""
 
-    def __init__(self, engine: Engine, queue: StateQueue, listener: Listener, journal: RequestLog | None) -> None:
-        self._engine, self._queue, self._listener, self._journal = engine, queue, listener, journal
+    def __init__(self, context: AskContext) -> None:
+        self._engine, self._queue = context.engine, context.queue
+        self._listener, self._log = context.listener, context.log
         self._last: asyncio.Future[datetime | None] | None = None
         self.attempts: list[Attempt] = []
         self.crossed = False
@@ -65,8 +61,8 @@ class Settling:
             except StateError as error:
                 self._not_settled(error)
         self._tell(finished, until, charge)
-        if self._journal is not None:
-            self._journal.attempt(claimed, finished, charge, self.attempts[-1])
+        if self._log is not None:
+            self._log.attempt(claimed, finished, charge, self.attempts[-1])
         return charge
 
     def _change(

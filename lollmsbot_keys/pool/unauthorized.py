@@ -6,9 +6,31 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from lollmsbot_keys.core.model.request import Candidate, Reach, Reason
-from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled, Scope
+from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled, Scope, same_secret
 from lollmsbot_keys.core.state.events import Cooled, Event, KeyProved, KeyRefused
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict
+from lollmsbot_keys.pool.context import AskContext
+from lollmsbot_keys.pool.settle import Settling
+
+
+async def confirm(context: AskContext, candidate: Candidate, settling: Settling) -> None:
+    """Ask the key check about a candidate that was refused with a 401, and record what it says."""
+    if candidate.key is None:
+        return
+    engine = context.engine
+    secret = engine.secrets.open(candidate.key)
+    if not same_secret(secret.fingerprint, candidate.fingerprint):  # replaced meanwhile: no news of the new one
+        return
+    check = await context.wire.check_key(candidate.provider, candidate.endpoints, secret)
+    unavailable = engine.config.cooldowns.unavailable
+    await settling.record(*after_unauthorized(candidate, candidate.key, check, engine.clock(), unavailable))
+    if check.verdict is KeyVerdict.INVALID:
+        settling.crossed = True
+        engine.secrets.forget(candidate.key)  # its source may have a new one by now
+        context.listener.notice(
+            f"{candidate.key} was refused by {candidate.provider} and is disabled. "
+            f"Replace its secret, or try it again with: lbk reset-limits {candidate.key}"
+        )
 
 
 def after_unauthorized(

@@ -13,14 +13,11 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from lollmsbot_keys.core.model.lease import Owner
 from lollmsbot_keys.core.model.snapshot import Snapshot, Waiter
 from lollmsbot_keys.core.routing.claim import Nothing, held, passing
 from lollmsbot_keys.core.state.events import Event, Waiting, WaitOver, record
-from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import StateError
-from lollmsbot_keys.pool.prompt import Listener, Prompt
-from lollmsbot_keys.runtime import Engine
+from lollmsbot_keys.pool.context import AskContext
 
 _LOOK_AGAIN = timedelta(seconds=1)
 """Keys also come free otherwise than by time: a reset, a settled hold, a mended secret."""
@@ -44,9 +41,9 @@ class Wait(Enum):
 class Queueing:
     """The waiting of one question. `ticket` names its place in the queue while it has one."""
 
-    def __init__(self, engine: Engine, queue: StateQueue, owner: Owner, question: Prompt, listener: Listener) -> None:
-        self._engine, self._queue, self._owner = engine, queue, owner
-        self._question, self._listener = question, listener
+    def __init__(self, context: AskContext) -> None:
+        self._engine, self._queue, self._owner = context.engine, context.queue, context.owner
+        self._prompt, self._listener = context.prompt, context.listener
         self._since: datetime | None = None
         self._moved: datetime | None = None
         self._on_their_way: frozenset[str] = frozenset()
@@ -57,7 +54,7 @@ class Queueing:
         """Wait a little for the first key of the plan to come free."""
         now, back, holding = self._engine.clock(), passing(nothing.plan), held(nothing.plan)
         any_moment = nothing.queued or bool(holding)
-        if self._question.wait is None and not any_moment:
+        if self._prompt.wait is None and not any_moment:
             return Wait.NO_USE
         self._since = since = min(self._since or now, now)  # refused once more, it is still ahead of who came later
         if self._moved is None or self._on_their_way != nothing.on_their_way:
@@ -78,9 +75,9 @@ class Queueing:
         return Wait.CAME_FREE if free_at is not None and free_at <= self._engine.clock() else Wait.NOT_YET
 
     def _deadline(self, since: datetime, moved: datetime) -> datetime:
-        if self._question.wait is not None:
-            return since + self._question.wait
-        return min(since + self._question.timeout, moved + UNMOVED)
+        if self._prompt.wait is not None:
+            return since + self._prompt.wait
+        return min(since + self._prompt.timeout, moved + UNMOVED)
 
     async def leave(self) -> None:
         """Give the place in the queue back. A place that cannot be given back ends with the process."""
@@ -98,9 +95,9 @@ class Queueing:
         self._keys = keys
         # The ticket is known before it is written: who is cancelled meanwhile gives it back too.
         self.ticket = self.ticket or os.urandom(8).hex()
-        longest = self._question.timeout if self._question.wait is None else self._question.wait
+        longest = self._prompt.timeout if self._prompt.wait is None else self._prompt.wait
         until = since + longest + _LOOK_AGAIN
-        waiter = Waiter(self._owner, since, until, self._question.request.priority, keys)
+        waiter = Waiter(self._owner, since, until, self._prompt.request.priority, keys)
         await self._record(Waiting(self.ticket, waiter))
 
     async def _record(self, event: Event) -> None:
