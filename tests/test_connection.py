@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import os
 import shutil
@@ -25,7 +26,7 @@ import pytest
 import trustme
 
 from lollmsbot_keys.edges.http.connection import LONGEST_HEAD_BYTES, HttpTarget
-from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, WireError
+from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, WireError, words_of
 from lollmsbot_keys.edges.http.pool import Http
 from lollmsbot_keys.edges.http.tls import certificates
 from lollmsbot_keys.errors import ConfigError
@@ -813,3 +814,19 @@ def test_a_name_with_several_addresses_is_reached_at_the_one_that_answers() -> N
             return told
 
     assert asyncio.run(main()) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)"), os.strerror(errno.ECONNREFUSED)),
+        (OSError(errno.ECONNREFUSED, "Connect call failed ('::1', 9, 0, 0)"), os.strerror(errno.ECONNREFUSED)),
+        (OSError(errno.ECONNRESET, "Connection reset by peer"), "Connection reset by peer"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (ValueError("sent [Errno 5] by somebody"), "sent [Errno 5] by somebody"),
+        (ConnectionError(), "ConnectionError"),
+    ],
+    ids=repr,
+)
+def test_what_went_wrong_is_said_in_words(error: Exception, said: str) -> None:
+    assert words_of(error) == said

@@ -17,7 +17,7 @@ import h11
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.security.trusted_hosts import address
-from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
+from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, words_of
 from lollmsbot_keys.edges.http.happy_eyeballs import reach
 
 LONGEST_HEAD_BYTES = 64 * 1024
@@ -133,7 +133,7 @@ class Line(asyncio.Protocol):
         while self.quiet:
             await self._news(silence_s)
         if not self._waiting and self._error is not None:
-            raise Broken(_words(self._error))
+            raise Broken(words_of(self._error))
         data = b"".join(self._waiting)
         self._waiting.clear()
         if self._waiting_bytes > _MOST_WAITING_BYTES:
@@ -186,7 +186,7 @@ class Connection:
         except TimeoutError:
             raise Unsent("no connection in time") from None
         except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
-            raise Unsent(_words(error)) from None
+            raise Unsent(words_of(error)) from None
         return cls(line)
 
     async def send(self, place: HttpTarget, exchange: Exchange) -> Response:
@@ -274,7 +274,3 @@ class Connection:
         """Close, and wait until that is done."""
         self._line.abort()
         await self._line.gone()
-
-
-def _words(error: Exception) -> str:
-    return str(error).strip() or type(error).__name__

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -12,6 +14,8 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.edges.http.decompression import Damaged, Unpacker, unpackers
 
 LONGEST_CONNECT = timedelta(seconds=10)
+_REFUSED = re.compile(r"\[Errno (\d+)\] Connect call failed \([^)]*\)")
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 64 * 1024
 _SILENCES_WITHOUT_A_WORD = 30
@@ -134,3 +138,9 @@ async def _unpacked(chunks: AsyncIterator[bytes], unpacker: Unpacker) -> AsyncIt
                 yield piece
         except Damaged:
             raise Broken("the body cannot be unpacked") from None
+
+
+def words_of(error: Exception) -> str:
+    """What went wrong, as the system says it: without the number, and the address, that Python puts beside it."""
+    text = _REFUSED.sub(lambda found: os.strerror(int(found[1])), str(error).strip())
+    return _NUMBER.sub("", text) or type(error).__name__

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 
-from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
+from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent, words_of
 from lollmsbot_keys.errors import ConfigError
 
 CALLS_PER_TRANSPORT = 4
@@ -141,8 +141,4 @@ def _translated(departure: _Departure) -> Iterator[None]:
             raise Unsent("no connection in time") from None
         raise (Stalled if isinstance(error, TimeoutError) else Silent)("no bytes in time") from None
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
-        raise (Broken if departure.left else Unsent)(_words(error)) from None
-
-
-def _words(error: Exception) -> str:
-    return str(error).strip() or type(error).__name__
+        raise (Broken if departure.left else Unsent)(words_of(error)) from None
