@@ -232,6 +232,14 @@ OWN = {"details": DETAILS, "model_info": {"general.architecture": "x"}}
         {**OWN, "modelfile": "# by hand\nfrom  'kimi-k3:CLOUD'\nTEMPLATE x"},
         {**OWN, "modelfile": "# FROM gpt-oss:120b-cloud\n\nFROM /blobs/sha256-1\n"},
         {**OWN, "modelfile": ["FROM kimi-k3:cloud"]},
+        {**OWN, "modelfile": "FROM https://x.example/kimi-k3"},
+        {**OWN, "base_url": "https://x.example/v1"},
+        {**OWN, "details": {**DETAILS, "source": "https://x.example"}},
+        {**OWN, "host": "x.example"},
+        {**OWN, "endpoint": {"url": "x"}},
+        {**OWN, "provider": "openai"},
+        {**OWN, "region": "eu-west"},
+        {**OWN, "is_local": False},
         {**OWN, "error": "x"},
         {"hello": "world"},
         {},
@@ -347,7 +355,16 @@ def test_trouble_is_no_proof(sandbox: Sandbox, fault: str) -> None:
 
 
 def test_empty_remote_fields_do_no_harm(sandbox: Sandbox) -> None:
-    body = {**OWN, "remote_host": "", "remote_model": None}
+    model_info = {"general.architecture": "x", "general.license.link": "https://x.example/license"}
+    here = {
+        "host": "127.0.0.1",
+        "endpoint": "http://localhost:11434",
+        "provider": "ollama",
+        "local": True,
+        "server": "",
+    }
+    body = {**OWN, **here, "license": "see https://x.example", "remote_host": "", "remote_model": None}
+    body |= {"model_info": model_info, "projector_info": model_info}
     sandbox.add(Fault.raw("local", json_reply(200, body), where=FaultScope.SHOW))
     assert proof(sandbox, "gemma3:27b").locality is Locality.PROVEN
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from lollmsbot_keys.core.model.config import as_compared, is_cloud_name
+from lollmsbot_keys.core.security.trusted_hosts import is_loopback, is_on_loopback
 
 FORMATS = frozenset({"gguf", "ggml", "safetensors"})
 """In which weights are kept. A model that is run elsewhere has none, or a word such as `cloud`."""
@@ -19,8 +20,13 @@ LEAST_BYTES = 65_536
 
 _ELSEWHERE = ("remote", "cloud", "upstream", "proxy", "relay")
 _NOT_HERE = frozenset({*_ELSEWHERE, "hosted", "external", "api"})
-_FREE_TEXT = frozenset({"modelfile", "template", "system", "license", "parameters", "messages", "modelinfo"})
+_FREE_TEXT = frozenset(
+    {"modelfile", "template", "system", "license", "parameters", "messages", "modelinfo", "projectorinfo"}
+)
 """Fields whose text may say anything."""
+_PLACES = frozenset({"host", "hostname", "endpoint", "server", "provider", "location", "region", "baseurl", "apibase"})
+"""Fields that a daemon of one's own does not have, and a relay may."""
+_HERE = frozenset({"local", "localhost", "ollama"})
 _LONGEST_WORD = 200
 _FROM = re.compile(r"^[^\S\n]*#?[^\S\n]*FROM[^\S\n]+([^\n]+)$", re.IGNORECASE | re.MULTILINE)
 """What a Modelfile says a model is made from; in a comment, too, where Ollama puts the model's own name."""
@@ -37,6 +43,10 @@ def elsewhere(said: Mapping[str, object]) -> str:
             return f"{name} is set"
         if plain == "modelfile" and not _is_made_here(value):
             return "it may be made from a cloud model"
+        if plain in {"local", "islocal"} and value is False:
+            return f"{name} is false"
+        if plain in _PLACES and not free_text and value and not _is_here(value):
+            return f"{name} is set"
         if isinstance(value, str) and not free_text and _names_another_place(value):
             return f"{name} is {value.strip()!r}"
     return ""
@@ -105,11 +115,19 @@ def _full(name: str) -> str:
 def _is_made_here(modelfile: object) -> bool:
     if not isinstance(modelfile, str):
         return False
-    return not any(is_cloud_name(origin.strip(" \t\r\"'")) for origin in _FROM.findall(modelfile))
+    origins = [origin.strip(" \t\r\"'") for origin in _FROM.findall(modelfile)]
+    return not any(is_cloud_name(origin) or "://" in origin for origin in origins)
 
 
 def _names_another_place(value: str) -> bool:
+    if "://" in value:
+        return not _is_here(value)
     return len(value) <= _LONGEST_WORD and (as_compared(value) in _NOT_HERE or is_cloud_name(value))
+
+
+def _is_here(value: object) -> bool:
+    """Whether a name of a place, or its URL, is one of this machine."""
+    return isinstance(value, str) and (as_compared(value) in _HERE or is_on_loopback(value) or is_loopback(value))
 
 
 def _plain(name: str) -> str:
