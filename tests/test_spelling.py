@@ -11,7 +11,7 @@ from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.routing.spelling import slip_of
 from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.runtime import Engine
-from tests.lab import Heard, Listener, endpoints, lab, sse
+from tests.lab import OLLAMA, SERVED, Heard, Listener, endpoints, lab, sse
 from tests.strategies import CONFIG
 
 LISTS = {
@@ -66,9 +66,17 @@ def test_route_does_not_refuse_what_a_list_that_it_does_not_know_may_have(tmp_pa
 NEW = "kimi-k2.7"
 
 
-@pytest.mark.parametrize("listed", [(200, b'{"data": [{"id": "kimi-k2.7"}]}'), (404, b"no list here")])
+@pytest.mark.parametrize(
+    "listed",
+    [
+        (200, b'{"data": [{"id": "kimi-k2.7"}]}'),
+        (404, b"no list here"),
+        (200, b'{"data": []}'),
+        (200, b'{"data": [1]}'),
+    ],
+)
 def test_a_name_that_may_be_new_is_asked_for(tmp_path: Path, listed: tuple[int, bytes]) -> None:
-    """Where the kept list is too old to have it, and where a provider tells none."""
+    """Where the kept list is too old to have it, and where a provider tells none; an empty one is not believed."""
 
     def answer(heard: Heard) -> tuple[int, Mapping[str, str], list[bytes]]:
         status, body = listed
@@ -76,11 +84,13 @@ def test_a_name_that_may_be_new_is_asked_for(tmp_path: Path, listed: tuple[int, 
 
     with lab(tmp_path) as here, Listener(answer) as ours:
         engine = Engine.open(environment=Environment(here.env))
-        if listed[0] == 200:
+        new = NEW.encode() in listed[1]
+        if new:
             engine.keep_list(Provider.OLLAMA, ["kimi-k2.6"])
         endpoints(here.config, ollama=f"http://127.0.0.1:{ours.port}/v1")
         asked = here.quick("ask", "-m", NEW, "hi")
         assert (asked.code, asked.out) == (0, "new\n")
+        assert here.candidate(OLLAMA, SERVED, "-m", SERVED)["eligible"] is not new
 
 
 def test_a_list_that_cannot_be_kept_is_believed_all_the_same(tmp_path: Path) -> None:

@@ -20,16 +20,12 @@ async def fetch_list(engine: Engine, wire: Wire, provider: Provider, limit: time
     Raises:
         ConfigError: see `Wire.list_models`.
     """
-    local = provider is Provider.LOCAL
-    limit = min(_LOCAL_PATIENCE, limit) if local else limit
+    limit = min(_LOCAL_PATIENCE, limit) if provider is Provider.LOCAL else limit
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            found = await wire.list_models(provider, engine.config.providers[provider].endpoints, limit)
+            return await wire.list_models(provider, engine.config.providers[provider].endpoints, limit)
     except TimeoutError:
         return ModelList(frozenset(), f"no list within {limit.total_seconds():g} seconds")
-    if not found.names and not found.problem and not local:
-        return ModelList(frozenset(), "its list is empty, which is not believed")
-    return found
 
 
 def keep(engine: Engine, provider: Provider, found: ModelList) -> None:

@@ -127,7 +127,10 @@ async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ..
             return ModelList(frozenset(_names(own)), chat=first_chat_model(own))
         if entries is not None:
             prices = quotes(entries) if provider is Provider.OPENROUTER else {}
-            return ModelList(frozenset(_names(entries)), prices=prices)
+            if names := frozenset(_names(entries)):
+                return ModelList(names, prices=prices)
+            problem = "its list is empty, which is not believed"
+            continue
         problem = f"{place(endpoint)} gave no list ({got.status})"
     return ModelList(frozenset(), problem)
 
