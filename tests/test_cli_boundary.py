@@ -362,3 +362,38 @@ def test_ctrl_c_where_the_interpreter_is_busy_is_not_lost(program: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "lbk: interrupted\n")
+
+
+INTERRUPTED_WHILE_THE_LOOP_IS_MADE = """
+import asyncio, signal, sys
+from lollmsbot_keys.cli.exit import ending
+from lollmsbot_keys.edges.environment.event_loop import run
+
+def interrupt(frame, event, _):
+    if event == "call" and frame.f_code.co_name == "_make_self_pipe":
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGINT)
+
+async def work():
+    print("begun")
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("tidied up", flush=True)
+
+sys.setprofile(interrupt)
+sys.exit(ending(lambda: run(work)))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="elsewhere signals cannot be held")
+def test_ctrl_c_while_the_loop_is_made_ends_the_work_and_no_half_loop() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_THE_LOOP_IS_MADE],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "begun\ntidied up\n", "lbk: interrupted\n")

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import typer
@@ -252,7 +253,11 @@ def test_ctrl_c(end: list[str], tmp_path: Path) -> None:
         os.mkfifo(pipe)
         process = start_lbk(["route", "-q", "--config", str(pipe), *end], here.env)
         writer = os.open(pipe, os.O_WRONLY)  # opens when lbk has opened it to read
+        # Python may look for signals just before it begins to read, and would then wait for the next one.
+        again = Timer(0.5, lambda: process.send_signal(signal.SIGINT))
         process.send_signal(signal.SIGINT)
+        again.start()
         out, err = process.communicate(timeout=60)
+        again.cancel()
         os.close(writer)
         assert (process.returncode, out, err) == (130, "", "lbk: interrupted\n")

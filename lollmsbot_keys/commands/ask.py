@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 from lollmsbot_keys.core.model.outcome import Report
+from lollmsbot_keys.edges.environment.event_loop import run
 from lollmsbot_keys.errors import LbkError
 from lollmsbot_keys.pool import KeyPool, Listener, Options, Prompt, question
 from lollmsbot_keys.runtime import Engine
@@ -36,7 +36,7 @@ class Asking:
             UsageError, ConfigError, StateError, SecretError: see there.
             KeyboardInterrupt: a person did not want to wait; the call is charged if it may have been billed.
         """
-        return asyncio.run(self._ask(question, listener))
+        return run(lambda: self._ask(question, listener))
 
     async def _ask(self, question: Prompt, listener: Listener) -> Report:
         pool = KeyPool(self._engine, alerts=False, log_file=self._log_file)

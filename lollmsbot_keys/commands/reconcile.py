@@ -34,6 +34,7 @@ from lollmsbot_keys.core.model.snapshot import Snapshot, Spender
 from lollmsbot_keys.core.model.statement import DaySpan, Gap
 from lollmsbot_keys.core.money.amounts import budget_day
 from lollmsbot_keys.edges.caches.key_checks import CachedKeyCheck, keep_checks, read_checks
+from lollmsbot_keys.edges.environment.event_loop import run
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict, Wire
 from lollmsbot_keys.edges.secrets.secret import Secret
 from lollmsbot_keys.errors import SecretError
@@ -83,7 +84,7 @@ class Reconciling:
                     self._secrets[key.name] = self._engine.secrets.open(key.name)
                 except SecretError:
                     continue
-        return asyncio.run(self._run())
+        return run(self._run)
 
     async def _run(self) -> Reconciliation:
         engine = self._engine

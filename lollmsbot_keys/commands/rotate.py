@@ -117,10 +117,10 @@ class Rotate:
             (journal.release if journal.rotation.under_way else journal.give_up)()
             raise
         work = partial(self._work, key, wanted, journal, places, listener, given)
-        import asyncio
+        from lollmsbot_keys.edges.environment.event_loop import run
 
         try:
-            return asyncio.run(self._driven(wanted.aim, key, management, work))
+            return run(lambda: self._driven(wanted.aim, key, management, work))
         except KeyboardInterrupt:
             if journal.rotation.under_way:
                 journal.release()

@@ -5,7 +5,6 @@ Everything is asked at once. Checks and lists are no calls: they count against n
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from lollmsbot_keys.core.model.config import Key, Provider
 from lollmsbot_keys.core.model.findings import Findings
 from lollmsbot_keys.core.routing.resolve import unknown
 from lollmsbot_keys.core.security.trusted_hosts import trusted
+from lollmsbot_keys.edges.environment.event_loop import run
 from lollmsbot_keys.edges.secrets.secret import Secret
 from lollmsbot_keys.errors import SecretError, UsageError
 from lollmsbot_keys.runtime import Engine
@@ -58,9 +58,8 @@ class KeyTest:
         sellers = {key.provider for key in keys} if with_filter else set(self._engine.config.providers)
         if wanted.provider is Provider.LOCAL:
             sellers = {Provider.LOCAL}
-        return asyncio.run(
-            KeyRound(self._engine, wanted, snapshot, secrets, progress, tuple(notes)).run(keys, frozenset(sellers))
-        )
+        checks = KeyRound(self._engine, wanted, snapshot, secrets, progress, tuple(notes))
+        return run(lambda: checks.run(keys, frozenset(sellers)))
 
     def add_to_summary(self, markdown: str) -> str:
         """Append to the step's summary; the answer says what went wrong, if anything did."""
