@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lollmsbot_keys.core.model.statement import By, Statement
     from lollmsbot_keys.core.model.summary import Summary
     from lollmsbot_keys.core.state.events import Reset
+    from lollmsbot_keys.edges.caches.model_lists import CachedModelLists, Listed
 
 
 def utc_now() -> datetime:
@@ -51,6 +52,7 @@ class Engine:
         self.config, self.state, self.secrets = config, state, secrets
         self.environment, self.clock, self.warnings = environment, clock, warnings
         self._config_file, self._cached = Path(), Path()
+        self._listed: dict[Provider, Listed] = {}
 
     @classmethod
     def open(
@@ -118,9 +120,7 @@ class Engine:
 
     def facts(self, assumed: Mapping[str, SetAside] | None = None) -> Facts:
         """What routing must know besides configuration and state, as of now."""
-        from lollmsbot_keys.edges.caches.model_lists import read_lists
-
-        kept = read_lists(self.state.cache, self.clock())
+        kept = self._lists()
         misplaced = self._misplaced()
         present = {name: of for name, of in self.secrets.present().items() if name not in misplaced}
         lacking = (key.name for key in self.config.keys if key.name not in present)
@@ -149,9 +149,12 @@ class Engine:
 
     def known(self) -> Known:
         """How old the models and prices are that plans are made of."""
+        return Known(self.config.catalogue_read_on, self._lists().fetched)
+
+    def _lists(self) -> CachedModelLists:
         from lollmsbot_keys.edges.caches.model_lists import read_lists
 
-        return Known(self.config.catalogue_read_on, read_lists(self.state.cache, self.clock()).fetched)
+        return read_lists(self.state.cache, self.clock(), tuple(self._listed.values()))
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
         """What would happen to `request` (at another time, under assumptions). Changes nothing.
@@ -176,7 +179,7 @@ class Engine:
         """Remember a provider's fetched model list, what it asks for them, and which of local's chats."""
         from lollmsbot_keys.edges.caches.model_lists import keep_list
 
-        keep_list(self.state.cache, provider, names, self.clock(), prices, chat)
+        self._listed[provider] = keep_list(self.state.cache, provider, names, self.clock(), prices, chat)
 
     def summary(self) -> Summary:
         """Today at a glance. Changes nothing."""

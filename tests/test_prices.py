@@ -325,6 +325,19 @@ def test_prices_stay_when_names_are_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kept_at", "own_at", "expected"), [(0, 1, "own"), (1, 0, "kept"), (3, 1, "own"), (1, 3, "kept")]
+)
+def test_of_the_kept_list_and_the_own_the_newer_counts(
+    kept_at: int, own_at: int, expected: str, tmp_path: Path
+) -> None:
+    """But for one of a time that is still to come."""
+    (tmp_path / "elsewhere").write_text("")
+    own = keep_list(tmp_path / "elsewhere", OLLAMA, ["own"], NOW + own_at * HOUR)
+    keep_list(tmp_path, OLLAMA, ["kept"], NOW + kept_at * HOUR)
+    assert read_lists(tmp_path, NOW + 2 * HOUR, [own]).lists == {OLLAMA: frozenset({expected})}
+
+
+@pytest.mark.parametrize(
     "content",
     [
         "",

@@ -11,7 +11,7 @@ from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.routing.spelling import slip_of
 from lollmsbot_keys.edges.environment.variables import Environment
 from lollmsbot_keys.runtime import Engine
-from tests.lab import OLLAMA, SERVED, Heard, Listener, endpoints, lab, sse
+from tests.lab import OLLAMA, SERVED, Heard, Lab, Listener, endpoints, lab, sse
 from tests.strategies import CONFIG
 
 LISTS = {
@@ -93,6 +93,13 @@ def test_a_name_that_may_be_new_is_asked_for(tmp_path: Path, listed: tuple[int, 
         assert here.candidate(OLLAMA, SERVED, "-m", SERVED)["eligible"] is not new
 
 
+def unkept(here: Lab) -> None:
+    """Make a place where no list can be kept."""
+    cache = Engine.open(environment=Environment(here.env)).state.cache
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text("no folder")
+
+
 def test_a_list_that_cannot_be_kept_is_believed_all_the_same(tmp_path: Path) -> None:
     """On a full disk, or beside two hundred others that want the same lock."""
 
@@ -101,10 +108,17 @@ def test_a_list_that_cannot_be_kept_is_believed_all_the_same(tmp_path: Path) -> 
 
     with lab(tmp_path) as here, Listener(answer) as ours:
         endpoints(here.config, ollama=f"http://127.0.0.1:{ours.port}/v1")
-        cache = Engine.open(environment=Environment(here.env)).state.cache
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text("no folder")
+        unkept(here)
         assert here.quick("ask", "-m", NEW, "hi").out == "new\n"
+
+
+def test_so_is_that_of_this_machine(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        unkept(here)
+        for name in here.sandbox.secrets:
+            del here.env[name]
+        assert "on local" in here.quick("ask", "-m", "gemma3:27b", "hi").out
+        assert "on local" in here.quick("ask", "--privacy", "critical", "hi").out
 
 
 def test_looking_for_a_name_forgets_no_chat_model_of_this_machine(tmp_path: Path) -> None:

@@ -25,12 +25,9 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
     Raises:
         UsageError: nobody has it.
     """
-    if request.model is None:
+    if request.model is None or slip_of(request.model, engine.config, engine.facts().lists) is None:
         return
-    facts = engine.facts()
-    if slip_of(request.model, engine.config, facts.lists) is None:
-        return
-    sellers, told = _sellers(engine, request), dict[Provider, frozenset[str]]()
+    sellers, told = _sellers(engine, request), set[Provider]()
     if not sellers:  # a daemon of this machine says itself what it has, and for nothing
         return
     for provider in (*sellers, Provider.LOCAL):
@@ -39,10 +36,11 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
             continue
         found = await wire.list_models(provider, endpoints, _PATIENCE)
         if not found.problem:
-            told[provider] = frozenset(found.names)
+            told.add(provider)
             await asyncio.to_thread(engine.keep_list, provider, found.names, found.prices, found.chat)
-    silent = {key.provider for key in engine.config.keys if key.name in facts.secrets} - told.keys()
-    near = slip_of(request.model, engine.config, {**facts.lists, **told})  # whether or not they could be kept
+    facts = engine.facts()
+    silent = {key.provider for key in engine.config.keys if key.name in facts.secrets} - told
+    near = slip_of(request.model, engine.config, facts.lists)
     if near is not None and silent.isdisjoint(sellers):
         raise UsageError(unknown_model(request.model, near))
 

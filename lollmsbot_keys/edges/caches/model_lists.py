@@ -21,6 +21,16 @@ VERSION = 2
 _PATIENCE = timedelta(seconds=5)
 
 
+class Listed(NamedTuple):
+    """One list as it came."""
+
+    provider: Provider
+    fetched: datetime
+    names: frozenset[str]
+    prices: Mapping[str, Any]
+    chat: str | None
+
+
 class CachedModelLists(NamedTuple):
     """What is known of each list: names and `Facts.local_chat` of fresh ones, OpenRouter's prices, and when it came."""
 
@@ -30,12 +40,16 @@ class CachedModelLists(NamedTuple):
     fetched: Mapping[Provider, datetime] = EMPTY
 
 
-def read_lists(folder: Path, now: datetime) -> CachedModelLists:
-    """What is known at `now`. What cannot be read is not known."""
+def read_lists(folder: Path, now: datetime, own: Iterable[Listed] = ()) -> CachedModelLists:
+    """What is known at `now`, of each list the newest. `own` came to this process, which perhaps could not keep it.
+
+    What cannot be read is not known. A time that is still to come is a clock's fault: whatever else there is is newer.
+    """
     lists: dict[Provider, frozenset[str]] = {}
     times: dict[Provider, datetime] = {}
     prices, local_chat = PriceList(), None
-    for provider, fetched, names, quoted, chat in _understood(_content(folder)):
+    every = sorted((*_understood(_content(folder)), *own), key=lambda one: (one.fetched <= now, one.fetched))
+    for provider, fetched, names, quoted, chat in every:
         if timedelta() <= now - fetched < LIST_FRESH_FOR:
             lists[provider], times[provider] = names, fetched
             local_chat = chat if provider is Provider.LOCAL else local_chat
@@ -45,7 +59,7 @@ def read_lists(folder: Path, now: datetime) -> CachedModelLists:
 
 
 @lru_cache(maxsize=1)
-def _understood(content: bytes) -> tuple[tuple[Provider, datetime, frozenset[str], dict[str, Any], str | None], ...]:
+def _understood(content: bytes) -> tuple[Listed, ...]:
     """Each list with its provider, time, prices and chat model. Looked at for every call, and new once a day."""
     found = []
     for name, entry in _entries(content).items():
@@ -53,7 +67,7 @@ def _understood(content: bytes) -> tuple[tuple[Provider, datetime, frozenset[str
             fetched = datetime.fromisoformat(entry["fetched"])
             if fetched.tzinfo is not None:
                 names = frozenset(map(str, entry["models"]))
-                found.append((Provider(name), fetched, names, dict(entry["prices"]), entry.get("chat")))
+                found.append(Listed(Provider(name), fetched, names, dict(entry["prices"]), entry.get("chat")))
     return tuple(found)
 
 
@@ -64,18 +78,20 @@ def keep_list(
     now: datetime,
     prices: Mapping[str, Sequence[str] | None] = EMPTY,
     chat: str | None = None,
-) -> None:
+) -> Listed:
     """Remember a list, and forget none that another process keeps. Best effort: it can be done without."""
     from lollmsbot_keys.edges.files.atomic import replace_file
     from lollmsbot_keys.edges.files.lock import locked
 
-    entry = {"fetched": now.isoformat(), "models": sorted(models), "prices": dict(prices), "chat": chat}
+    listed = Listed(provider, now, frozenset(models), dict(prices), chat)
+    entry = {"fetched": now.isoformat(), "models": sorted(listed.names), "prices": listed.prices, "chat": chat}
     with suppress(OSError, StateError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(folder / f"{FILE}.lock", _PATIENCE):
             lists = {**_entries(_content(folder)), provider: entry}
             content = json.dumps({"version": VERSION, "lists": lists}, separators=(",", ":")).encode()
             replace_file(folder / FILE, content, durable=False)
+    return listed
 
 
 def _content(folder: Path) -> bytes:
