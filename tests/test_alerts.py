@@ -31,6 +31,7 @@ from lollmsbot_keys.core.model.snapshot import (
     Snapshot,
     Spender,
 )
+from lollmsbot_keys.core.model.summary import ProviderDay, Use
 from lollmsbot_keys.core.money.charges import Charge
 from lollmsbot_keys.core.state.events import Claimed, Lapsed, Settled, record
 from lollmsbot_keys.core.state.usage_baseline import LEAST_CALLS, LEAST_DAYS, lengthened
@@ -149,6 +150,30 @@ def test_a_budget_is_used_up_when_no_ordinary_call_fits_into_the_rest() -> None:
             f"{DAILY} cannot pay one call of the default cap: it is 0.01 USD, and kimi may cost "
             f"{call.bound_usd:.4f}. Raise it, or lower routing.max_output_tokens."
         )
+
+
+@pytest.mark.parametrize(
+    ("spent_usd", "held_usd", "budget_usd", "expected"),
+    [
+        ("3", "0", "4", True),
+        ("2.99", "0", "4", False),
+        ("2.9999", "0", "4", False),  # shown as 75.0 %
+        ("0", "4", "4", False),
+        ("1", "3", "4", False),
+        ("0", "0", "0", False),
+        ("0.01", "0", "0", True),
+        ("9", "0", None, False),
+    ],
+)
+def test_a_share_is_reached_by_what_is_spent(
+    spent_usd: str, held_usd: str, budget_usd: str | None, *, expected: bool
+) -> None:
+    """As `costs --alert` has it, so `alert` in the document of `costs`."""
+    budget = None if budget_usd is None else Decimal(budget_usd)
+    use = Use(Cell(cost_usd=Decimal(spent_usd)), Decimal(held_usd), budget)
+    for day, month in ((use, Use()), (Use(), use)):
+        assert ProviderDay(Provider.OLLAMA, day, month, Decimal(75)).alert is expected
+        assert not ProviderDay(Provider.OLLAMA, day, month, None).alert
 
 
 def test_a_budget_of_nothing_is_no_news_until_something_is_spent() -> None:

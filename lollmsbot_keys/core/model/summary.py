@@ -45,6 +45,11 @@ class Use(NamedTuple):
             return Decimal(100)
         return (100 * (self.sums.cost_usd + self.held_usd) / self.budget_usd).quantize(Decimal("0.1"))
 
+    def reaches(self, percent: Decimal) -> bool:
+        """Whether such a share of the budget is spent. What is held may come back, and is no news."""
+        spent = self.sums.cost_usd
+        return self.budget_usd is not None and spent > 0 and 100 * spent >= percent * self.budget_usd
+
 
 class KeyDay(NamedTuple):
     """One key's calls, and how it stands with it.
@@ -96,8 +101,7 @@ class ProviderDay(NamedTuple):
     def alert(self) -> bool:
         """Whether the day or the month has reached the lowest share of its budget at which people want to know."""
         limit = self.alert_at_percent
-        used = (self.day.used_percent, self.month.used_percent)
-        return limit is not None and any(share is not None and share >= limit for share in used)
+        return limit is not None and (self.day.reaches(limit) or self.month.reaches(limit))
 
 
 class PriceDates(NamedTuple):
