@@ -78,6 +78,8 @@ def test_what_was_not_said_in_full_is_told(text: str, finish: str | None, told: 
     assert shortfall(answer) == told
     if finish == "length":
         assert ", 7 tokens" not in shortfall(answer._replace(usage=Usage()))
+        one = told.replace("7 tokens", "1 token")
+        assert shortfall(answer._replace(usage=answer.usage._replace(completion_tokens=1))) == one
 
 
 SOON_SAID = f"{SOON:%Y-%m-%d %H:%M:%S} UTC"

@@ -35,7 +35,8 @@ def shortfall(answer: Answer) -> str:
             return "" if said else f"{what}, though it ended in good order ({reason})."
         case Ending.CAP:
             spent = "" if said else " Thoughts count, too."
-            tokens = f", {answer.usage.completion_tokens} tokens" if answer.usage.completion_tokens else ""
+            used = answer.usage.completion_tokens
+            tokens = f", {used} token{'s' if used > 1 else ''}" if used else ""
             return f"{what}: the cap of output tokens ended it ({reason}{tokens}).{spent} Raise it with --max-tokens."
         case Ending.FILTER:
             return f"{what}: a filter of the provider's ended it ({reason})."
