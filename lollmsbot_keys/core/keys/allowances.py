@@ -1,4 +1,4 @@
-"""How much a key may still use: the replies of key checks, read with suspicion.
+"""The reader of allowances: how much a key may still use, by the replies of key checks.
 
 Providers add fields and change shapes by the month. So every field may be missing, of the wrong type or new; what is
 not understood is not there, and `null` means that there is no limit. Shapes: docs.ollama.com/api/balance of autumn
@@ -19,7 +19,7 @@ from lollmsbot_keys.core.model.findings import Allowance, Unit
 
 
 def windows(included: Mapping[str, object]) -> Iterator[Allowance]:
-    """The windows of older plans (session, weekly), and whatever else is counted in percent."""
+    """Yield the windows of older plans (session, weekly), and all else that is counted in percent."""
     for name, value in included.items():
         window = table(value)
         if "remaining_percent" in window:
@@ -30,7 +30,7 @@ def windows(included: Mapping[str, object]) -> Iterator[Allowance]:
 
 
 def credit(included: Mapping[str, object], purchased: Mapping[str, object]) -> Iterator[Allowance]:
-    """Dollars: those of the plan until its period ends, and those bought besides."""
+    """Yield the dollars: those of the plan until its period ends, and those bought besides."""
     until = moment(table(included.get("period")).get("until"))
     for name, source, resets_at in (("plan", included, until), ("purchased", purchased, None)):
         left = number(source.get("balance_usd"))
@@ -42,7 +42,10 @@ def credit(included: Mapping[str, object], purchased: Mapping[str, object]) -> I
 
 
 def key_limit(data: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
-    """The key's own cap. What was used counts against it from the beginning only where it never begins anew."""
+    """Yield the key's own cap.
+
+    All use since the beginning counts against it only where it never begins anew.
+    """
     if "limit" not in data and "limit_remaining" not in data:
         return
     limit, left = number(data.get("limit")), number(data.get("limit_remaining"))
@@ -56,7 +59,7 @@ def key_limit(data: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
 
 
 def budgets(data: Mapping[str, object]) -> Iterator[Allowance]:
-    """The budget that binds; where the reply does not say which, all of them."""
+    """Yield the budget that binds; all of them where the reply does not say which."""
     effective, several = table(data.get("effective_budget")), data.get("budgets")
     listed = several[:20] if isinstance(several, list) else []
     for budget in [effective] if effective else map(table, listed):
@@ -71,7 +74,7 @@ def budgets(data: Mapping[str, object]) -> Iterator[Allowance]:
 
 
 def free_requests(free: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
-    """Requests to free models on this UTC day, by all keys of the account."""
+    """Yield the requests to free models on this UTC day, by all keys of the account."""
     limit, left, used = (number(free.get(name)) for name in ("limit", "remaining", "used"))
     if left is None and limit is not None and used is not None:
         left = limit - used
@@ -80,7 +83,7 @@ def free_requests(free: Mapping[str, object], now: datetime) -> Iterator[Allowan
 
 
 def _next_reset(word: object, now: datetime) -> datetime | None:
-    """When a limit begins anew: OpenRouter counts UTC days, weeks from Monday, and months."""
+    """Return when a limit begins anew: OpenRouter counts UTC days, weeks from Monday, and months."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     match word:
         case "daily":

@@ -1,4 +1,4 @@
-"""What a key check teaches routing: the events to record of one proof."""
+"""The events that routing learns from one key check."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ SOURCE = "test-keys"
 
 
 def taught(snapshot: Snapshot, key: Key, fingerprint: str, proof: KeyProof, now: datetime) -> Snapshot:
-    """The state after `proof`: invalid disables, a good key is enabled, what is used up cools down.
+    """Return the state after `proof`.
 
-    A check that could not be made changes nothing, and nothing ends a cooldown early.
+    Invalid disables, a good key is enabled, what is used up cools down. A check that could not be made changes nothing,
+    and nothing ends a cooldown early.
     """
     if proof.verdict is Verdict.INVALID:
         return record(snapshot, KeyRefused(key.name, Disabled(fingerprint, now, SOURCE, proof.reason)), now)
@@ -40,7 +41,7 @@ def _cooldown(snapshot: Snapshot, key: Key, fingerprint: str, limit: UsedUpLimit
 
 
 def sharing(accounts: Iterable[tuple[KeyFinding, str]]) -> tuple[tuple[str, ...], ...]:
-    """The groups of two keys and more that are one account of one provider."""
+    """Return the groups of two or more keys that are one account of one provider."""
     owned = sorted(
         ((found.provider, account, found.key) for found, account in accounts if account), key=lambda x: x[:2]
     )

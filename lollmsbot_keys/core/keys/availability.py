@@ -1,4 +1,4 @@
-"""Which of the configured models are still to be had, where, and under which name instead."""
+"""The survey of the configured models: which are still offered, where, and under which name instead."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ LOCAL = "local"
 
 
 class Market(NamedTuple):
-    """What is offered now. `lists` holds the lists that came, `asked` the providers that were asked for one.
+    """The models offered now.
 
-    `keys` are those that a provider has not refused. Where no list came, the catalogue says what is retired on `today`.
+    `lists` holds the lists that came, `asked` the providers that were asked for one. `keys` are those that a provider
+    has not refused. Where no list came, the catalogue says what is retired on `today`.
     """
 
     lists: Mapping[Provider, frozenset[str]]
@@ -27,7 +28,10 @@ class Market(NamedTuple):
     today: date
 
     def offers(self, provider: Provider, name: str | None) -> bool | None:
-        """Whether `provider` lists `name`; `None`: its list is not known. Routers of OpenRouter's are never listed."""
+        """Say whether `provider` lists `name`; `None`: its list is not known.
+
+        Routers of OpenRouter's are never listed.
+        """
         listed = self.lists.get(provider)
         if listed is None:
             return None
@@ -37,7 +41,7 @@ class Market(NamedTuple):
 
 
 def survey(config: Config, market: Market) -> tuple[ModelFinding, ...]:
-    """The RC2 models in order, then every other one that is named somewhere; those whose seller was asked."""
+    """Return the RC2 models in order, then every other named model, where the seller was asked."""
     used = _uses(config)
     names = [name for name, model in config.models.items() if model.rc2]
     names += [name for name in used if name not in names]
@@ -45,12 +49,12 @@ def survey(config: Config, market: Market) -> tuple[ModelFinding, ...]:
 
 
 def home(name: str) -> Provider:
-    """Whose name it is: OpenRouter's ids have a slash."""
+    """Return the provider that a name belongs to: OpenRouter's ids have a slash."""
     return Provider.OPENROUTER if "/" in name else Provider.OLLAMA
 
 
 def _uses(config: Config) -> dict[str, tuple[str, ...]]:
-    """Every model that is named outside the catalogue, with the key paths that name it."""
+    """Return every model that is named outside the catalogue, with the key paths that name it."""
     used: dict[str, tuple[str, ...]] = {}
     for path, name in _named(config):
         known = config.model(name).name
@@ -117,13 +121,19 @@ def _retired(model: Model, market: Market) -> bool:
 
 
 def _missing(config: Config, market: Market, provider: Provider, name: str) -> bool:
-    """Whether another model must stand in: no list has it, and where none came, the catalogue says that it is gone."""
+    """Say whether another model must stand in: no list has this one.
+
+    Where no list came, the catalogue says whether it is gone.
+    """
     model, offered = config.model(name), market.offers(provider, name)
     return model.lacks_chat or (offered is None and model.not_served(market.today) != "") or offered is False
 
 
 def nearest(name: str, listed: Iterable[str]) -> str | None:
-    """The listed name most like `name`: a free one for a free one, and if there is any, one of the same maker."""
+    """Return the listed name most like `name`; `None` without any.
+
+    A free one for a free one, and if there is any, one of the same maker.
+    """
     from difflib import get_close_matches  # only what is gone pays for this import
 
     free = [other for other in listed if other.endswith(":free") == name.endswith(":free")]
@@ -145,7 +155,7 @@ def nearest(name: str, listed: Iterable[str]) -> str | None:
 
 
 def rotten(config: Config, market: Market) -> tuple[str, ...]:
-    """A sentence for each configured id that nobody lists, and for each role that nothing can serve."""
+    """Return a sentence for each configured id that nobody lists, and for each role that nothing can serve."""
     found = list(_gone_ids(config, market))
     dead = {line.partition(" ")[0] for line in found}
     return (*found, *_unserved(config, market, dead))
@@ -180,7 +190,7 @@ def _places(used_by: tuple[str, ...]) -> str:
 
 
 def _ways(config: Config, market: Market, name: str) -> set[Provider] | None:
-    """Who can answer for an Ollama model, by its name, its successors or its equivalent; `None`: not fully known.
+    """Return who can answer for an Ollama model, by name, successors or equivalent; `None`: not fully known.
 
     A silent daemon on this machine leaves open whether it has the model, unless that is one of the cloud's retired.
     """
@@ -198,14 +208,17 @@ def _ways(config: Config, market: Market, name: str) -> set[Provider] | None:
 
 
 def served_as(config: Config, market: Market, name: str) -> str:
-    """The name that its seller is asked for instead: its own, or that of a successor or a stand-in that is listed."""
+    """Return the name that the seller is asked for.
+
+    It is the model's own, or that of a successor or a stand-in that is listed.
+    """
     missing = partial(_missing, config, market, home(name))
     found = heir(config, name, missing) if missing(name) else None
     return name if found is None else found.name
 
 
 def _unserved(config: Config, market: Market, dead: AbstractSet[str]) -> Iterator[str]:
-    """Roles whose level of privacy forbids every place that still has their model."""
+    """Yield a sentence for each role whose privacy forbids every place that still has its model."""
     for pillar, path, role in _roles(config):
         name = config.model(role.model).name
         privacy = role.privacy or config.routing.default_privacy

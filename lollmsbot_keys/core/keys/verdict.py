@@ -1,4 +1,4 @@
-"""What a key check means: the provider's reply in, verdict, limits and account out.
+"""The meaning of a key check: from the provider's reply to verdict, limits and account.
 
 A key is invalid only by a clear no. Whatever else came, or did not come, says nothing against it.
 """
@@ -38,10 +38,10 @@ _MONEY_PAGE = {
 
 
 class Heard(NamedTuple):
-    """One key check as it came back. `said` is the provider's yes, no, or neither; `status` `None`: no reply came.
+    """One key check as it came back.
 
-    `hints` are the headers that may say when to come back. `looks_like` names whose key the secret looks like, where
-    that is somebody else's ("").
+    `said` is the provider's yes, no, or neither; `status` `None`: no reply came. `hints` are the headers that may say
+    when to come back. `looks_like` names whose key the secret looks like, where that is somebody else's ("").
     """
 
     said: Literal["valid", "invalid", "unknown"]
@@ -53,17 +53,20 @@ class Heard(NamedTuple):
 
 
 def missing(problem: str) -> KeyProof:
-    """A key without a secret."""
+    """Return the proof for a key without a secret."""
     return KeyProof(Verdict.MISSING, problem or "no secret", "Store one where this key's `secret` points.")
 
 
 def unusable(problem: str) -> KeyProof:
-    """A key whose secret is there, but no header can carry it."""
+    """Return the proof for a key whose secret is there, but fits into no header."""
     return KeyProof(Verdict.INVALID, problem, "Store it again, as one line without blanks.")
 
 
 def foreign(provider: Provider, looks_like: str) -> KeyProof:
-    """A secret that is plainly another company's: it is not shown to this one."""
+    """Return the proof for a secret that is plainly another company's.
+
+    It is not shown to this provider.
+    """
     return KeyProof(
         Verdict.INVALID,
         f"it looks like a key of {looks_like}, so it was not sent to {provider}",
@@ -72,7 +75,7 @@ def foreign(provider: Provider, looks_like: str) -> KeyProof:
 
 
 def prove(provider: Provider, heard: Heard, cooldowns: Cooldowns, now: datetime) -> KeyProof:
-    """The verdict on one key, and everything that came with it."""
+    """Return the verdict on one key, with everything that came with it."""
     match heard.said:
         case "valid" if heard.status == 200:
             return _read(provider, heard.facts, cooldowns, now)
@@ -103,7 +106,10 @@ def _refused(provider: Provider, heard: Heard) -> KeyProof:
 
 
 def _suspended(heard: Heard, cooldowns: Cooldowns, now: datetime) -> KeyProof:
-    """Ollama takes the key and not its account (403): nobody knows for how long."""
+    """Return the proof for a 403 of Ollama's: the key is good, its account is barred.
+
+    Nobody knows for how long.
+    """
     reason = f"the key is good, but its account is barred: {evidence(heard.detail)}"
     limit = UsedUpLimit(Reach.ACCOUNT, Reason.COOLING_DOWN, now + cooldowns.rate_limited, evidence(heard.detail))
     return KeyProof(
@@ -217,7 +223,7 @@ def _openrouter(data: Mapping[str, object], cooldowns: Cooldowns, now: datetime)
 
 
 def _spent(proof: KeyProof, cooldowns: Cooldowns, now: datetime) -> KeyProof:
-    """What of the key's allowances is used up, and what that keeps it from."""
+    """Add to `proof` which of the key's allowances are used up, and what that keeps it from."""
     gone = [entry for entry in proof.allowances if allowances.used_up(entry)]
     free = next((entry for entry in gone if entry.unit is Unit.REQUESTS), None)
     money = [entry for entry in gone if entry.unit is Unit.USD]
@@ -257,7 +263,10 @@ def _reason(entry: Allowance) -> Reason:
 def deepened(
     proof: KeyProof, kind: OutcomeKind, words: str, key_is_out: Reason | None, until: datetime | None
 ) -> KeyProof:
-    """The verdict after a real call. `key_is_out`: what the failure table left the whole key out for, if it did."""
+    """Return the verdict after a real call.
+
+    `key_is_out`: what the failure table left the whole key out for, if it did.
+    """
     if kind is OutcomeKind.ANSWERED:
         return proof._replace(verdict=Verdict.VALID, reason="accepted, and a real call was answered")
     reason = f"the key check says {proof.verdict.words}, but a real call failed: {words}"
@@ -279,9 +288,9 @@ _DEEP = {
 
 
 def _believed(resets_at: datetime | None, cooldowns: Cooldowns, now: datetime) -> datetime:
-    """Until when to leave something out: as told, but not beyond belief; an hour where nothing is told.
+    """Return until when to leave something out: as told, within a credible range; an hour without a time.
 
-    A time that is over is a figure that is late, or a clock that is wrong: a short while will do.
+    A time that is over is a figure that is late, or a clock that is wrong: a short while is enough then.
     """
     if resets_at is None:
         return now + HOUR

@@ -1,8 +1,9 @@
-"""When each secret is to be replaced. A key is due in its week of every month, and overdue once that week is over.
+"""The schedule of rotations: when each secret is to be replaced.
 
-The first of the four weeks begins on the 1st, the others on the 8th, the 15th and the 22nd, at midnight of the
-configuration's zone. A secret that was first seen before its week began is due in it; one that came with it, or
-later, waits for the next month's. A rotation that stands still is due too, and has seven days as well.
+A key is due in its week of every month, and overdue once that week is over. The first of the four weeks begins on the
+1st, the others on the 8th, the 15th and the 22nd, at midnight of the configuration's zone. A secret that was first seen
+before its week began is due in it; one that came with it, or later, waits for the next month's. A rotation that stands
+still is due too, and has seven days as well.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ WEEK = 7 * DAY
 
 
 class DueSpan(NamedTuple):
-    """From when something is due, and from when it is overdue."""
+    """The time from which something is due, and the time from which it is overdue."""
 
     begins: datetime
     ends: datetime
 
 
 def week_after(since: datetime, number: int, zone: tzinfo) -> DueSpan:
-    """The first week of that number, of any month, that begins after `since`."""
+    """Return the first week of that number, of any month, that begins after `since`."""
     month = since.astimezone(zone).date().replace(day=1)
     while True:
         week = _week(month, number, zone)
@@ -40,7 +41,11 @@ def week_after(since: datetime, number: int, zone: tzinfo) -> DueSpan:
 
 
 def _week(month: date, number: int, zone: tzinfo) -> DueSpan:
-    """Day ends rather than beginnings: the zone's midnight may not exist, and `day_end` knows about that."""
+    """Return the week of that number of one month.
+
+    It is computed from ends of days, not from beginnings: the zone's midnight may not exist, and `day_end` handles
+    that.
+    """
     before = month + (number - 1) * WEEK - DAY
     return DueSpan(day_end(before, zone), day_end(before + WEEK, zone))
 
@@ -48,14 +53,17 @@ def _week(month: date, number: int, zone: tzinfo) -> DueSpan:
 def standings(
     config: Config, snapshot: Snapshot, facts: Facts, now: datetime, at_work: Collection[str] = ()
 ) -> tuple[Standing, ...]:
-    """How it stands with every key's secret. `at_work` names the keys whose rotation is going on right now."""
+    """Return the age and the rotation of every key's secret.
+
+    `at_work` names the keys whose rotation is going on right now.
+    """
     return tuple(
         _standing(key, config.timezone, snapshot, facts, now, at_work=key.name in at_work) for key in config.keys
     )
 
 
 def overdue(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> tuple[tuple[str, int], ...]:
-    """The keys that are overdue, each with the days it has been so."""
+    """Return the keys that are overdue, each with the number of days."""
     return tuple(
         (standing.key, standing.late)
         for standing in standings(config, snapshot, facts, now)
@@ -96,7 +104,7 @@ def _age(span: DueSpan | None, now: datetime) -> Age:
 
 
 def _sighting(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> Sighting | None:
-    """The secret that the key has. One that nobody has used yet is as old as this moment."""
+    """Return the secret that the key has; one that nobody has used yet is as old as this moment."""
     known = snapshot.sightings.get(key.name)
     held = facts.secrets.get(key.name, "")
     if not is_news(snapshot, key.name, held):
@@ -105,6 +113,9 @@ def _sighting(key: Key, snapshot: Snapshot, facts: Facts, now: datetime) -> Sigh
 
 
 def _still(rotation: Replacement) -> DueSpan:
-    """A rotation that nobody is at: in its grace it is due when that ends, else since it stopped."""
+    """Return the due time of a rotation that nobody works on.
+
+    In its grace it is due when the grace ends, else since it stopped.
+    """
     begins = rotation.until if rotation.step is Step.GRACE and rotation.until is not None else rotation.changed
     return DueSpan(begins, begins + WEEK)

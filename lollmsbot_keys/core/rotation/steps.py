@@ -1,8 +1,8 @@
-"""The saga of a new secret: which step comes next, how far there is a way back, and what is remembered afterwards.
+"""The steps of a rotation: which comes next, how far there is a way back, and what is remembered.
 
-Each step is journalled before it is begun and once it is done, so whoever comes after a crash finds either a step that
-is finished or one that may have happened in part. Every step bears being done again. The old secret stays stored beside
-the new one until the provider was shown to refuse it, so at every moment a working one is there.
+Each step is journalled before it is begun and once it is done, so the next process after a crash finds either a step
+that is finished or one that may have happened in part. Every step can safely be done again. The old secret stays stored
+beside the new one until the provider was shown to refuse it, so at every moment a working one is there.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _SUFFIX = re.compile(r" \(lbk \d{4}-\d\d-\d\d g\d+(?:, \d+)?\)\Z")
 
 
 def comes_next(rotation: Replacement, now: datetime, *, in_hand: bool) -> Step | None:
-    """The step to take now; `None` where it is over, or the grace is not.
+    """Return the step to take now; `None` where the rotation is over, or the grace is not.
 
-    `in_hand`: whoever takes the step has the new secret. Without it nothing can be stored, and another is needed.
+    `in_hand`: the one that takes the step has the new secret. Without it nothing can be stored, and another is needed.
     """
     way = BACK if rotation.step in BACK else FORWARD
     if way is FORWARD and not in_hand and not _is_stored(rotation):
@@ -49,7 +49,10 @@ def comes_next(rotation: Replacement, now: datetime, *, in_hand: bool) -> Step |
 
 
 def way_back(rotation: Replacement) -> Step | None:
-    """The first step of the way back, or the one to go on with; `None` where the old secret is known to be refused."""
+    """Return the first step of the way back, or the one to go on with.
+
+    `None` where the old secret is known to be refused.
+    """
     if rotation.step in BACK:
         return rotation.step
     if rotation.step is Step.FORGET or (rotation.step is Step.CONFIRM and rotation.done):
@@ -58,17 +61,17 @@ def way_back(rotation: Replacement) -> Step | None:
 
 
 def begun(rotation: Replacement, step: Step, now: datetime) -> Replacement:
-    """What is journalled before `step`."""
+    """Return the journal's entry before `step` begins."""
     return rotation._replace(step=step, done=False, changed=now)
 
 
 def ended(rotation: Replacement, now: datetime) -> Replacement:
-    """What is journalled once its step is done."""
+    """Return the journal's entry after the step is done."""
     return rotation._replace(done=True, changed=now)
 
 
 def goes_on_alone(rotation: Replacement) -> bool:
-    """Whether it can go on without a person who gives the new secret again."""
+    """Say whether the rotation can go on without a person who gives the new secret again."""
     return rotation.under_way and (rotation.step in BACK or bool(rotation.name) or _is_stored(rotation))
 
 
@@ -80,7 +83,10 @@ def _is_stored(rotation: Replacement) -> bool:
 
 
 class Beginning(NamedTuple):
-    """What is known when a rotation begins. `held` is the fingerprint of what the key's source gives ("": nothing)."""
+    """The known facts when a rotation begins.
+
+    `held` is the fingerprint of what the key's source gives ("": nothing).
+    """
 
     key: str
     held: str
@@ -89,7 +95,7 @@ class Beginning(NamedTuple):
 
 
 def beginning(snapshot: Snapshot, begin: Beginning) -> Replacement:
-    """The journal's first line: the secret that is to be replaced, and what the provider is known to call it.
+    """Return the journal's first entry: the secret to be replaced, and the provider's name for it if known.
 
     The old secret is the one that the key has by the state; a shell that is still open may hold an older one.
     """
@@ -110,19 +116,22 @@ def beginning(snapshot: Snapshot, begin: Beginning) -> Replacement:
 
 
 def _hash_of(last: Replacement | None, fingerprint: str) -> str:
-    """What the provider calls the secret of that fingerprint, where an earlier rotation found out."""
+    """Return the provider's name for the secret of that fingerprint, where an earlier rotation found out."""
     if last is None:
         return ""
     return {last.old: last.old_hash, last.new: last.hash}.get(fingerprint, "")
 
 
 def abandoned(rotation: Replacement) -> Replacement:
-    """What a rotation that came to nothing is, as one that is over."""
+    """Return a rotation that came to nothing as one that is over."""
     return rotation._replace(step=Step.CLEAR, done=True)
 
 
 def remembered(rotation: Replacement) -> Replacement | None:
-    """What stays in the state of a rotation that is over: the provider's number of the secret that the key has."""
+    """Return what stays in the state after a rotation; `None` for nothing.
+
+    That is the provider's number of the secret that the key has.
+    """
     back = rotation.step in BACK
     number = rotation.old_hash if back else rotation.hash
     if not number:
@@ -139,7 +148,7 @@ def remembered(rotation: Replacement) -> Replacement | None:
 
 
 def new_name(name: str, today: date, generation: int, taken: Collection[str]) -> str:
-    """A name that nobody at the provider has: the former one, with the day and the generation."""
+    """Return a name that is free at the provider: the former one, with the day and the generation."""
     plain = _SUFFIX.sub("", name)
     wanted = f"{plain} (lbk {today} g{generation})"
     number = 2

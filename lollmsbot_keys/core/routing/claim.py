@@ -1,6 +1,7 @@
-"""Deciding and holding in one step: so two processes never get the same turn, or the same last cent.
+"""The step that decides and holds under one lock.
 
-`claim` runs under the lock of the state, on what the state says at that moment.
+`claim` runs under the lock of the state, on what the state says at that moment. So two processes never get the same
+turn, or the same last cent.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _FREE_AT_MEDIUM = "free_at_medium"
 
 
 class Claim(NamedTuple):
-    """A candidate, and the money held for it. `notices` are what a person should be told about the choice."""
+    """A candidate, and the money held for it.
+
+    `notices` are what a person should be told about the choice.
+    """
 
     candidate: Candidate
     hold: Hold
@@ -33,13 +37,16 @@ class Claim(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """The next candidate's secret must be opened before it can be claimed: that may take a while, or ask a person."""
+    """A candidate whose secret must be opened before it can be claimed.
+
+    Opening may take a while, or ask a person.
+    """
 
     key: str
 
 
 class Nothing(NamedTuple):
-    """Nothing may take the request now.
+    """The answer when no candidate may take the request now.
 
     `plan` is the whole one, with what was tried already. `queued`: something may take it, but others have waited
     longer for that. `ahead` counts those, `on_their_way` are the calls that hold money.
@@ -55,7 +62,7 @@ Claiming = Claim | Locked | Nothing
 
 
 class Claimant(NamedTuple):
-    """Who claims.
+    """The one that claims.
 
     The process, the name its hold will have, the keys whose secrets it has in memory, and its place in the queue where
     it waits.
@@ -121,12 +128,12 @@ def _free_at_medium(choice: Candidate) -> str:
 
 
 def wanted_before(snapshot: Snapshot, ticket: str | None, now: datetime) -> frozenset[str]:
-    """The keys ("" is local) that those ahead in the queue can use now."""
+    """Return the keys ("" is local) that those ahead in the queue can use now."""
     return frozenset(key for waiter in ahead(snapshot, ticket) for key, since in waiter.keys.items() if since <= now)
 
 
 def ahead(snapshot: Snapshot, ticket: str | None) -> Iterator[Waiter]:
-    """Those ahead in the queue. Who does not wait stands in no queue."""
+    """Yield the waiters ahead in the queue; none for a process that does not wait."""
     mine = snapshot.waiters.get(ticket) if ticket is not None else None
     if mine is not None and ticket is not None:
         place = _place(ticket, mine)
@@ -134,7 +141,7 @@ def ahead(snapshot: Snapshot, ticket: str | None) -> Iterator[Waiter]:
 
 
 def _place(ticket: str, waiter: Waiter) -> tuple[bool, datetime, str]:
-    """Critical requests first, then whoever came first."""
+    """Return the sort key of a waiter: critical requests first, then the earliest."""
     return waiter.priority is not Priority.CRITICAL, waiter.since, ticket
 
 
@@ -148,7 +155,7 @@ def _first_not_queued_for(plan: Plan, wanted: AbstractSet[str]) -> Candidate | N
 
 
 def passing(plan: Plan) -> list[tuple[datetime, str]]:
-    """When which key ("" is local) comes back by time alone, soonest first."""
+    """Return when each key ("" is local) comes back by time alone, soonest first."""
     return sorted(
         (candidate.set_aside.until, candidate.key or "")
         for candidate in plan.candidates
@@ -157,7 +164,7 @@ def passing(plan: Plan) -> list[tuple[datetime, str]]:
 
 
 def held(plan: Plan) -> list[str]:
-    """The keys that come back as soon as calls on their way need less than they hold."""
+    """Return the keys that come back as soon as calls on their way need less than they hold."""
     return [candidate.key or "" for candidate in plan.candidates if _is_held(candidate)]
 
 

@@ -1,7 +1,7 @@
-"""Whether one candidate may be used now, and if not: why, and until when.
+"""The check whether one candidate may be used now, and if not: why, and until when.
 
-Reasons that no time mends come first, in a fixed order. Among those that pass by themselves the longest one is named,
-because only after it the candidate comes free.
+Reasons that do not end with time come first, in a fixed order. Among those that pass by themselves the longest one is
+named, because only after it the candidate comes free.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from lollmsbot_keys.core.state.call_window import calls_within_an_hour, free_aga
 
 
 class Gone:
-    """Whether a provider is known to serve a model no more: it said so within a day, or its list lacks it.
+    """The check whether a provider no longer serves a model.
 
-    Where no list was fetched the catalogue is believed.
+    It is gone if the provider said so within a day, or if the provider's list lacks it. Where no list was fetched the
+    catalogue is believed.
     """
 
     def __init__(self, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
@@ -40,7 +41,10 @@ class Gone:
         return self.for_good(provider, model) != ""
 
     def for_good(self, provider: Provider, model: str) -> str:
-        """Why the provider does not have it, by its list, else by the catalogue; "" where nothing says so."""
+        """Return why the provider does not have the model; "" where nothing says so.
+
+        The provider's list decides; without a list, the catalogue.
+        """
         listed = self._lists.get(provider)
         if listed is None:
             return self._config.model(model).not_served(self._now.date())
@@ -50,7 +54,7 @@ class Gone:
 
 
 def out_for_good(key: Key, snapshot: Snapshot, facts: Facts) -> SetAside | None:
-    """Why the whole key is out until somebody does something; `None` if it is not."""
+    """Return why the whole key is out until somebody does something; `None` if it is not."""
     if not key.enabled:
         return SetAside(Reason.DISABLED, detail="enabled = false in the configuration")
     if key.name not in facts.secrets:
@@ -63,7 +67,10 @@ def out_for_good(key: Key, snapshot: Snapshot, facts: Facts) -> SetAside | None:
 
 
 def standing(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
-    """Why the whole key is out, whatever the model; `None` if it is ready. Limits and budgets are not looked at."""
+    """Return why the whole key is out, whatever the model; `None` if it is ready.
+
+    Limits and budgets are not looked at.
+    """
     lasting = out_for_good(key, snapshot, facts)
     if lasting is not None:
         return lasting
@@ -75,7 +82,7 @@ def standing(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: da
 def cooldowns_of(
     key: Key, fingerprint: str, config: Config, snapshot: Snapshot, facts: Facts, now: datetime
 ) -> list[Cooldown]:
-    """What leaves all of `key` out, not only some model of it."""
+    """Return the cooldowns that leave out the whole `key`, not only some model of it."""
     account = account_of(key, fingerprint, snapshot)
     return [
         cooldown
@@ -102,7 +109,7 @@ def _covers_key(scope: Scope, key: Key, fingerprint: str, account: str) -> bool:
 
 
 def hourly_limit(key: Key, config: Config, snapshot: Snapshot, now: datetime) -> SetAside | None:
-    """Until when `key` has made all the calls that it may make within an hour; `None` while it may make more."""
+    """Return until when `key` is at its limit of calls within an hour; `None` while it may make more."""
     return _limited(key, config, snapshot, now, calls_within_an_hour(snapshot.hours.get(key.name, {}), now))
 
 
@@ -115,8 +122,9 @@ def _limited(key: Key, config: Config, snapshot: Snapshot, now: datetime, calls:
 
 
 class Terms(NamedTuple):
-    """A model's price (`None`: nobody knows), the most this request can cost and at which price, whether it is free.
+    """The price of a model, and what one request can cost at most.
 
+    `price` `None`: nobody knows it. `bound_usd` is the most that this request can cost, and `most` the price for that.
     `template_tokens` is what the model's template may add. `not_free` says why a model that is meant to be free is not.
     """
 
@@ -129,7 +137,7 @@ class Terms(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """A key's name (`None`: local), the fingerprint of its secret, who is billed for it, its calls of the last hour.
+    """A key's name (`None`: local), its secret's fingerprint, its account, and its calls of the last hour.
 
     `out` and `limit` say what keeps all of the key out: until somebody does something, or until calls are an hour old.
     """
@@ -146,7 +154,7 @@ _NOBODY = Holder(None, "", "")
 
 
 class EligibilityCheck:
-    """Everything that judging the candidates of one request needs, worked out once."""
+    """The shared facts for judging the candidates of one request, computed once."""
 
     def __init__(self, wish: ResolvedRequest, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
         self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
@@ -164,11 +172,11 @@ class EligibilityCheck:
         self._permitted = {provider for provider in config.providers if wish.privacy.permits(provider)}
 
     def missing(self, provider: Provider, model: str) -> bool:
-        """Whether another model has to answer in its place: it is gone, or answers no such request."""
+        """Say whether another model must answer in place of `model`: it is gone, or cannot answer such a request."""
         return self._unfit(provider, model) is not None or self.gone(provider, model)
 
     def _unfit(self, provider: Provider, model: str) -> SetAside | None:
-        """Why `model` itself can never answer this at `provider`, whatever the key."""
+        """Return why `model` itself can never answer this at `provider`, whatever the key."""
         if (provider, model) not in self._judged:
             self._judged[provider, model] = self._judge(provider, model)
         return self._judged[provider, model]
@@ -180,7 +188,7 @@ class EligibilityCheck:
         return SetAside(Reason.NO_SUCH_MODEL, detail=gone) if gone else None
 
     def terms(self, provider: Provider, model: str) -> Terms:
-        """What `model` can cost at `provider` for this request."""
+        """Return what `model` can cost at `provider` for this request."""
         known = self._terms.get((provider, model))
         if known is None:
             price, most, free, not_free = pricing(self.config, self.facts.prices, provider, model, self.now)
@@ -195,7 +203,7 @@ class EligibilityCheck:
         return known
 
     def holder(self, key: Key | None) -> Holder:
-        """Whose secret and account `key` stands for; nobody's for local."""
+        """Return the secret and the account that `key` stands for; nobody's for local."""
         if key is None:
             return _NOBODY
         known = self._holders.get(key.name)
@@ -213,7 +221,10 @@ class EligibilityCheck:
         return known
 
     def verdict(self, candidate: Candidate, key: Key | None, holder: Holder, off: str) -> SetAside | None:
-        """Why `candidate` is set aside; `None` if it may be used. `off` names a switch that takes it out."""
+        """Return why `candidate` is set aside; `None` if it may be used.
+
+        `off` names a switch that takes it out.
+        """
         lasting = self._lasting(candidate, key, holder, off)
         if lasting is not None:
             return lasting
@@ -226,7 +237,10 @@ class EligibilityCheck:
         return None
 
     def _may_hold_secrets(self, provider: Provider) -> bool:
-        """Whether all endpoints of `provider` are trusted: any of them may be the one that answers."""
+        """Say whether all endpoints of `provider` are trusted.
+
+        Any of them may be the one that answers.
+        """
         settings = self.config.providers[provider]
         return _all_trusted(provider, settings.endpoints, settings.trusted_hosts)
 
@@ -287,7 +301,10 @@ def _all_trusted(provider: Provider, endpoints: tuple[str, ...], hosts: tuple[st
 
 
 def _certainly_remote(endpoint: str) -> bool:
-    """Whether `endpoint` is the address of another machine, or none at all. A name is for the wire to judge."""
+    """Say whether `endpoint` is the address of another machine, or no address at all.
+
+    A host name is not judged here: the code that connects judges it.
+    """
     found = address(endpoint)
     if found is None:
         return True
@@ -297,7 +314,10 @@ def _certainly_remote(endpoint: str) -> bool:
 
 
 def _lasting_longest(aside: SetAside) -> tuple[bool, float, str, str]:
-    """What to compare by; of those that end together always the same one, in whatever order they are stored."""
+    """Return the sort key of a reason: the later its end, the greater.
+
+    Of reasons that end together the same one always wins, in whatever order they are stored.
+    """
     return aside.until is None, aside.until.timestamp() if aside.until else 0, aside.reason, aside.detail
 
 
@@ -306,5 +326,5 @@ def _words(cooldown: Cooldown) -> str:
 
 
 def _source(source: str, evidence: str) -> str:
-    """By whose word, and in which words, for people."""
+    """Say for people who said it, and in which words."""
     return f"{source}: {evidence}" if evidence else source

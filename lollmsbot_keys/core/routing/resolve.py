@@ -1,4 +1,4 @@
-"""What a request means: pillar and role become a model, the levels of privacy become one."""
+"""The meaning of a request: one model from pillar and role, one level from the levels of privacy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ LOCAL_NAME = "local"
 
 
 class ResolvedRequest(NamedTuple):
-    """A request with everything looked up. `general` is true when it named neither a model nor a pillar."""
+    """A request with everything looked up.
+
+    `general` is true when it named neither a model nor a pillar.
+    """
 
     model: str
     local_name: str
@@ -37,7 +40,10 @@ class ResolvedRequest(NamedTuple):
 
     @property
     def wants_own_model(self) -> bool:
-        """Whether this machine chooses the model: a critical request that names none, without `routing.local_model`."""
+        """True if this machine chooses the model.
+
+        That is a critical request that names none, without `routing.local_model`.
+        """
         return self.general and self.privacy is Privacy.CRITICAL and not self.local_model
 
     @property
@@ -45,7 +51,7 @@ class ResolvedRequest(NamedTuple):
         return "/" in self.model
 
     def admits(self, key: Key | None) -> bool:
-        """Whether the request lets this key (`None`: local) take part."""
+        """Say whether the request lets this key (`None`: local) take part."""
         return self.key is None or self.key == (key.name if key else LOCAL_NAME)
 
 
@@ -94,7 +100,7 @@ def understand(request: Request, config: Config) -> ResolvedRequest:
 
 
 def _why_paid(request: Request, role_name: str | None, role: Role | None, privacy: Privacy) -> str:
-    """Why no free model may take `request` in place of a paid one; "" where one may."""
+    """Return why no free model may take `request` in place of a paid one; "" where one may."""
     if request.model is not None:
         return "a model was named"
     if role is not None and not role.free:
@@ -105,7 +111,7 @@ def _why_paid(request: Request, role_name: str | None, role: Role | None, privac
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """A message for a name that does not exist: what it could have been."""
+    """Return the message for an unknown name, with the names that it could have been."""
     from difflib import get_close_matches  # only a mistake pays for this import
 
     names = list(known)

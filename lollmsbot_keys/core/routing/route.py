@@ -1,7 +1,7 @@
-"""The decision: which key, provider and model may take a request now, in which order, and why not the others.
+"""The routing decision: which key, provider and model may take a request now, and in which order.
 
-`route` is pure: the same request, configuration, snapshot, facts and time always give the same plan. `lbk route`
-prints that plan and `KeyPool` follows it, so the two cannot differ.
+Each one that may not has its reason. `route` is pure: the same request, configuration, snapshot, facts and time always
+give the same plan. `lbk route` prints that plan and `KeyPool` follows it, so the two cannot differ.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from lollmsbot_keys.core.routing.succession import Heir, heir
 
 
 class RouteOption(NamedTuple):
-    """One place of the order, before it is judged. `off` names the switch that takes it out, if one does."""
+    """One place of the order, before it is judged.
+
+    `off` names the switch that takes it out, if one does.
+    """
 
     key: Key | None
     provider: Provider
@@ -40,7 +43,7 @@ def route(
     now: datetime,
     tried: Sequence[Tried] = (),
 ) -> Plan:
-    """Order everything that could take `request` at `now`, and say of each why it may or may not.
+    """Order all candidates for `request` at `now`, each with the reason why it may not be used.
 
     `tried` are the candidates that failed for this very request: they are left out, with all that shares their fault.
 
@@ -102,7 +105,7 @@ class _Order:
         return not self.wish.general or self._ollama_use_percent() < self.config.routing.ollama_usage_threshold_percent
 
     def _ollama_use_percent(self) -> Decimal:
-        """Calls of the last hour over all usable Ollama keys, as a share of what they may make."""
+        """Compute the calls of the last hour over all usable Ollama keys, in percent of their limits."""
         limit = self.config.providers[Provider.OLLAMA].max_calls_per_hour
         keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.bench.facts.secrets]
         if limit is None or not keys:
@@ -111,7 +114,7 @@ class _Order:
         return Decimal(100 * calls) / (len(keys) * limit) if limit else Decimal(100)
 
     def _in_turn(self, provider: Provider) -> tuple[Key, ...]:
-        """The provider's keys, beginning after the one that took the last turn."""
+        """Return the provider's keys, beginning after the one that took the last turn."""
         keys = self.config.keys_of(provider)
         last = self.bench.snapshot.cursors.get(provider)
         names = [key.name for key in keys]
@@ -122,7 +125,10 @@ class _Order:
         return self.config.key(self.wish.pin) if self.wish.pin else None
 
     def _pinned_elsewhere(self) -> Iterator[RouteOption]:
-        """A role of an Ollama model may be pinned to an OpenRouter key: it begins there, with the equivalent."""
+        """Yield the OpenRouter key to which a role of an Ollama model is pinned, with the equivalent model.
+
+        The order begins there.
+        """
         pin, equivalent = self._pin(), self._equivalent()
         if pin and equivalent and pin.provider is Provider.OPENROUTER:
             yield RouteOption(pin, Provider.OPENROUTER, equivalent, Rule.PINNED_KEY)
@@ -143,13 +149,16 @@ class _Order:
         yield from self._instead(Provider.OLLAMA, Rule.SUCCESSOR)
 
     def _ollama_order(self) -> tuple[Key, ...]:
-        """Ollama's keys: in turns for a general request, else by priority, the role's own first."""
+        """Return Ollama's keys: in turns for a general request, else by priority, the role's own first."""
         keys = self._in_turn(Provider.OLLAMA) if self.wish.general else self.config.keys_of(Provider.OLLAMA)
         pin = self._pin()
         return (pin, *(key for key in keys if key is not pin)) if pin in keys else keys
 
     def _instead(self, provider: Provider, rule: Rule) -> Iterator[RouteOption]:
-        """What `provider` is asked for where it has the model no more: a successor, or the catalogue's stand-in."""
+        """Yield what `provider` is asked for where it no longer has the model.
+
+        That is a successor, or the catalogue's stand-in.
+        """
         found = self._heir_of_wish(provider)
         if found is None or found.ours is not (rule is Rule.STAND_IN):
             return
@@ -173,7 +182,10 @@ class _Order:
         return heir(self.config, model, missing) if missing(model) else None
 
     def _local(self) -> Iterator[RouteOption]:
-        """Local is last, for models it is known to have; at `critical`, or asked for by name, known or not."""
+        """Yield local, which is always last.
+
+        It is there for models that it is known to have. At `critical`, or asked for by name, it is there known or not.
+        """
         if self.wish.general and self.wish.privacy is Privacy.CRITICAL:
             chosen = self.wish.local_model or self.bench.facts.local_chat or self.wish.local_name
             yield RouteOption(None, Provider.LOCAL, chosen, Rule.LOCAL)
@@ -255,7 +267,7 @@ def _candidate(option: RouteOption, bench: eligibility.EligibilityCheck) -> Cand
 
 
 def _one_ollama_key(candidates: list[Candidate], wish: ResolvedRequest, tried: Sequence[Tried]) -> list[Candidate]:
-    """With Ollama's failover off one key stands for the side: after a failure the one that failed, and no other.
+    """Keep one key for Ollama where its failover is off: after a failure the one that failed.
 
     A named model goes to the first key that is not out for good; a general request to the first that is ready, or
     else to the one that comes back first.
@@ -271,7 +283,7 @@ def _one_ollama_key(candidates: list[Candidate], wish: ResolvedRequest, tried: S
 
 
 def _back_at(candidate: Candidate) -> float:
-    """When it may be used: at once, at a time, or never."""
+    """Return when the candidate may be used: at once, at a time, or never."""
     if candidate.set_aside is None:
         return 0
     return candidate.set_aside.until.timestamp() if candidate.set_aside.until is not None else inf
@@ -292,7 +304,10 @@ def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Cand
 
 
 def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: ResolvedRequest) -> list[Candidate]:
-    """Reserved keys go last, and stay aside while anything else is left; a critical request uses them in place."""
+    """Move reserved keys to the end, and set them aside while anything else is left.
+
+    A critical request uses them in their place.
+    """
     if wish.priority is Priority.CRITICAL:
         return candidates
     reserved = [key.name for key in config.keys if key.reserved]
@@ -317,7 +332,7 @@ def _retry_at(candidates: Sequence[Candidate]) -> datetime | None:
 
 
 def notices_about(choice: Candidate | None, plan: Plan) -> tuple[str, ...]:
-    """What a person should be told of `choice`, because it differs from what they may expect."""
+    """Return what a person should be told of `choice`, because it differs from what they may expect."""
     if choice is None or choice.provider is Provider.LOCAL:
         return ()
     if plan.prefers_free and not choice.free:

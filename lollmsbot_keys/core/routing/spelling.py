@@ -1,4 +1,7 @@
-"""Whether a model's name is a slip of a known one: a call would only find out that nobody has it."""
+"""The check for a misspelt model name.
+
+A call would only find out that nobody has it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _DATED = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 
 
 def slip_of(name: str, config: Config, lists: Mapping[Provider, frozenset[str]]) -> str | None:
-    """The known name that `name` is a near miss of; `None` where it is known itself, or like none.
+    """Return the known name that `name` is close to; `None` where it is known itself, or like none.
 
     What is configured anywhere is known, and what is in one of `lists`.
     """
@@ -43,7 +46,7 @@ def _configured(config: Config) -> Iterator[str]:
 
 
 def unknown_model(name: str, near: str) -> str:
-    """What to say of a name that no list has."""
+    """Return the message for a name that no list has."""
     return (
         f"No list has a model {name!r}. Did you mean {near!r}? All that there are: lbk test-keys --models. "
         f'If it is right all the same, give it a table: [models."{name}"].'

@@ -1,4 +1,4 @@
-"""Which model is asked in place of one that its seller serves no more."""
+"""The choice of the model that is asked in place of one that its seller no longer serves."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from lollmsbot_keys.core.model.config import Config
 
 
 class Heir(NamedTuple):
-    """The model to ask instead. `ours`: on the way to it the seller named no successor, and the catalogue did."""
+    """The model to ask instead.
+
+    `ours`: on the way to it the seller named no successor, and the catalogue did.
+    """
 
     name: str
     ours: bool
 
 
 def heir(config: Config, model: str, missing: Callable[[str], bool]) -> Heir | None:
-    """Follow the successors of `model` to the first that is not `missing`, else to the last; `None` without any.
+    """Return the first successor of `model` that is not `missing`, else the last; `None` without any.
 
-    Successors retire too, so a chain may be long; who configures a circle gets its last link.
+    Successors retire too, so a chain may be long. A circle in the configuration gives its last link.
     """
     entry, passed, ours = config.model(model), set[str](), False
     found = None
