@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from apprise import AppriseAsset
 
 from lollmsbot_keys.core.model.alert import Tone
 from lollmsbot_keys.core.model.snapshot import Raised
@@ -256,6 +257,17 @@ def test_looking_at_the_report_tells_nobody(home: Home) -> None:
         for options in ([], ["--json"], ["--month"]):
             assert run_lbk(["costs", *options], home.env).returncode == 0
         assert (webhook.heard, home.state.read_bytes()) == ([], before)
+
+
+@pytest.mark.skipif(not hasattr(AppriseAsset, "http_redirects"), reason="this Apprise follows every redirect")
+def test_a_channel_that_leads_elsewhere_was_not_reached(home: Home) -> None:
+    with channel() as there, Listener(lambda _: (302, {"Location": f"http://127.0.0.1:{there.port}/"}, [])) as here:
+        home.configure(url(here))
+        home.spend("40")
+        done = home.alert()
+        assert done.code == 1
+        assert "alerts.urls entry 1 (json) was not reached: it answered 302." in done.err
+        assert there.heard == []
 
 
 def test_a_channel_that_is_down_is_told_later_and_the_other_not_again(home: Home) -> None:

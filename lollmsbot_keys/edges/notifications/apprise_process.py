@@ -83,6 +83,8 @@ def _asset() -> AppriseAsset:
     asset.app_id, asset.app_desc = "lbk", "lbk: a pool of LLM keys"
     asset.image_url_mask = asset.image_url_logo = ""
     asset.async_mode = False
+    # A message that follows a 301, 302 or 303 arrives as a GET without words, and counts as sent.
+    asset.http_redirects = False
     return asset
 
 
