@@ -1,4 +1,4 @@
-"""Durations as people write them: `30s`, `5m`, `1h`, `8d`, and `1h30m` for what falls between."""
+"""Durations in the form that people write: `30s`, `5m`, `1h`, `8d`, and combined `1h30m`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def parse(text: str) -> timedelta:
 
 
 def format(duration: timedelta) -> str:  # noqa: A001 - `durations.format` reads as what it does
-    """Write a duration the way `parse` reads it, rounded up to whole seconds; below zero counts as zero."""
+    """Write a duration in the form that `parse` reads.
+
+    It is rounded up to whole seconds; below zero counts as zero.
+    """
     left = max(0, -(-duration // timedelta(seconds=1)))
     parts: list[str] = []
     for size, unit in _UNITS:

@@ -1,4 +1,7 @@
-"""Values out of JSON that anybody may have written: what is not of the expected type is not there."""
+"""Values out of JSON from any writer.
+
+A value that is not of the expected type counts as absent.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ def text(value: object) -> str | None:
 
 
 def moment(value: object) -> datetime | None:
-    """An ISO 8601 time (without a zone: UTC)."""
+    """Read an ISO 8601 time, or return `None` if `value` is none.
+
+    A time without a zone is in UTC.
+    """
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:

@@ -19,7 +19,10 @@ TYPE_CHECKING = False  # mypy knows the name; to import `typing` takes a quarter
 
 
 class Code(StrEnum):
-    """A word that programs know: `no_secret`. What people read is `words`."""
+    """A word that programs know, such as `no_secret`.
+
+    People read its `words`.
+    """
 
     @property
     def words(self) -> str:
@@ -27,7 +30,7 @@ class Code(StrEnum):
 
 
 class _Tuple(tuple[object, ...]):
-    """What every noun can do: the same as what `collections.namedtuple` makes."""
+    """The methods of every noun, the same as those of `collections.namedtuple`."""
 
     __slots__ = ()
     _fields = tuple[str, ...]()
@@ -56,7 +59,10 @@ class _Tuple(tuple[object, ...]):
 
 
 class _Noun(type):
-    """Makes tuples with named fields: the annotated names of a class, in that order."""
+    """The metaclass that makes tuples with named fields.
+
+    The fields are the annotated names of a class, in that order.
+    """
 
     def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, object]) -> type:
         if not bases:
@@ -73,14 +79,14 @@ class _Noun(type):
 
 @cache
 def _pattern(length: int) -> type[_Tuple]:
-    """A named tuple of so many fields, whose names are `_0`, `_1` and so on."""
+    """Make a named tuple of `length` fields with the names `_0`, `_1` and so on."""
     return namedtuple("_", [""] * length, rename=True)  # type: ignore[return-value]  # noqa: PYI024 - nouns add names, types
 
 
 def _constructor(
     pattern: type[_Tuple], name: str, fields: tuple[str, ...], defaults: dict[str, object]
 ) -> FunctionType:
-    """The pattern's, with the right names in its signature and its errors."""
+    """Copy the constructor of `pattern`, with the right names in its signature and its errors."""
     names = ("_cls", *fields)
     code = pattern.__new__.__code__.replace(co_varnames=names, co_qualname=f"{name}.__new__")
     return FunctionType(code, pattern.__new__.__globals__, "__new__", tuple(defaults.values()))

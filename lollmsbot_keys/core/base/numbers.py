@@ -1,4 +1,7 @@
-"""Numbers that others wrote: of every kind and form, and only those that can be meant."""
+"""Numbers from other writers, of every kind and form.
+
+Only figures that somebody can mean are taken.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ _LEAST_EXPONENT = -30
 
 
 def number(value: object) -> Decimal | None:
-    """`value`, a number or one as text, if it is one, and of a size and a precision that figures have.
+    """Read a number, or return `None` if `value` cannot be one.
 
-    Python's own reading also takes `1_0` and the digits of other scripts, which nobody means in an answer.
+    It may be a number or a text. Its size and precision must be those of real figures. Python's own reading also takes
+    `1_0` and the digits of other scripts, which nobody means in an answer.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None

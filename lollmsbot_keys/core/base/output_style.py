@@ -6,7 +6,10 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
 class OutputStyle(NamedTuple):
-    """What holds for every command. Whether there is a terminal at all is for whoever writes to it."""
+    """The style of output that holds for every command.
+
+    Whether there is a terminal at all is a question for the code that writes to it.
+    """
 
     plain: bool = False
     """No colour and no drawing, on a terminal neither."""

@@ -1,4 +1,6 @@
-"""How many tokens a prompt can come to, whichever model reads it: what a bound needs to know of the words.
+"""The most tokens that a prompt can come to, for any model.
+
+A bound needs this figure of the words.
 
 A tokenizer makes at most one token of a byte, but some write a text in a normal form first (Qwen and MiniMax in NFC,
 Claude in NFKC), which may be longer, and by a Unicode older or newer than Python's. Those of the SentencePiece kind put
@@ -23,7 +25,10 @@ _PLAIN = re.compile(r"[\x00-\x7f]+(?=[\x00-\x7f])")
 
 
 def most_tokens(texts: Collection[str]) -> int:
-    """The most tokens that a conversation of these messages comes to, but for what the model's template adds."""
+    """Return the most tokens that a conversation of these messages comes to.
+
+    What the model's template adds is not included.
+    """
     return sum(map(_of_text, texts)) + MESSAGE_TOKENS * max(0, len(texts) - 1)
 
 
@@ -35,7 +40,10 @@ def _of_text(text: str) -> int:
 
 
 def _longest(text: str) -> int:
-    """The bytes of `text` as it is, in its normal forms, and character by character, whichever are most."""
+    """Return the bytes of the longest form of `text`.
+
+    The forms are `text` as it is, its normal forms, and the longest form of each character by itself.
+    """
     from unicodedata import is_normalized, normalize  # a hot command has no text
 
     if is_normalized("NFKC", text):  # then it is in NFC too, and so is each of its characters
@@ -45,7 +53,7 @@ def _longest(text: str) -> int:
 
 
 def _one_by_one(text: str) -> int:
-    """The sum of the longest form of each character."""
+    """Return the sum of the longest forms of the characters, in bytes."""
     from unicodedata import normalize
 
     counts = Counter(text)
@@ -57,5 +65,8 @@ def _one_by_one(text: str) -> int:
 
 
 def _bytes(text: str) -> int:
-    """Half a character, as a shell may pass it, counts as a whole one, whatever is sent in its place."""
+    """Count the bytes of `text`.
+
+    Half a character, which a shell may pass, counts as a whole one, because another character may be sent in its place.
+    """
     return len(text.encode("utf-8", "surrogatepass"))

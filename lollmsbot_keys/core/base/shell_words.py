@@ -1,4 +1,7 @@
-"""What words of a shell's command line mean as far as that is certain, without running anything."""
+"""The meaning of words of a shell's command line, without running anything.
+
+Only what is certain is told.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ _ESCAPED = re.compile(r'\\(["\\\n])')
 
 
 def unquoted(word: str, variables: Mapping[str, str]) -> str | None:
-    """`word` without its quotes and with its variables; `None` where only the shell could tell what it comes to.
+    """Return `word` without quotes and with its variables, or `None` if only the shell could tell.
 
-    A quote without an end counts as ended; a leading ``~`` stays, for that is a matter of paths.
+    A quote without an end counts as ended. A leading ``~`` stays, because it is a matter of paths.
     """
     found: list[str] = []
     for piece in _PIECE.finditer(word):
@@ -35,12 +38,15 @@ def unquoted(word: str, variables: Mapping[str, str]) -> str | None:
 
 
 def expanded(word: str, variables: Mapping[str, str]) -> str:
-    """`word` with its variables; one that is not set is nothing."""
+    """Replace the variables in `word`; one that is not set becomes nothing."""
     return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), word)
 
 
 def option(words: Sequence[str], long: str, short: str) -> str | None:
-    """What was last given to an option before any `--`: `--key X`, `--key=X`, `-k X` or `-kX`."""
+    """Return the last value given to an option, as `--key X`, `--key=X`, `-k X` or `-kX`.
+
+    Words after `--` are no options.
+    """
     given = None
     for place, word in enumerate(words):
         name, sign, value = word.partition("=")

@@ -1,7 +1,8 @@
-"""Prices, bounds, budgets: how much a call can cost, what it did cost, and what is left.
+"""Prices, bounds and budgets: what a call can cost, what it did cost, and what is left.
 
 Everything is US dollars in `Decimal`. A bound is never too low: it has the most tokens that the prompt may come to
-(`tokens`) and that the model's template may add (`templates`), and the output cap, each at the dearest rate.
+(`prompt_tokens`) and that the model's template may add (`template_tokens`), and the output cap, each at the dearest
+rate.
 """
 
 from __future__ import annotations
@@ -24,49 +25,58 @@ Moment = TypeVar("Moment", date, str)
 
 
 def price_of(config: Config, provider: Provider, model: str) -> Price | None:
-    """What `provider` asks for `model`; `None` where nobody knows. Never another seller's price."""
+    """Return the price of `model` at `provider`, or `None` if nobody knows it.
+
+    It is never another seller's price.
+    """
     if provider is Provider.LOCAL or (provider is Provider.OPENROUTER and config.is_free(model)):
         return GIVEN_AWAY
     return config.model(model).price
 
 
 def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> Decimal:
-    """The price of so many tokens, exactly."""
+    """Compute the exact price of the tokens."""
     return (price.input_usd_per_mtok * prompt_tokens + price.output_usd_per_mtok * completion_tokens) / MTOK
 
 
 def bound(price: Price, *, prompt_tokens: int, template_tokens: int, max_output_tokens: int) -> Decimal:
-    """The most that a call can cost at `price`."""
+    """Compute the most that a call can cost at `price`."""
     return cost(price.most, prompt_tokens + template_tokens, max_output_tokens)
 
 
 def budget_day(now: datetime, timezone: tzinfo) -> date:
-    """The budget day that `now` lies in: it changes at the zone's midnight, through daylight saving too."""
+    """Return the budget day of `now`.
+
+    It changes at the zone's midnight, also on the days on which daylight saving begins or ends.
+    """
     return now.astimezone(timezone).date()
 
 
 def day_end(day: date, timezone: tzinfo) -> datetime:
-    """The instant at which `day` ends, in UTC. A day may last 23 or 25 hours."""
+    """Return the end of `day` in UTC.
+
+    A day may last 23 or 25 hours.
+    """
     return datetime.combine(day + timedelta(days=1), time.min, tzinfo=timezone).astimezone(UTC)
 
 
 def month_of(day: date) -> str:
-    """The month whose budget `day` counts against: "2026-11"."""
+    """Return the month whose budget `day` counts against, as "2026-11"."""
     return f"{day:%Y-%m}"
 
 
 def last_of_month(day: date) -> date:
-    """The last day of the month that `day` lies in."""
+    """Return the last day of the month of `day`."""
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 
 
 def month_end(day: date, timezone: tzinfo) -> datetime:
-    """The instant at which the month of `day` ends, in UTC."""
+    """Return the end of the month of `day` in UTC."""
     return day_end(last_of_month(day), timezone)
 
 
 def recorded(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
-    """What was spent on `day`, by spender."""
+    """Sum the spending of `day` by spender."""
     totals: dict[Spender, Decimal] = dict(snapshot.closed.get(day, {}))
     if day in snapshot.days:
         _add(totals, snapshot.days[day].spent)
@@ -74,7 +84,7 @@ def recorded(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
 
 
 def recorded_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
-    """What was spent on all days of `month`, of which most are closed."""
+    """Sum the spending of all days of `month`, most of them closed, by spender."""
     totals: dict[Spender, Decimal] = dict(snapshot.months.get(month, {}))
     for day, content in snapshot.days.items():
         if month_of(day) == month:
@@ -83,20 +93,24 @@ def recorded_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
 
 
 def dropped(sums: Mapping[Moment, object], moment: Moment) -> bool:
-    """Whether the sums of closed days or months may have had `moment` once: those of a later one are there.
+    """Say whether the sums of closed days or months may once have had `moment`.
 
-    Clocks go forward, so this is the work of one that was ahead for a while.
+    They may if those of a later one are there. Clocks go forward, so only a clock that was ahead for a while causes
+    this.
     """
     return moment not in sums and bool(sums) and moment < max(sums)
 
 
 def forgotten(snapshot: Snapshot, today: date) -> bool:
-    """Whether what was spent before on `today`, or in its month, may only be in the history (`ledger.recalled`)."""
+    """Say whether earlier spending of `today` or of its month may only be in the history.
+
+    `ledger.recalled` brings it back.
+    """
     return dropped(snapshot.closed, today) or dropped(snapshot.months, month_of(today))
 
 
 def held(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
-    """What is held for calls on their way that count against `day`, by spender."""
+    """Sum the holds of open calls that count against `day`, by spender."""
     totals: dict[Spender, Decimal] = {}
     for hold in snapshot.holds.values():
         if hold.day == day and not hold.lapsed:
@@ -105,7 +119,7 @@ def held(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
 
 
 def held_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
-    """The same for all days of `month`."""
+    """Sum the holds of open calls that count against `month`, by spender."""
     totals: dict[Spender, Decimal] = {}
     for day in {hold.day for hold in snapshot.holds.values() if month_of(hold.day) == month}:
         _add(totals, held(snapshot, day))
@@ -113,14 +127,17 @@ def held_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
 
 
 def committed(snapshot: Snapshot, day: date) -> dict[Spender, Decimal]:
-    """Recorded spend plus open holds of `day`, by spender: what a budget has to cover already."""
+    """Sum recorded spending and open holds of `day`, by spender.
+
+    A budget must already cover this sum.
+    """
     totals = recorded(snapshot, day)
     _add(totals, held(snapshot, day))
     return totals
 
 
 def committed_in_month(snapshot: Snapshot, month: str) -> dict[Spender, Decimal]:
-    """The same for all days of `month`."""
+    """Sum recorded spending and open holds of `month`, by spender."""
     totals = recorded_in_month(snapshot, month)
     _add(totals, held_in_month(snapshot, month))
     return totals
@@ -135,5 +152,5 @@ def _add(totals: dict[Spender, Decimal], amounts: Mapping[Spender, Decimal]) -> 
 
 
 def of_provider(totals: Mapping[Spender, Decimal], provider: Provider) -> Decimal:
-    """The sum over one provider's keys, present and former."""
+    """Sum the amounts of one provider's keys, present and former."""
     return sum([amount for spender, amount in totals.items() if spender.provider is provider], NOTHING)

@@ -1,8 +1,8 @@
-"""The budgets of one moment: how much of each is spent or held, and which of them a call could pass.
+"""The budgets of one moment, with what is spent or held of each.
 
-A budget is a provider's or a key's, for a day or for a calendar month of the configured zone. All are hard stops: what
-is recorded, what is held, and the most that the new call can cost never exceed one together. Held is not spent: most of
-it comes back when its call ends.
+They also tell which of them a call could pass. A budget is a provider's or a key's, for a day or for a calendar month
+of the configured zone. All are hard stops: what is recorded, what is held, and the most that the new call can cost
+never exceed one together. Held is not spent: most of it comes back when its call ends.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _SOON = timedelta(seconds=1)
 
 
 class BudgetLimit(NamedTuple):
-    """One configured budget, the table that says so, and what is committed against it, of which some is only held.
+    """One configured budget and what is committed against it.
 
-    `key` is whose it is; `None`: the provider's.
+    `table` is the configuration's table that sets it. Some of what is committed is only held. `key` is the owner, or
+    `None` for the provider.
     """
 
     table: str
@@ -40,12 +41,12 @@ class BudgetLimit(NamedTuple):
 
     @property
     def spent_usd(self) -> Decimal:
-        """What no end of a call gives back."""
+        """The part that no end of a call gives back."""
         return self.committed_usd - self.held_usd
 
     @property
     def setting(self) -> str:
-        """The configuration's name of it."""
+        """Its name in the configuration."""
         match self.window:
             case Window.DAY:
                 return f"{self.table}.daily_budget_usd"
@@ -56,7 +57,10 @@ class BudgetLimit(NamedTuple):
 
 
 class Budgets:
-    """All budgets at `now`. Sums are worked out when a budget first needs them: most people set few."""
+    """All budgets at `now`.
+
+    Sums are computed when a budget first needs them, because most people set few budgets.
+    """
 
     def __init__(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
         self._config, self._snapshot, self._now = config, snapshot, now
@@ -66,7 +70,7 @@ class Budgets:
         self._limits: dict[Provider, tuple[BudgetLimit, ...]] = {}
 
     def committed(self, window: Window) -> Mapping[Spender, Decimal]:
-        """Recorded spend plus open holds of this day or month, by spender."""
+        """Sum recorded spending and open holds of this day or month, by spender."""
         if window not in self._committed:
             match window:
                 case Window.DAY:
@@ -81,7 +85,7 @@ class Budgets:
         return self._committed[window]
 
     def limits(self, key: Key) -> tuple[BudgetLimit, ...]:
-        """The budgets that a call with `key` counts against: its provider's and its own."""
+        """Return the budgets of the provider and of `key`, which a call counts against."""
         known = self._limits.get(key.provider)
         if known is None:
             settings, table = self._config.providers[key.provider], f"providers.{key.provider}"
@@ -104,7 +108,10 @@ class Budgets:
                 yield BudgetLimit(table, window, budget, committed, mine(self._held[window]))
 
     def passed_by(self, key: Key, bound: Decimal) -> Iterator[SetAside]:
-        """Every budget that a call of at most `bound` could pass: for what is spent, or only for what is held."""
+        """Yield every budget that a call of at most `bound` could pass.
+
+        The reason says whether that is because of what is spent, or only because of what is held.
+        """
         for limit in self.limits(key):
             if limit.committed_usd + bound <= limit.budget_usd:
                 continue
@@ -120,7 +127,10 @@ class Budgets:
                 yield SetAside(Reason.OVER_BUDGET, until, detail)
 
     def used_up(self, key: Key) -> SetAside | None:
-        """The budget of which nothing is left, for longest; `None` while each has some, which may be too little."""
+        """Return the used-up budget that lasts longest, or `None` while each has some left.
+
+        What is left may be too little for a call.
+        """
         gone = [limit for limit in self.limits(key) if limit.committed_usd >= limit.budget_usd]
         if not gone:
             return None
@@ -132,7 +142,10 @@ class Budgets:
         return SetAside(Reason.OVER_BUDGET, self.end(last.window), f"nothing is left of {last.setting}")
 
     def _next_end(self, key: Key, limit: BudgetLimit) -> datetime:
-        """When the first call that holds some of `limit` is likely to end: its key's calls take so long as a rule."""
+        """Estimate when the first call that holds some of `limit` will end.
+
+        The estimate is how long calls of its key usually take.
+        """
         ends = [
             min(hold.claimed, self._now) + self._usual(Spender(hold.provider, hold.key))
             for hold in self._snapshot.holds.values()
@@ -158,7 +171,7 @@ class Budgets:
         return timedelta(milliseconds=seen.latency_ms // seen.calls) if seen is not None and seen.calls else _USUAL
 
     def end(self, window: Window) -> datetime:
-        """When the day or month ends, in UTC."""
+        """Return the end of the day or month in UTC."""
         match window:
             case Window.DAY:
                 return amounts.day_end(self._day, self._config.timezone)

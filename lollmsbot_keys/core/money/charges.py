@@ -1,4 +1,7 @@
-"""What a finished call is booked at: the provider's own figure, an estimate, or the most it can have cost."""
+"""The amount that a finished call is booked at.
+
+It is the provider's own figure, an estimate, or the most that the call can have cost.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from lollmsbot_keys.core.money.amounts import MTOK, NOTHING, cost
 
 
 class Charge(NamedTuple):
-    """What a finished call is booked at.
+    """The amount that a finished call is booked at.
 
     `amount_usd` goes into the ledger. `cost_usd` is what people are told: `None` where only the bound is known.
     `unconfirmed` marks a call that may or may not have been billed, booked at its bound.
@@ -27,14 +30,17 @@ UNBILLED = Charge(NOTHING, NOTHING, "provider")
 
 
 def unconfirmed(held: Decimal, provider: Provider) -> Charge:
-    """The charge for a call that may have been billed: everything that was held for it."""
+    """Return the charge for a call that may have been billed, which is all that was held."""
     if provider is Provider.LOCAL:
         return Charge(NOTHING, NOTHING, "local")
     return Charge(held, None, "unknown", unconfirmed=True)
 
 
 def estimate(price: Price, usage: Usage) -> Decimal:
-    """What was used at `price`: tokens from a cache, or into one, at their own where it is known."""
+    """Compute the cost of `usage` at `price`.
+
+    Tokens read from a cache, or written to one, count at their own price where it is known.
+    """
     cached, written = usage.cached_tokens, usage.cache_write_tokens
     others = usage.prompt_tokens - cached - written
     if others < 0:  # they are no part of the prompt's tokens, but told beside them
@@ -45,14 +51,18 @@ def estimate(price: Price, usage: Usage) -> Decimal:
 
 
 def at_most(held: Decimal, most: Price, usage: Usage) -> Decimal:
-    """The most that a call can have cost: what was held, or what it is told to have used at `most`, if that is more."""
+    """Compute the most that a call can have cost.
+
+    It is what was held, or the reported use at the price `most`, if that is more.
+    """
     return max(held, usage.cost_usd or NOTHING, estimate(most, usage))
 
 
 def charge(provider: Provider, usage: Usage | None, price: Price | None, most: Price, held: Decimal) -> Charge:
-    """Price an answer: the provider's own figure first, then tokens at the dated price, then the bound.
+    """Price an answer.
 
-    A figure of zero for tokens that have a price, or whose price nobody knows, is not believed.
+    The provider's own figure comes first, then tokens at the dated price, then the bound. A figure of zero is not
+    believed for tokens that have a price, or whose price nobody knows.
     """
     if provider is Provider.LOCAL:
         return Charge(NOTHING, NOTHING, "local")

@@ -1,6 +1,7 @@
-"""The per-day sums: how a finished call is booked, and how a finished day leaves the state.
+"""The sums of each day, and the booking of finished calls into them.
 
-A call belongs to the day its hold was claimed in, so a day leaves only when no hold of it is open any more.
+A finished day leaves the state. A call belongs to the day its hold was claimed in, so a day leaves only when no hold of
+it is open any more.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ MONTHS_KEPT = 3
 
 
 def entry(charge: Charge, usage: Usage, *, latency: timedelta | None, failed: bool, failover: bool) -> Cell:
-    """One finished call as a cell. `latency` is `None` where nobody saw the end."""
+    """Make the cell of one finished call.
+
+    `latency` is `None` where nobody saw the end.
+    """
     call = Cell(
         calls=1,
         errors=int(failed),
@@ -53,7 +57,10 @@ def book(snapshot: Snapshot, hold: Hold, call: Cell) -> Snapshot:
 
 
 def unbook(snapshot: Snapshot, hold: Hold, charge: Charge) -> Snapshot:
-    """Take back what was booked for a failed call of unknown cost, because the true figure came after all."""
+    """Take back the booking of a failed call of unknown cost.
+
+    The provider told the true figure later.
+    """
     return _post(snapshot, hold, added(Cell(calls=-1, errors=-1), _amounts(charge, -1)))
 
 
@@ -90,7 +97,10 @@ def _post(snapshot: Snapshot, hold: Hold, entry: Cell) -> Snapshot:
 
 
 def added(one: Cell | None, other: Cell) -> Cell:
-    """Two cells as one. Adding is all that is ever done to a cell."""
+    """Add two cells.
+
+    Adding is the only operation on a cell.
+    """
     if one is None:
         return other
     return Cell(
@@ -109,11 +119,12 @@ def added(one: Cell | None, other: Cell) -> Cell:
 
 
 def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedDay, ...]]:
-    """Take out every day that is over and has no open hold. The sums of the last ones stay for the budgets.
+    """Take out every day that is over and has no open hold.
 
-    A day from the future is over too: only a clock that has since stepped back can have made it. Its sums stay, so
-    that the day is not a fresh budget when it comes round in truth. Of a day that these sums have dropped since
-    (`forgotten`) a further part alone would be too little: the history has them all.
+    The sums of the last ones stay for the budgets. A day from the future is over too: only a clock that has since
+    stepped back can have made it. Its sums stay, so that the day is not a fresh budget when it really comes. If these
+    sums have dropped a day since (`forgotten`), a further part of it alone would be too little: the history has all its
+    parts.
     """
     busy = {hold.day for hold in snapshot.holds.values()}
     over = [d for d in snapshot.days if d not in busy and (d < today or d > today + timedelta(days=1))]
@@ -138,9 +149,10 @@ def close_days(snapshot: Snapshot, today: date) -> tuple[Snapshot, tuple[ClosedD
 
 
 def recalled(snapshot: Snapshot, today: date, stored: Iterable[tuple[date, Day]]) -> Snapshot:
-    """The snapshot with the sums of `today` and its month, which other days have dropped (`forgotten`).
+    """Return the snapshot with the dropped sums of `today` and its month (`forgotten`).
 
-    `stored` is all that the history has of that month, except what the state still has.
+    Other days had taken their place. `stored` is all that the history has of that month, except what the state still
+    has.
     """
     parts, month = list(stored), month_of(today)
     nothing: Sums = {}
@@ -161,7 +173,7 @@ def _sums(one: Mapping[Spender, Decimal], other: Mapping[Spender, Decimal]) -> d
 
 
 def _doubts(known: Mapping[Spender, Uncertain], day: Day) -> dict[Spender, Uncertain]:
-    """`known` with what is uncertain in `day`; without those of whom nothing is."""
+    """Add the uncertain sums of `day` to `known`, and leave out spenders without any."""
     doubts = dict(known)
     for place, cell in day.cells.items():
         spender = Spender(place.provider, place.key)
@@ -170,7 +182,7 @@ def _doubts(known: Mapping[Spender, Uncertain], day: Day) -> dict[Spender, Uncer
 
 
 def added_doubts(doubt: Uncertain, other: Cell | Uncertain) -> Uncertain:
-    """What is uncertain in both together."""
+    """Add the uncertain amounts of both."""
     return Uncertain(
         doubt.estimated_usd + other.estimated_usd,
         doubt.unconfirmed_usd + other.unconfirmed_usd,
@@ -182,9 +194,10 @@ Sums = Mapping[Spender, Decimal]
 
 
 def _last(sums: Mapping[Moment, Sums], kept: int) -> dict[Moment, Sums]:
-    """The entries that were closed last, whatever their dates say, and the latest.
+    """Return the entries that were closed last, and always the latest one.
 
-    As long as that one lies ahead, some may have been dropped that come round again.
+    Their dates do not matter for the order. While the latest lies ahead, some may have been dropped whose time is still
+    to come.
     """
     if len(sums) <= kept:
         return dict(sums)

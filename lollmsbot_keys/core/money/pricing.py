@@ -1,4 +1,6 @@
-"""Which price counts: your own, that of OpenRouter's list as it was last fetched, the shipped dated one, or nobody's.
+"""The price that counts for a model.
+
+It is your own, that of OpenRouter's list as it was last fetched, the shipped dated one, or none.
 
 Two questions have two answers. An *estimate* takes the price that is most likely true. A *bound* takes the dearest of
 all that may be true, because it must never be too low; OpenRouter is told it as `max_price`, so that a price that rose
@@ -26,9 +28,10 @@ _ROUTERS = "openrouter/"
 
 
 class Pricing(NamedTuple):
-    """One model's price for estimates (`None`: nobody knows), and the most that it may be charged at.
+    """One model's price for estimates, and the most that it may be charged at.
 
-    `free`: its provider gives it away. `not_free` says why that is not so any more.
+    `price` is `None` where nobody knows it. `free`: its provider gives it away. `not_free` says why that is not so any
+    more.
     """
 
     price: Price | None
@@ -38,14 +41,17 @@ class Pricing(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """What a list asks: by the token as a rule, and at the dearest (long prompts, cache writes, thoughts)."""
+    """The prices of one model in a list.
+
+    `price` is the usual one by the token, `most` the dearest (long prompts, cache writes, thoughts).
+    """
 
     price: Price
     most: Price
 
 
 def pricing(config: Config, listed: PriceList, provider: Provider, model: str, now: datetime) -> Pricing:
-    """What `model` costs at `provider`, by everything that is known at `now`."""
+    """Find the prices of `model` at `provider` from everything known at `now`."""
     if provider is Provider.LOCAL:
         return Pricing(GIVEN_AWAY, GIVEN_AWAY)
     known = price_of(config, provider, model)
@@ -63,7 +69,7 @@ def pricing(config: Config, listed: PriceList, provider: Provider, model: str, n
 
 
 def not_free(config: Config, listed: PriceList, now: datetime) -> list[str]:
-    """What to tell of each model that is configured as a free one and has a price."""
+    """Return a warning for each model that is configured as free and has a price."""
     models = config.providers[Provider.OPENROUTER].free_models
     why = ((model, pricing(config, listed, Provider.OPENROUTER, model, now).not_free) for model in models)
     return [
@@ -74,12 +80,15 @@ def not_free(config: Config, listed: PriceList, now: datetime) -> list[str]:
 
 
 def is_fresh(listed: PriceList, now: datetime) -> bool:
-    """Whether a list is believed in everything it says. One from the future was kept by a clock that was wrong."""
+    """Say whether a list is new enough to be believed in everything.
+
+    A list from the future is not: it was kept when a clock was wrong.
+    """
     return listed.fetched is not None and timedelta() <= now - listed.fetched < LIST_FRESH_FOR
 
 
 def quoted(listed: PriceList, model: str) -> Quote | None:
-    """What the list asks for exactly this model; `None` where it has none, or no price by the token."""
+    """Return the list's prices for exactly this model, or `None` if there is none by the token."""
     if listed.fetched is None or model.startswith(_ROUTERS):
         return None
     figures = listed.prices.get(model)
@@ -95,7 +104,7 @@ def quoted(listed: PriceList, model: str) -> Quote | None:
 
 
 def dearest(one: Price, other: Price) -> Price:
-    """Half by half the higher price."""
+    """Return the higher input price and the higher output price of the two."""
     if one.input_usd_per_mtok >= other.input_usd_per_mtok and one.output_usd_per_mtok >= other.output_usd_per_mtok:
         return one
     return Price(
@@ -104,14 +113,20 @@ def dearest(one: Price, other: Price) -> Price:
 
 
 def _is_newer(listed: PriceList, quote: Quote, known: Price | None) -> bool:
-    """Whether an old list is the best that is known. That something was free once is not believed."""
+    """Say whether an old list has the best price that is known.
+
+    A list that once gave the model away is not believed.
+    """
     if quote.price.is_zero or listed.fetched is None:
         return False
     return known is None or known.priced_on is None or known.priced_on <= listed.fetched.date()
 
 
 def _not_free(listed: PriceList, model: str, now: datetime) -> str:
-    """What a list says against a model being free; "" where it says nothing. That it lacks one is for `judge.Gone`."""
+    """Return the list's evidence that a model is not free, or "".
+
+    A list without the model says nothing here: that is a matter of `routing.eligibility.Gone`.
+    """
     if listed.fetched is None or model.startswith(_ROUTERS) or model not in listed.prices:
         return ""
     quote = quoted(listed, model)

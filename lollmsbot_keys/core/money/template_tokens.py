@@ -1,7 +1,7 @@
-"""What chat templates add to a prompt: marks, and often a system text of the model's own.
+"""The tokens that chat templates add to a prompt: marks, and often a system text of their own.
 
-The figures are measured ones, kept as data. A report of more than a bound teaches a model's own: it is in every bound
-from then on, and is never lowered.
+The figures are measured and kept as data. A call that used more than its bound had teaches the model's own figure: it
+is in every bound from then on, and is never lowered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OTHERS = "(others)"
 
 
 class TemplateSeen(NamedTuple):
-    """A model's template added so many tokens to a prompt, more than the bound of that call had."""
+    """The news that a model's template added more tokens than the bound of the call had."""
 
     provider: Provider
     model: str
@@ -28,18 +28,18 @@ class TemplateSeen(NamedTuple):
 
 
 def configured(config: Config, model: str) -> int:
-    """The most that the template of `model` adds, as the configuration has it."""
+    """Return the most tokens that the template of `model` adds, by the configuration."""
     return config.model(model).template_tokens or config.routing.template_tokens
 
 
 def template_tokens(config: Config, snapshot: Snapshot, provider: Provider, model: str) -> int:
-    """The same, or what a report taught, whichever is more."""
+    """Return the most tokens that the template adds, by the configuration or by an earlier report."""
     learnt = snapshot.template_tokens.get(provider, {})
     return max(configured(config, model), learnt.get(model, 0), learnt.get(OTHERS, 0))
 
 
 def learnt(snapshot: Snapshot, seen: TemplateSeen) -> Snapshot:
-    """The snapshot that knows of it, as far as it can be believed."""
+    """Return the snapshot with the figure of `seen`, limited to what is believed of one report."""
     known = snapshot.template_tokens.get(seen.provider, {})
     name = seen.model if seen.model in known or len(known) < MOST_MODELS else OTHERS
     tokens = min(seen.tokens, MOST_TOKENS)

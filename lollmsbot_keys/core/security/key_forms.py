@@ -1,4 +1,4 @@
-"""How keys look: how those of companies begin, and what else may be one, so that nobody says it aloud."""
+"""The forms of API keys, and of other words that may be secret and must not be shown."""
 
 from __future__ import annotations
 
@@ -32,17 +32,20 @@ _REQUEST_ID = re.compile("[0-9a-f]{16}")
 
 
 def company_of(characters: str) -> str:
-    """Whose key this seems to be; "" where nothing tells."""
+    """Return the company that a key seems to belong to, or ""."""
     return next((name for prefix, name in PREFIXES if characters.startswith(prefix)), "")
 
 
 def may_be_secret(word: str) -> bool:
-    """Whether `word` has a piece that looks like a key: begins as one, or is long and no word of any language."""
+    """Say whether `word` has a piece that looks like a key.
+
+    Such a piece begins as a key does, or is long and no word of any language.
+    """
     return any(_looks_like_key(piece) for piece in _PIECES.split(word) if piece)
 
 
 def is_key(word: str) -> bool:
-    """Whether `word` has the form of a key and of nothing else, as a company makes them."""
+    """Say whether `word` has the form of a company's key and of nothing else."""
     runs = re.findall("[A-Za-z0-9]+", word)
     return _OLLAMA.fullmatch(word) is not None or (bool(company_of(word)) and any(map(_is_random, runs)))
 

@@ -1,8 +1,8 @@
-"""Where a daemon on this machine runs a model, as far as its own words tell: here, elsewhere, or not clearly here.
+"""The place where a daemon on this machine runs a model: here, elsewhere, or not clearly here.
 
-A daemon that is signed in passes some models on to its maker. What it says of them differs by version and by
-whoever wrote it, so anything that sounds like elsewhere is believed, and nothing else is but what a model of its own
-must have: weights in a known format, their size, and their digest.
+Only the daemon's own words tell. A daemon that is signed in passes some models on to its maker. Its words differ by
+version and by author, so any sign of another place is believed. A sign of this machine is believed only where the model
+has what its own weights must have: a known format, their size, and their digest.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ _NO_CHAT = ("embed", "minilm", "rerank", "bert", "bge-")
 
 
 def elsewhere(said: Mapping[str, object]) -> str:
-    """What in `said` (a reply of `show`, or an entry of `tags`) speaks of another place; "" where nothing does."""
+    """Return the sign of another place in `said`, or "".
+
+    `said` is a reply of `show`, or an entry of `tags`.
+    """
     for name, value, free_text in _fields(said):
         plain = _plain(name)
         if value and any(word in plain for word in _ELSEWHERE):
@@ -53,14 +56,14 @@ def elsewhere(said: Mapping[str, object]) -> str:
 
 
 def doubt_of_show(said: object) -> str:
-    """Why a reply of `/api/show` does not clearly speak of a model that is run here; "" where it does."""
+    """Return the reason to doubt that `/api/show` speaks of a model run here, or ""."""
     if not isinstance(said, dict) or said.get("error") or _OWN_PARTS.isdisjoint(said):
         return "the daemon does not say where"
     return elsewhere(said) or _doubt_of_details(said)
 
 
 def doubt_of_tags(entries: Iterable[Mapping[str, object]], model: str) -> str:
-    """Why the entries of `/api/tags` do not clearly have `model` as one that is run here; "" where they do."""
+    """Return the reason to doubt that `/api/tags` has `model` as one run here, or ""."""
     wanted = _full(model)
     found = [entry for entry in entries if wanted in {_full(name) for name in names_of(entry)}]
     if not found:
@@ -69,12 +72,15 @@ def doubt_of_tags(entries: Iterable[Mapping[str, object]], model: str) -> str:
 
 
 def names_of(entry: Mapping[str, object]) -> list[str]:
-    """The names in an entry of `tags`: it has one, or the same twice."""
+    """Return the names in an entry of `tags`.
+
+    There is one, or the same one twice.
+    """
     return [name for field in ("name", "model") if isinstance(name := entry.get(field), str) and name]
 
 
 def first_chat_model(entries: Iterable[Mapping[str, object]]) -> str:
-    """The first model in `tags` that clearly is run here and can chat; "" where there is none."""
+    """Return the first model in `tags` that clearly runs here and can chat, or ""."""
     clear = (entry for entry in entries if not _doubt_of_entry(entry) and _chats(entry))
     return next((names_of(entry)[0] for entry in clear if names_of(entry)), "")
 
@@ -107,7 +113,7 @@ def _chats(entry: Mapping[str, object]) -> bool:
 
 
 def _full(name: str) -> str:
-    """`name` with everything that the daemon adds to it taken away, or added."""
+    """Return `name` in the daemon's full form, with a tag and without its standard prefixes."""
     plain = as_compared(name).removeprefix("registry.ollama.ai/").removeprefix("library/")
     return plain if ":" in plain.rpartition("/")[2] else f"{plain}:latest"
 
@@ -126,7 +132,7 @@ def _names_another_place(value: str) -> bool:
 
 
 def _is_here(value: object) -> bool:
-    """Whether a name of a place, or its URL, is one of this machine."""
+    """Say whether `value` names this machine, as a place or as a URL."""
     return isinstance(value, str) and (as_compared(value) in _HERE or is_on_loopback(value) or is_loopback(value))
 
 
@@ -135,7 +141,10 @@ def _plain(name: str) -> str:
 
 
 def _fields(said: object) -> Iterator[tuple[str, object, bool]]:
-    """Every name and value at any depth, the texts of a list under the list's name; and whether it is free text."""
+    """Yield every name and value at any depth, and whether it is free text.
+
+    The texts of a list come under the list's name.
+    """
     waiting: list[tuple[str, object, bool]] = [("", said, False)]
     while waiting:
         name, here, free_text = waiting.pop()

@@ -1,4 +1,4 @@
-r"""Text from outside, made harmless: no terminal control, no bidirectional overrides, no CI commands.
+r"""Harmless text from outside: no terminal control, no bidirectional overrides, no CI commands.
 
 A terminal obeys what it is sent, so a model's answer or a provider's error could rename a window, hide a line or write
 to the clipboard. Whole sequences go, not only their ESC, so that no debris is left. What stays: every printable
@@ -38,7 +38,7 @@ def _control() -> re.Pattern[str]:
 
 @cache
 def _unfinished() -> re.Pattern[str]:
-    """A match of `_control` that more text could make longer."""
+    """Return the pattern of matches of `_control` that more text could make longer."""
     return re.compile(f"{_STRING_START}{_STRING_BODY}{{0,{LONGEST_STRING}}}|{_CSI}|{_ESCAPE}|{_HIGH}")
 
 
@@ -51,20 +51,27 @@ def _replacement(match: re.Match[str]) -> str:
 
 
 def clean(text: str) -> str:
-    r"""`text` without terminal control; ``\r\n`` becomes ``\n``, a lone ``\r`` goes."""
+    r"""Remove terminal control from `text`.
+
+    ``\r\n`` becomes ``\n``, a lone ``\r`` goes.
+    """
     return _control().sub(_replacement, text)
 
 
 def clean_line(text: str) -> str:
-    """`text` as one harmless line: cleaned, every run of white space one blank, none at the ends.
+    """Return `text` as one harmless line.
 
-    GitHub's runner takes `##[` for a command anywhere in a line, of stderr too, so that is broken up.
+    It is cleaned, each run of white space becomes one blank, and none stays at the ends. GitHub's runner takes `##[`
+    for a command anywhere in a line, of stderr too, so that is broken up.
     """
     return " ".join(clean(text).split()).replace("##[", "##\\[")
 
 
 class Cleaner:
-    """`clean` for text that comes in chunks; holds back an unfinished sequence only (at most a few kilobytes)."""
+    """The function `clean` for text in chunks.
+
+    It holds back an unfinished sequence only (at most a few kilobytes).
+    """
 
     __slots__ = ("_held",)
 
@@ -72,7 +79,7 @@ class Cleaner:
         self._held = ""
 
     def feed(self, chunk: str) -> str:
-        """The harmless text that is certain after `chunk`."""
+        """Return the harmless text that is certain after `chunk`."""
         text = self._held + chunk
         last = None
         for match in _control().finditer(text):
@@ -85,14 +92,17 @@ class Cleaner:
         return clean(text[:end])
 
     def flush(self) -> str:
-        """What is left once no more text comes."""
+        """Return the text that was held back, at the end of all text."""
         held, self._held = self._held, ""
         return clean(held)
 
 
 @cache
 def _commands() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Places where a workflow command begins: for text that begins in the middle of a line, and at the start of one."""
+    """Return the patterns of places where a workflow command begins.
+
+    The first is for text that begins in the middle of a line, the second for text that begins a line.
+    """
     # The runner trims white space, then wants `::` and the name of a command, which begins with a letter. It finds the
     # older `##[name]` anywhere in a line.
     anywhere, start = r"(?<=##)(?=\[)", r"[^\S\n\r]*)(?=::[A-Za-z])"
@@ -100,7 +110,9 @@ def _commands() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 class WorkflowCommandGuard:
-    r"""Keeps text from being obeyed by GitHub Actions, with one backslash where a command would begin.
+    r"""A filter that keeps GitHub Actions from obeying text.
+
+    One backslash stands where a command would begin.
 
     ``::add-mask::x`` at the start of a line becomes ``\::add-mask::x``, ``##[error]`` anywhere becomes ``##\[error]``.
     ``::1`` or ``a::b`` stay. Source: ActionCommand.cs of actions/runner.
@@ -113,14 +125,20 @@ class WorkflowCommandGuard:
         self._held = ""
 
     def feed(self, chunk: str) -> str:
-        """The guarded text that is certain after `chunk`; at most two characters are held back."""
+        """Return the guarded text that is certain after `chunk`.
+
+        At most two characters are held back.
+        """
         text = self._held + chunk
         end = len(text) - self._undecided(text)
         self._held = text[end:]
         return self._pass(text[:end])
 
     def flush(self) -> str:
-        """What is left once no more text comes; the next text begins a line."""
+        """Return the text that was held back, at the end of all text.
+
+        The next text begins a line.
+        """
         rest = self._pass(self._held)
         self._held, self._at_start = "", True
         return rest
@@ -135,12 +153,12 @@ class WorkflowCommandGuard:
         return guarded
 
     def _is_start(self, text: str) -> bool:
-        """Whether only white space stands between the last line break and the end of `text`."""
+        """Say whether only white space stands between the last line break and the end of `text`."""
         line = max(text.rfind("\n"), text.rfind("\r")) + 1
         return (line > 0 or self._at_start) and not text[line:].strip()
 
     def _undecided(self, text: str) -> int:
-        """How many characters at the end of `text` may be the beginning of a command."""
+        """Count the characters at the end of `text` that may begin a command."""
         if text.endswith("#"):
             return 2 if text.endswith("##") else 1
         if not text.endswith(":"):
@@ -150,6 +168,9 @@ class WorkflowCommandGuard:
 
 
 def guard_workflow_commands(text: str) -> str:
-    """`text` as GitHub Actions may print it; it begins a line."""
+    """Return `text` in a form that GitHub Actions may print.
+
+    It begins a line.
+    """
     guard = WorkflowCommandGuard()
     return guard.feed(text) + guard.flush()

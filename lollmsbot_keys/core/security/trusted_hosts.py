@@ -1,4 +1,4 @@
-"""Whether an endpoint may be shown a secret: the provider's own hosts over TLS, loopback, or what a person named.
+"""The endpoints that may see a secret: the provider's own hosts over TLS, loopback, and those named by the user.
 
 Addresses are read by a deliberately narrow parser: what it does not fully understand is not an address, and what is
 not an address is not trusted. So no client can read the same text as a different host.
@@ -22,7 +22,7 @@ _HOST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._")
 
 
 def trusted(provider: Provider, endpoint: str, trusted_hosts: Iterable[str]) -> bool:
-    """Whether a secret of `provider` may be sent to `endpoint`.
+    """Say whether a secret of `provider` may be sent to `endpoint`.
 
     A local provider has no secret, so every endpoint will do. `trusted_hosts` holds `host` (any port) or
     `host:port`; they count over https only, like the provider's own hosts, which count at port 443 only.
@@ -43,15 +43,16 @@ def trusted(provider: Provider, endpoint: str, trusted_hosts: Iterable[str]) -> 
 
 
 def is_own_host(provider: Provider, endpoint: str) -> bool:
-    """Whether `endpoint` is at one of the provider's own hosts."""
+    """Say whether `endpoint` is at one of the provider's own hosts."""
     found = address(endpoint)
     return found is not None and found[1] in OWN_HOSTS[provider]
 
 
 def address(endpoint: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of an http(s) URL; `None` where it is none, or has userinfo, a query or a fragment.
+    """Return scheme, host and port of an http(s) URL, or `None` if it is none.
 
-    The host comes in lower case, without a trailing dot, an IPv6 address without its brackets.
+    A URL with userinfo, a query or a fragment is none either. The host comes in lower case, without a trailing dot, an
+    IPv6 address without its brackets.
     """
     if not endpoint.isascii() or not endpoint.isprintable() or any(sign in endpoint for sign in " \\?#@"):
         return None
@@ -64,7 +65,7 @@ def address(endpoint: str) -> tuple[str, str, int] | None:
 
 
 def authority(text: str) -> tuple[str, int | None] | None:
-    """Host and port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`; `None` where it is none of them."""
+    """Return host and port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`, or `None` if it is none."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         known = _ipv6(host) if bracket else None
@@ -82,7 +83,10 @@ def authority(text: str) -> tuple[str, int | None] | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host`, as `address` gives it, is `localhost`, 127.0.0.0/8 or ::1. Nothing is looked up."""
+    """Say whether `host`, in the form of `address`, is `localhost`, 127.0.0.0/8 or ::1.
+
+    Nothing is looked up.
+    """
     if host == "localhost":
         return True
     if ":" in host:
@@ -125,6 +129,9 @@ def _ipv6(text: str) -> str | None:
 
 
 def is_on_loopback(endpoint: str) -> bool:
-    """Whether `endpoint` is an address on this machine, as far as its text tells. Nothing is looked up."""
+    """Say whether the text of `endpoint` is an address on this machine.
+
+    Nothing is looked up.
+    """
     found = address(endpoint)
     return found is not None and is_loopback(found[1])
