@@ -88,6 +88,11 @@ def test_a_misspelt_word_is_shown() -> None:
     assert without_words(message, [f"--privcy={FORMS[0]}"], {"--privacy"}) == message
 
 
+def test_a_word_in_other_letters_is_shown() -> None:
+    message = "'CRITICAL' is not one of 'low', 'critical'"
+    assert without_words(message, ["ask", "--privacy", "CRITICAL"], {"--privacy", "critical"}) == message
+
+
 def test_a_path_is_shown_and_a_secret_is_not(tmp_path: Path) -> None:
     path = str(tmp_path / "a1b2c3d4e5f6a7b8.toml")
     for typed in (path, f"file:{path}", f"dotenv:{path}#NAME"):

@@ -96,6 +96,8 @@ SOON_SAID = f"{SOON:%Y-%m-%d %H:%M:%S} UTC"
         ([SetAside(Reason.NO_SUCH_MODEL, SOON)], "no such model"),
         ([SetAside(Reason.OVER_BUDGET, LATER), SetAside(Reason.HELD, SOON)], f"held until {SOON_SAID}"),
         ([SetAside(Reason.NO_SECRET)], "no secret"),
+        ([SetAside(Reason.UNPROVEN, detail="it would leave this machine")], "it would leave this machine"),
+        ([SetAside(Reason.UNPROVEN)], "unproven"),
     ],
 )
 def test_a_key_is_told_by_its_best_candidate_in_words_for_people(asides: list[SetAside], said: str) -> None:
@@ -134,3 +136,11 @@ def test_where_all_failed_the_others_are_told_too_and_what_helps() -> None:
 @given(st.lists(st.builds(SetAside, st.sampled_from(list(Reason)), st.sampled_from([None, SOON, LATER])), min_size=1))
 def test_no_code_stands_in_a_sentence(asides: list[SetAside]) -> None:
     assert "_" not in exhausted(plan(*asides), (), "")[1]
+
+
+def test_at_critical_only_this_machine_is_spoken_of() -> None:
+    critical = plan(SetAside(Reason.PRIVACY))._replace(privacy=Privacy.CRITICAL)
+    attempt = Attempt(None, Provider.LOCAL, "0", OutcomeKind.UNAVAILABLE, 503, 1)
+    assert exhausted(critical, (attempt,), "") == ("failed", "No key answered. local: unavailable (503).")
+    unproven = attempt._replace(outcome=OutcomeKind.UNPROVEN, detail="it may be run elsewhere")
+    assert " now. local: it may be run elsewhere. Critical prompts need" in exhausted(critical, (unproven,), "")[1]

@@ -58,7 +58,9 @@ def _without(message: str, pieces: Iterable[str]) -> str:
 def _is_near(piece: str, known: Collection[str]) -> bool:
     from difflib import get_close_matches  # only a mistake pays for this import
 
-    return piece in known or (not may_be_secret(piece) and bool(get_close_matches(piece, known, n=1, cutoff=0.75)))
+    return piece in known or (
+        not may_be_secret(piece) and bool(get_close_matches(piece.casefold(), known, n=1, cutoff=0.75))
+    )
 
 
 def _is_path(piece: str) -> bool:

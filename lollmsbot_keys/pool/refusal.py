@@ -22,9 +22,10 @@ def exhausted(plan: Plan, attempts: Sequence[Attempt], local: str) -> tuple[NoAn
     if plan.privacy is not Privacy.CRITICAL and LOCAL_NAME in {*aside, *sent}:
         local = ""
     if not sent:
-        why = "; ".join(attempt.detail for attempt in attempts) or why_not(plan)
+        why = "; ".join(f"{one.key or LOCAL_NAME}: {one.detail}" for one in attempts) or why_not(plan)
         return "refused", f"{nothing_may(plan)} {why}{_beside(local)}. {what_next(plan)}"
-    left_out = {label: why for label, why in aside.items() if why.reason is not Reason.NO_SECRET}
+    unsaid = {Reason.NO_SECRET, Reason.PRIVACY} if plan.privacy is Privacy.CRITICAL else {Reason.NO_SECRET}
+    left_out = {label: why for label, why in aside.items() if why.reason not in unsaid}
     tries = {**{label: why.reason.words for label, why in left_out.items()}, **sent}
     message = f"No key answered. {', '.join(f'{label}: {words}' for label, words in tries.items())}{_beside(local)}."
     if plan.choice is None and (back := comes_back(plan)):

@@ -53,7 +53,8 @@ def why_not(plan: Plan) -> str:
     """
     if plan.privacy is Privacy.CRITICAL:
         local = [c.set_aside for c in plan.candidates if c.provider is Provider.LOCAL and c.set_aside is not None]
-        return "; ".join(aside.detail or _told(aside) for aside in local) or "critical prompts stay on this machine"
+        told = [f"local: {aside.detail or _told(aside)}" for aside in local]
+        return "; ".join(told) or "Critical prompts stay on this machine"
     told = [f"{label}: {_told(aside)}" for label, aside in set_aside(plan).items()]
     return ", ".join(told) or "no key could take it at all"
 
@@ -81,6 +82,8 @@ def how_old(known: Known) -> str:
 
 
 def _told(aside: SetAside) -> str:
+    if aside.reason is Reason.UNPROVEN and aside.detail:
+        return aside.detail
     if aside.reason is Reason.NO_SUCH_MODEL or aside.until is None:
         return aside.reason.words
     return f"{aside.reason.words} until {instant(aside.until)}"
@@ -103,7 +106,8 @@ def what_next(plan: Plan) -> str:
         return "No key that was allowed for it can take this model: see --model and --key in lbk route --help."
     reasons = {aside.reason for aside in set_aside(plan).values()}
     if reasons == {Reason.NO_SECRET}:
-        return "No key has a secret: lbk route says where each is looked for. To try lbk without one: lbk sandbox."
+        where = "lbk route says where each is looked for. To try lbk without one: lbk sandbox."
+        return f"No key that may take it has a secret: {where}"
     said = []
     if _comes_back(plan) is not None:
         every = {candidate.set_aside.reason for candidate in plan.candidates if candidate.set_aside is not None}
