@@ -82,16 +82,14 @@ class World:
     @property
     def sums(self) -> Cell:
         """All cells of today as one."""
-        total = Cell()
-        for day in self.written.days.values():
-            for cell in day.cells.values():
-                total = added(total, cell)
-        return total
+        return summed(self.written)
 
     @property
     def committed(self) -> Decimal:
-        holds = (hold.amount_usd for hold in self.written.holds.values() if not hold.lapsed)
-        return self.sums.cost_usd + sum(holds, Decimal(0))
+        """What is spent and held in one and the same state: between two, a hold becomes spending."""
+        one = self.written
+        holds = (hold.amount_usd for hold in one.holds.values() if not hold.lapsed)
+        return summed(one).cost_usd + sum(holds, Decimal(0))
 
     def served(self) -> Counter[str | None]:
         return Counter(chat.caller for chat in self.sandbox.chats())
@@ -109,6 +107,14 @@ class World:
         windows = Counter({key: sum(window.values()) for key, window in snapshot.hours.items()})
         windows["local"] = booked["local"]
         assert +windows == booked
+
+
+def summed(snapshot: Snapshot) -> Cell:
+    total = Cell()
+    for day in snapshot.days.values():
+        for cell in day.cells.values():
+            total = added(total, cell)
+    return total
 
 
 async def settled(work: Sequence[Awaitable[Answer]]) -> list[Answer | NoAnswerError]:
