@@ -1,4 +1,4 @@
-"""Alerts about budgets: a share of one that is spent, and one that will not last at the recent pace."""
+"""The alerts about budgets: a share that is spent, or one that will not last at the recent pace."""
 
 from __future__ import annotations
 
@@ -36,12 +36,15 @@ class _Budget(NamedTuple):
     reached: Decimal | None
 
     def is_of(self, other: _Budget) -> bool:
-        """Whether the two are different budgets of one provider."""
+        """Say whether the two are different budgets of one provider."""
         return self.provider is other.provider and self.setting != other.setting
 
 
 def budgets(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert]:
-    """Of each budget the highest share that is reached; or that it is too small for any ordinary call."""
+    """Yield one alert for each budget: its highest share reached, or that it is too small.
+
+    Too small is a budget that cannot pay any ordinary call.
+    """
     small, every = thresholds.too_small(config, now), list(_all(config, snapshot, now))
     for budget in every:
         # While calls are refused here, it is no news that another budget of the same keys has begun anew.
@@ -53,7 +56,7 @@ def budgets(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert
 
 
 def forecasts(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert]:
-    """Providers' budgets that will be used up before their time."""
+    """Yield an alert for each provider's budget that will be used up before its time."""
     looked: dict[Provider, Forecast] = {}
     for budget in _all(config, snapshot, now):
         if budget.key is not None or not budget.usd:
@@ -69,7 +72,7 @@ def forecasts(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Ale
 
 
 def _all(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[_Budget]:
-    """Every budget once."""
+    """Yield every budget once."""
     known, seen = thresholds.spent_budgets(config, snapshot, now), set[str]()
     for key in config.keys:
         for limit in known.limits(key):
@@ -93,7 +96,7 @@ def _all(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[_Budget]
 
 
 def _times(config: Config, length: Window, now: datetime) -> tuple[str, str]:
-    """What the day or month is called, and when it ends."""
+    """Return the name of the day or month, and when it ends."""
     day = amounts.budget_day(now, config.timezone)
     match length:
         case Window.DAY:

@@ -1,4 +1,7 @@
-"""One look at the alerts: what holds, what is over, what of it the looker is to tell. One step under the lock."""
+"""One look at the alerts: what holds, what is over, and what the watcher must tell.
+
+It is one step under the lock.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ from lollmsbot_keys.core.state.events import record
 
 
 class Watcher(NamedTuple):
-    """Who looks: the lease under which it tells, and the marks of the channels. `ends`: it prints what is over, too."""
+    """The process that looks.
+
+    The lease under which it tells, and the marks of the channels. `ends`: it prints what is over, too.
+    """
 
     lease: Lease
     channels: tuple[str, ...] = ()
@@ -27,9 +33,10 @@ class Watcher(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """What was seen. `news` are the alerts that nobody had seen; `letters` what the looker is to deliver.
+    """The result of one look.
 
-    `ended` are the ends that the letters tell of: to a channel that was down perhaps, and printed long ago.
+    `news` are the alerts that nobody had seen; `letters` is what the watcher must deliver. `ended` are the ends that
+    the letters tell of: perhaps to a channel that was down, and printed long ago.
     """
 
     alerts: tuple[Alert, ...]
@@ -45,7 +52,10 @@ class Watch(NamedTuple):
 
 
 def watch(config: Config, snapshot: Snapshot, facts: Facts, now: datetime, watcher: Watcher) -> tuple[Snapshot, Watch]:
-    """Note what holds at `now`, and take on what is to be told. The very same snapshot where nothing is to be done."""
+    """Note the alerts that hold at `now`, and take on what must be told.
+
+    Returns the very same snapshot where nothing is to be done.
+    """
     held = alerts(config, snapshot, facts, now)
     today, fit = budget_day(now, config.timezone), usable(config, snapshot, facts, now)
     before = snapshot.alerts
@@ -58,7 +68,10 @@ def watch(config: Config, snapshot: Snapshot, facts: Facts, now: datetime, watch
 
 
 def _mine(letters: Sequence[Letter], held: Sequence[Alert], watcher: Watcher) -> tuple[Letter, ...]:
-    """What the watcher can deliver: alerts of which the words are known now, and ends; those on paper if it prints."""
+    """Return the letters that the watcher can deliver.
+
+    Those are alerts whose words are known now, and ends. Letters for standard output only if it prints.
+    """
     names = {alert.name for alert in held}
     return tuple(
         letter

@@ -1,6 +1,7 @@
-"""What people must be told now, by the shared state; the environment of whoever asks plays no part in it.
+"""The alerts that people must be told now, by the shared state.
 
-Cron has no secrets in its environment, and sees the same alerts as the shell that made the calls.
+The environment of the process that asks plays no part. Cron has no secrets in its environment, and sees the same alerts
+as the shell that made the calls.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from lollmsbot_keys.core.rotation import schedule
 
 
 def alerts(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> tuple[Alert, ...]:
-    """Everything that holds at `now`, the gravest first."""
+    """Return every alert that holds at `now`, the gravest first."""
     of_budgets = tuple(budgets(config, snapshot, now))
     pointless = {name for alert in of_budgets for name in alert.covers}
     found = [

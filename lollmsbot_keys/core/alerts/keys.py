@@ -1,4 +1,4 @@
-"""Alerts about keys: one that is disabled, a pool that is down to its last, one whose secret is overdue."""
+"""The alerts about keys: a disabled key, a pool that shrank to its last key, an overdue secret."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ GONE_FOR = timedelta(days=1)
 
 
 def usable(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> frozenset[str]:
-    """The keys that have worked, and still can be used: not disabled, and not left out for a day or longer."""
+    """Return the keys that have worked and can still be used.
+
+    Those that are not disabled, and not left out for a day or longer.
+    """
     return frozenset(
         key.name
         for key in config.keys
@@ -31,7 +34,7 @@ def usable(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> f
 
 
 def disabled(config: Config, snapshot: Snapshot, facts: Facts) -> Iterator[Alert]:
-    """Keys whose secret was refused, and is the one that they still have."""
+    """Yield an alert for each key whose present secret was refused."""
     for key in config.keys:
         mark = snapshot.disabled.get(key.name)
         if mark is None or not key.enabled or not mark.covers(fingerprint_of(key.name, snapshot, facts)):
@@ -50,7 +53,7 @@ def disabled(config: Config, snapshot: Snapshot, facts: Facts) -> Iterator[Alert
 
 
 def _lost(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> str:
-    """Why the pool can do nothing with `key` for a day or longer; "" where it can."""
+    """Return why the pool can do nothing with `key` for a day or longer; "" where it can."""
     fingerprint = fingerprint_of(key.name, snapshot, facts)
     mark = snapshot.disabled.get(key.name)
     if not key.enabled or (mark is not None and mark.covers(fingerprint)):
@@ -64,9 +67,10 @@ def _lost(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datet
 
 
 def shrunk(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Iterator[Alert]:
-    """One key left, or none, of several that could be used on the last day before today.
+    """Yield an alert if one key or none is left of several that could be used before.
 
-    A key that was taken out of the configuration, or switched off there, is no loss.
+    Before: on the last known day before today. A key that was taken out of the configuration, or switched off there, is
+    no loss.
     """
     today = amounts.budget_day(now, config.timezone)
     before_today = max((day for day in snapshot.usable if day < today), default=None)
@@ -98,7 +102,10 @@ def shrunk(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> I
 
 
 def standstill(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Iterator[Alert]:
-    """That neither a general request nor one of any role could go anywhere now, and for longer than a moment."""
+    """Yield an alert if no request could go anywhere, now and for longer than a moment.
+
+    Neither a general request nor one of any role.
+    """
     used = {*snapshot.sightings, *snapshot.successes, *facts.secrets}
     seen = {key.name: fingerprint_of(key.name, snapshot, facts) for key in config.keys if key.name in used}
     if not seen:
@@ -140,12 +147,12 @@ def _roles(config: Config) -> Iterator[Request]:
 
 
 def _may_answer(candidate: Candidate) -> bool:
-    """Whether it can be used now, or in a moment."""
+    """Say whether the candidate can be used now, or in a moment."""
     return candidate.set_aside is None or candidate.set_aside.reason is Reason.HELD
 
 
 def _out_since(candidate: Candidate, snapshot: Snapshot, now: datetime) -> datetime:
-    """Since when it is known to be out; the beginning of time where nobody knows."""
+    """Return since when the candidate is known to be out; the beginning of time where nobody knows."""
     mark = snapshot.disabled.get(candidate.key or "")
     began = [mark.since] if mark is not None and mark.covers(candidate.fingerprint) else []
     began += [
@@ -157,7 +164,7 @@ def _out_since(candidate: Candidate, snapshot: Snapshot, now: datetime) -> datet
 
 
 def overdue(config: Config, due: Sequence[tuple[str, int]]) -> Iterator[Alert]:
-    """Keys whose secret should have been replaced so many days ago."""
+    """Yield an alert for each key whose secret should have been replaced so many days ago."""
     for name, days in due:
         key = config.key(name)
         yield Alert(

@@ -1,7 +1,7 @@
-"""The lines at which people want to be told, and whether one call crossed one: asked after every call, so it is cheap.
+"""The amounts at which people want to be told, and the check whether one call crossed one.
 
-Only what is recorded counts, not what is held: most of a hold is given back, and an alert must not come and go with
-every call on its way.
+The check runs after every call, so it is cheap. Only what is recorded counts, not what is held: most of a hold is given
+back, and an alert must not come and go with every call on its way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SECOND = timedelta(seconds=1)
 
 
 class Ordinary(NamedTuple):
-    """A call of the default model at the default cap, with hardly a prompt, and the most that it may cost."""
+    """A call of the default model at the default cap, with a very short prompt, and its highest cost."""
 
     model: str
     bound_usd: Decimal
@@ -35,12 +35,12 @@ class Ordinary(NamedTuple):
 
 
 def spent_budgets(config: Config, snapshot: Snapshot, now: datetime) -> Budgets:
-    """All budgets with what is recorded against them."""
+    """Return all budgets with what is recorded against them."""
     return Budgets(config, snapshot._replace(holds=EMPTY), now)
 
 
 def steps(config: Config, limit: BudgetLimit, provider: Provider, now: datetime) -> Iterator[tuple[Decimal, Decimal]]:
-    """The shares of a budget that were asked for, in percent, each with the amount from which it is reached.
+    """Yield the shares of a budget to tell of, in percent, each with the amount that reaches it.
 
     A budget is a hard stop, so its last cents are never spent: all of it counts as used up once an ordinary call (the
     default model at the configured cap of output) does not fit into the rest.
@@ -53,17 +53,23 @@ def steps(config: Config, limit: BudgetLimit, provider: Provider, now: datetime)
 
 
 def is_reached(spent: Decimal, amount: Decimal) -> bool:
-    """Whether so much was spent. Who spent nothing has reached nothing, not even the end of a budget of nothing."""
+    """Say whether so much was spent.
+
+    Without any spending nothing is reached, not even the end of a budget of nothing.
+    """
     return spent > 0 and spent >= amount
 
 
 def day_begins(config: Config, now: datetime) -> datetime:
-    """When the budget day of `now` began."""
+    """Return when the budget day of `now` began."""
     return amounts.day_end(amounts.budget_day(now, config.timezone) - timedelta(days=1), config.timezone)
 
 
 def crosses(config: Config, before: Snapshot, after: Snapshot, hold: Hold, now: datetime) -> bool:
-    """Whether the call of `hold`, settled between these snapshots, may have crossed a line that `alerts` judges."""
+    """Say whether the call of `hold` may have crossed a line that `alerts` judges.
+
+    The call was settled between these two snapshots.
+    """
     key, today = config.key(hold.key), amounts.budget_day(now, config.timezone)
     if key is None or hold.day != today:  # a call from before midnight is for cron: its day is over
         return False
@@ -86,7 +92,10 @@ def _lines(config: Config, limit: BudgetLimit, provider: Provider, now: datetime
 
 
 def _pace(config: Config, limit: BudgetLimit, now: datetime) -> Iterator[Decimal]:
-    """What may be spent by now if the budget is to last the day: the forecast looks closer, beyond this."""
+    """Yield what may be spent by now if the budget is to last the day.
+
+    The forecast looks closer, once this is passed.
+    """
     begins = day_begins(config, now)
     if now - begins >= EARLY:
         ends = amounts.day_end(amounts.budget_day(now, config.timezone), config.timezone)
@@ -94,7 +103,7 @@ def _pace(config: Config, limit: BudgetLimit, now: datetime) -> Iterator[Decimal
 
 
 def ordinary(config: Config, provider: Provider, now: datetime) -> Ordinary | None:
-    """The call that most people make of `provider`; `None` where it does not have the default model.
+    """Return the most usual call of `provider`; `None` where it does not have the default model.
 
     Where that is retired, it is a call of the model that answers in its place.
     """
@@ -123,7 +132,7 @@ def _served(config: Config, model: str, today: date) -> str:
 
 
 def too_small(config: Config, now: datetime) -> dict[str, str]:
-    """The budgets that can never pay an ordinary call, by their settings, and what to say of each.
+    """Return the settings of budgets that can never pay an ordinary call, each with a message.
 
     A budget of nothing is meant so.
     """
@@ -144,7 +153,7 @@ def too_small(config: Config, now: datetime) -> dict[str, str]:
 
 
 def _room(config: Config, limit: BudgetLimit, provider: Provider, now: datetime) -> Decimal:
-    """What an ordinary call may cost; nothing where nobody knows its price, or where none would ever fit."""
+    """Return what an ordinary call may cost; nothing where its price is unknown, or where none would ever fit."""
     call = ordinary(config, provider, now)
     if call is None or not call.is_priced:
         return amounts.NOTHING

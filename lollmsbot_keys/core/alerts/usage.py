@@ -1,4 +1,4 @@
-"""Alerts about a key that is used far more than it usually is."""
+"""The alerts about a key that is used far more than it usually is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lollmsbot_keys.core.state import usage_baseline as rule
 
 
 def unusual(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert]:
-    """Keys whose calls or cost of today are beyond what their last days make usual."""
+    """Yield an alert for each key whose calls or cost of today are beyond its last days' usual."""
     today = amounts.budget_day(now, config.timezone)
     for key in config.keys:
         spender = Spender(key.provider, key.name)

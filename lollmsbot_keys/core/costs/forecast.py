@@ -1,4 +1,4 @@
-"""Where spending is heading: by the end of the day and of the month, and when a budget will be reached.
+"""The forecast of spending: by the end of the day and the month, and when a budget will be reached.
 
 The state keeps sums of days and the calls of the last hour, so the pace, in dollars an hour, is the middle one of
 three that can be told from them:
@@ -37,7 +37,10 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def forecast(config: Config, snapshot: Snapshot, provider: Provider, now: datetime) -> Forecast:
-    """What `provider` will have cost by the end of the day and the month, and when its budgets will be reached."""
+    """Compute what `provider` will have cost by the end of the day and the month.
+
+    And when its budgets will be reached.
+    """
     outlook = _Outlook(config, snapshot, provider, now)
     if outlook.over < EARLIEST:
         return Forecast(reason="too early to tell: less than two hours of the day are over")
@@ -47,7 +50,10 @@ def forecast(config: Config, snapshot: Snapshot, provider: Provider, now: dateti
 
 
 class _Outlook:
-    """One provider's day so far: money, calls, what is over and left of it, and the pace in dollars an hour."""
+    """The state of one provider's day so far.
+
+    Money, calls, the time that is over and the time that is left, and the pace in dollars an hour.
+    """
 
     def __init__(self, config: Config, snapshot: Snapshot, provider: Provider, now: datetime) -> None:
         self._snapshot, self._provider, self._now, self._zone = snapshot, provider, now, config.timezone
@@ -63,7 +69,7 @@ class _Outlook:
         self._calls_of_the_hour = sum(calls_within_an_hour(window, now) for window in windows)
 
     def today(self) -> Forecast:
-        """The day alone."""
+        """Compute the forecast of the day alone."""
         pace, left = self._pace(), self._end - self._now
         return Forecast(
             day_usd=self._spent + pace * _hours(left),
@@ -71,7 +77,7 @@ class _Outlook:
         )
 
     def month(self, found: Forecast) -> Forecast:
-        """`found` with the month."""
+        """Add the month to the forecast `found`."""
         budget, pace = self._settings.monthly_budget_usd, self._pace()
         so_far = amounts.of_provider(
             amounts.recorded_in_month(self._snapshot, amounts.month_of(self._day)), self._provider
@@ -95,7 +101,7 @@ class _Outlook:
         return _median(paces)
 
     def _last_days(self) -> list[Decimal]:
-        """What each of the last days cost, idle ones too, as far back as anything is known."""
+        """Return the cost of each of the last days, idle ones too, as far back as anything is known."""
         known = [day for day in {*self._snapshot.closed, *self._snapshot.days} if day < self._day]
         if not known:
             return []
@@ -109,7 +115,7 @@ class _Outlook:
 def _reached(
     budget: Decimal | None, spent: Decimal, pace: Decimal, begin: datetime, length: timedelta
 ) -> datetime | None:
-    """When `spent` has grown to `budget` at that pace; `None` where it does not within `length`."""
+    """Compute when `spent` has grown to `budget` at that pace; `None` where it does not within `length`."""
     if budget is None:
         return None
     left = budget - spent

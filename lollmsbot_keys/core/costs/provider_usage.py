@@ -1,9 +1,9 @@
-"""What a provider says it booked: the replies of its own ledger, read with suspicion.
+"""The reader of a provider's own ledger: what it says that it booked.
 
-OpenRouter counts per key: the UTC day and the UTC month, in one sum each (`GET /key`). What went through a provider's
-key of one's own (BYOK) is told apart from its own credits; both are in our ledger, so both are taken. Ollama counts per
-account, all keys and devices together, in hours or days (docs.ollama.com/api/cloud-usage). A plan that is not billed by
-the token tells no money: there is nothing to compare.
+The replies are not trusted. OpenRouter counts per key: the UTC day and the UTC month, in one sum each (`GET /key`).
+What went through a provider's key of one's own (BYOK) is told apart from its own credits; both are in our ledger, so
+both are taken. Ollama counts per account, all keys and devices together, in hours or days
+(docs.ollama.com/api/cloud-usage). A plan that is not billed by the token tells no money: there is nothing to compare.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _RANGES = {Window.DAY: "24h", Window.MONTH: "30d"}
 
 
 def range_of(window: Window) -> str:
-    """What Ollama is asked for in order to learn of `window`."""
+    """Return the range that Ollama must be asked for to learn of `window`."""
     return _RANGES[window]
 
 
 def openrouter_booked(facts: Mapping[str, object], window: Window, at: datetime) -> ReportedUsage | None:
-    """The sum of one key; `None` where the reply has none."""
+    """Read the sum of one key; `None` where the reply has none."""
     data = table(facts.get("data"))
     own = _usd(data.get(f"usage_{_SPANS[window]}"))
     if own is None:
@@ -42,7 +42,7 @@ def openrouter_booked(facts: Mapping[str, object], window: Window, at: datetime)
 
 
 def ollama_booked(facts: Mapping[str, object], at: datetime) -> ReportedUsage | None:
-    """The sums of one account, as finely as they are told; `None` where the reply tells no money."""
+    """Read the sums of one account, in the smallest parts that are told; `None` where the reply tells no money."""
     since, until = moment(facts.get("from")), moment(facts.get("until")) or at
     if since is None:
         return None
@@ -55,7 +55,10 @@ def ollama_booked(facts: Mapping[str, object], at: datetime) -> ReportedUsage | 
 
 
 def _bins(listed: Iterable[object]) -> list[Bin] | None:
-    """The buckets in order; `None` where one of them cannot be read: half of them would be a wrong sum."""
+    """Read the buckets in order; `None` where one of them cannot be read.
+
+    Half of them would be a wrong sum.
+    """
     bins = []
     for entry in map(table, listed):
         since, until, figures = moment(entry.get("from")), moment(entry.get("until")), _figures(entry)
@@ -75,7 +78,7 @@ def _figures(entry: Mapping[str, object]) -> Figures | None:
 
 
 def generation(facts: Mapping[str, object], id_: str) -> Usage | None:
-    """What OpenRouter says that the call `id_` used and cost (`GET /generation`); `None` where it does not say.
+    """Read what the call `id_` used and cost by OpenRouter (`GET /generation`); `None` where it does not say.
 
     The reply names the call that it is about: what is said of another one, or of none, is not believed.
     """

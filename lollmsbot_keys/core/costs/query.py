@@ -1,4 +1,4 @@
-"""The one query that every report is: parts of days go in, their sums come out, grouped.
+"""The one query behind every report: parts of days go in, their sums come out, grouped.
 
 A part is one opening of a day: in the state, in the history, or, after a crash, in both, where it counts once.
 """
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def grouped(parts: Iterable[Part], group: Callable[[date, CellKey], T]) -> dict[T, Cell]:
-    """The sums of everything in `parts`, by what `group` makes of the day and the place of each cell."""
+    """Sum up everything in `parts`, by what `group` makes of the day and the place of each cell."""
     cells: dict[T, list[Cell]] = {}
     for day, content in parts:
         for place, cell in content.cells.items():
@@ -33,20 +33,21 @@ def grouped(parts: Iterable[Part], group: Callable[[date, CellKey], T]) -> dict[
 
 
 def by_spender(parts: Iterable[Part]) -> dict[Spender, Cell]:
-    """The sums of each key; local has the name ""."""
+    """Sum up `parts` by key; local has the name "" as its key."""
     return grouped(parts, lambda _day, place: Spender(place.provider, place.key))
 
 
 def in_state(snapshot: Snapshot) -> AbstractSet[tuple[date, str]]:
-    """The parts that the state still has, by day and name."""
+    """Return the parts that the state still has, by day and name."""
     return {(day, content.part) for day, content in snapshot.days.items()}
 
 
 def parts_of(snapshot: Snapshot, stored: Iterable[Part], span: DaySpan) -> list[Part]:
-    """All parts of the span's days. `stored` are those of the history that the state does not have (`in_state`).
+    """Return all parts of the span's days.
 
-    The state must have been read before the history was: a day that is closed in between is then in both, never in
-    neither, and what the state said of it counts.
+    `stored` are those of the history that the state does not have (`in_state`). The state must have been read before
+    the history was: a day that is closed in between is then in both, never in neither, and what the state said of it
+    counts.
     """
     return [part for part in (*stored, *snapshot.days.items()) if span.since <= part[0] <= span.until]
 
@@ -54,7 +55,10 @@ def parts_of(snapshot: Snapshot, stored: Iterable[Part], span: DaySpan) -> list[
 def statement(
     summary: Summary, config: Config, by: By, span: DaySpan, parts: Sequence[Part], named: Sequence[Part] | None = None
 ) -> Statement:
-    """The report over `parts`. `named` is the same money by model or pillar, where `parts` have it only by key."""
+    """Make the report over `parts`.
+
+    `named` is the same money by model or pillar, where `parts` have it only by key.
+    """
     sums = by_spender(parts)
     return Statement(
         summary=summary,
@@ -67,7 +71,7 @@ def statement(
 
 
 def key_sums(keys: Iterable[KeyDay], sums: Mapping[Spender, Cell]) -> Iterator[KeyDay]:
-    """The keys with these sums, and after them those that are in the ledger but not configured any more, and local."""
+    """Yield the keys with these sums, then the keys of the ledger that are no longer configured, then local."""
     known = set()
     for key in keys:
         spender = Spender(key.provider, key.key or "")
@@ -81,14 +85,14 @@ def key_sums(keys: Iterable[KeyDay], sums: Mapping[Spender, Cell]) -> Iterator[K
 
 
 class Label(NamedTuple):
-    """What a row is about, see `Row`."""
+    """The name of a row, see `Row`."""
 
     name: str
     provider: Provider | None = None
 
 
 def rows(parts: Iterable[Part], by: By, span: DaySpan, config: Config) -> list[Row]:
-    """One row for each key, provider, model, pillar or day that has calls.
+    """Return one row for each key, provider, model, pillar or day that has calls.
 
     What is configured comes in its order; models and pillars by what they cost, the dearest first. From the first day
     with calls on, every day has a row, so that a row is always as long as a day.
@@ -104,7 +108,7 @@ def rows(parts: Iterable[Part], by: By, span: DaySpan, config: Config) -> list[R
 
 
 def label(by: By, day: date, place: CellKey) -> Label:
-    """The row that a cell belongs to."""
+    """Return the label of the row that a cell belongs to."""
     match by:
         case By.KEY:
             return Label(place.key, place.provider)
@@ -138,7 +142,7 @@ def _place(row: Row, by: By, order: Mapping[str, int]) -> tuple[object, ...]:
 
 
 def price_dates(config: Config, listed: PriceList, parts: Iterable[Part], now: datetime) -> PriceDates | None:
-    """The dates of the prices that the estimates in `parts` were made with; `None` where none of them has one."""
+    """Return the dates of the prices behind the estimates in `parts`; `None` where none of them has one."""
     estimated = {
         (place.provider, place.model)
         for _, content in parts
@@ -151,7 +155,7 @@ def price_dates(config: Config, listed: PriceList, parts: Iterable[Part], now: d
 
 
 def gaps(snapshot: Snapshot, stored: Iterable[Part], survey: Survey) -> Iterator[Gap]:
-    """The months of which the history lacks days.
+    """Yield the months whose history lacks days.
 
     `stored` is everything that it has of the surveyed months, except what the state still has. Of the last months the
     state knows what they cost; of others there is only the word of the history itself.

@@ -1,4 +1,4 @@
-"""Our ledger beside the provider's: how far two sums differ, and how much of that has an honest cause.
+"""The comparison of our ledger with the provider's: how far two sums differ, and why.
 
 Ours are sums of budget days; theirs are sums of a UTC day, a UTC month, or of hours. Only what lies in the same time is
 compared. A day that the time cuts through belongs to it in whole, in part or not at all, and nobody knows which: it
@@ -37,9 +37,10 @@ class Books(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The keys that a provider counts in one sum: those of one secret, or of one account (`per_account`).
+    """The keys that a provider counts in one sum.
 
-    `asked` names all keys that are in some group. What others of the ledger spent may be of any account.
+    Those of one secret, or of one account (`per_account`). `asked` names all keys that are in some group. What others
+    of the ledger spent may be of any account.
     """
 
     provider: Provider
@@ -49,7 +50,7 @@ class Group(NamedTuple):
 
 
 class LedgerQuestion(NamedTuple):
-    """What is compared: the sums of one group, from `since` until its provider was asked."""
+    """The sums to compare: those of one group, from `since` until its provider was asked."""
 
     group: Group
     told: ReportedUsage
@@ -58,7 +59,10 @@ class LedgerQuestion(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """Both sums, each at the least and at the most that can lie in the time. `known`: our most before anybody asked."""
+    """Both sums, each at the least and at the most that can lie in the time.
+
+    `known`: our most before anybody asked.
+    """
 
     known: Cell
     least: Cell
@@ -68,13 +72,16 @@ class _Sides(NamedTuple):
 
 
 def begin_of(window: Window, now: datetime, zone: tzinfo) -> datetime:
-    """When the budget day or month that `now` lies in began, in UTC."""
+    """Return when the budget day or month of `now` began, in UTC."""
     day = budget_day(now, zone)
     return _start(day.replace(day=1) if window is Window.MONTH else day, zone)
 
 
 def compare(question: LedgerQuestion, before: Books, after: Books, tolerance: Decimal) -> Comparison:
-    """Both sides. `before` and `after` are our books from before and after the provider was asked."""
+    """Compare both sides, with the causes of the difference.
+
+    `before` and `after` are our books from before and after the provider was asked.
+    """
     group, told, since, _ = question
     _, known = _ours(question, before.sums, group.keys)
     sides = _Sides(known, *_ours(question, after.sums, group.keys), *within(told.bins, since, told.at))
@@ -97,7 +104,10 @@ def compare(question: LedgerQuestion, before: Books, after: Books, tolerance: De
 
 
 def uncompared(group: Group, books: Books, problem: str) -> Comparison:
-    """A group whose provider told no sum: what we booked for it on the days in question, and why that is all."""
+    """Return what we booked for a group whose provider told no sum.
+
+    It covers the days in question. `problem` says why there is nothing to compare.
+    """
     ours = Cell.total(
         cell
         for (_, spender), cell in books.sums.items()
@@ -108,7 +118,10 @@ def uncompared(group: Group, books: Books, problem: str) -> Comparison:
 
 
 def within(bins: Iterable[Bin], since: datetime, until: datetime) -> tuple[Figures, Figures]:
-    """The least and the most that can lie between two times: what they cut through counts in the second only."""
+    """Return the least and the most that can lie between two times.
+
+    A bin that one of the times cuts through counts in the second only.
+    """
     least = most = Figures()
     for one in bins:
         if one.since < until and one.until > since:
@@ -119,7 +132,7 @@ def within(bins: Iterable[Bin], since: datetime, until: datetime) -> tuple[Figur
 
 
 def total(told: ReportedUsage) -> Figures:
-    """Everything that a provider told."""
+    """Return the sum of everything that a provider told."""
     return within(told.bins, told.since, told.at)[1]
 
 
@@ -127,7 +140,10 @@ def total(told: ReportedUsage) -> Figures:
 
 
 def _of_less(question: LedgerQuestion, sides: _Sides, books: Books) -> Iterator[tuple[Cause, Decimal]]:
-    """Why a provider may have booked less than we did, and up to how much; the surest first."""
+    """Yield the causes why a provider may have booked less than we did, the surest first.
+
+    Each with how much it can explain.
+    """
     ours = sides.ours
     yield Cause.MEANWHILE, ours.cost_usd - sides.known.cost_usd
     yield Cause.UNCONFIRMED, ours.unconfirmed_usd
@@ -140,7 +156,10 @@ def _of_less(question: LedgerQuestion, sides: _Sides, books: Books) -> Iterator[
 
 
 def _of_more(question: LedgerQuestion, sides: _Sides, books: Books) -> Iterator[tuple[Cause, Decimal]]:
-    """Why a provider may have booked more than we did, and up to how much; the surest first."""
+    """Yield the causes why a provider may have booked more than we did, the surest first.
+
+    Each with how much it can explain.
+    """
     group = question.group
     held = (hold.amount_usd for hold in books.snapshot.holds.values() if hold.key in group.keys and not hold.lapsed)
     yield Cause.ON_THEIR_WAY, sum(held, NOTHING)
@@ -152,16 +171,16 @@ def _of_more(question: LedgerQuestion, sides: _Sides, books: Books) -> Iterator[
 
 
 def _new_secrets(question: LedgerQuestion, books: Books) -> list[Sighting]:
-    """The keys' present secrets, where they came into use within the time."""
+    """Return the keys' present secrets that came into use within the time."""
     marks = (books.snapshot.sightings.get(name) for name in question.group.keys)
     return [mark for mark in marks if mark is not None and mark.since > question.since]
 
 
 def _by_price(sides: _Sides) -> Decimal:
-    """How much more a wrong price can have made of the very tokens that we counted.
+    """Compute how much of the difference a wrong price of the counted tokens can explain.
 
-    Where the provider tells tokens, the share of them that we do not know of is no matter of prices. Those from a cache
-    count as known: some servers leave them out of what they tell with an answer.
+    Where the provider tells tokens, the share of them that we do not know of has nothing to do with prices. Those from
+    a cache count as known: some servers leave them out of what they tell with an answer.
     """
     ours, theirs = sides.ours, sides.theirs
     if not ours.estimated_usd:
@@ -180,7 +199,7 @@ def _share(part: int, whole: int) -> Decimal:
 
 
 def _recent(question: LedgerQuestion, ours: Cell, snapshot: Snapshot) -> Decimal:
-    """What the calls of the last minutes cost, each taken as an average one of the time."""
+    """Compute the cost of the calls of the last minutes, each taken as an average one of the time."""
     if not ours.calls:
         return NOTHING
     since = minute_of(question.told.at - LATE_FOR)
@@ -190,7 +209,7 @@ def _recent(question: LedgerQuestion, ours: Cell, snapshot: Snapshot) -> Decimal
 
 
 def _dealt_out(difference: Decimal, causes: Iterable[tuple[Cause, Decimal]]) -> Iterator[Part]:
-    """The difference given to its causes in their order, to each as much as it can explain."""
+    """Divide the difference among its causes in their order, to each as much as it can explain."""
     left = difference
     for cause, most in causes:
         part = min(left, most)
@@ -203,7 +222,10 @@ def _dealt_out(difference: Decimal, causes: Iterable[tuple[Cause, Decimal]]) -> 
 
 
 def _ours(question: LedgerQuestion, sums: Sums, names: Collection[str]) -> tuple[Cell, Cell]:
-    """Our sums of some keys, at the least and at the most. Only the first day can be cut: none has a future."""
+    """Return our sums of some keys, at the least and at the most.
+
+    Only the first day can be cut: no day has calls from the future.
+    """
     zone, since, until = question.zone, question.since, question.told.at
     reaching = [
         (day, cell)

@@ -1,4 +1,4 @@
-"""How one budget day is summed up from the state."""
+"""The summary of one budget day, from the state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lollmsbot_keys.core.routing import eligibility
 def summarise(
     config: Config, snapshot: Snapshot, facts: Facts, now: datetime, stored: Iterable[query.Part] = ()
 ) -> Summary:
-    """The budget day that `now` lies in.
+    """Sum up the budget day that `now` lies in.
 
     `stored` are parts of that day that have left for the history already, which only a clock that steps back can make.
     """
@@ -43,7 +43,7 @@ def summarise(
 
 
 class _Uses:
-    """What was spent and is held, today and this month, by spender; worked out once for all keys and providers."""
+    """The money spent and held, today and this month, by spender; computed once for all keys and providers."""
 
     def __init__(self, snapshot: Snapshot, day: date, today: Mapping[Spender, Cell]) -> None:
         month = amounts.month_of(day)
@@ -55,7 +55,7 @@ class _Uses:
     def of(
         self, mine: Callable[[Spender], bool], daily_usd: Decimal | None, monthly_usd: Decimal | None
     ) -> tuple[Use, Use]:
-        """The day and the month of those spenders."""
+        """Return the use of those spenders on the day and in the month."""
         return (
             _use(self.today, self.held, mine, daily_usd),
             _use(self.month, self.held_in_month, mine, monthly_usd),
@@ -73,7 +73,10 @@ def _use(
 
 
 def _month(snapshot: Snapshot, month: str) -> dict[Spender, Cell]:
-    """The amounts of a month by spender. Of its closed days the state knows no more than these."""
+    """Return the amounts of a month by spender.
+
+    Of its closed days the state knows no more than these.
+    """
     doubts: dict[Spender, Uncertain] = dict(snapshot.uncertain.get(month, {}))
     for spender, cell in query.by_spender(_open_days(snapshot, month)).items():
         doubts[spender] = added_doubts(doubts.get(spender, Uncertain()), cell)

@@ -1,4 +1,4 @@
-"""Everything that `lbk metrics` tells a monitoring system, from one snapshot.
+"""All samples that `lbk metrics` gives a monitoring system, from one snapshot.
 
 Names that the design prescribes stand as they are (`api_…`, `provider_…`, `daily_cost_usd`, …); all others begin with
 `lbk_`. Labels are names of keys and providers and words of lbk's own: no model, no account, no text of a provider.
@@ -17,7 +17,7 @@ from lollmsbot_keys.core.model.snapshot import Snapshot
 
 
 def measured(config: Config, snapshot: Snapshot, facts: Facts, now: datetime, version: str) -> tuple[Family, ...]:
-    """All families as of `now`, none of them twice."""
+    """Return all families as of `now`, none of them twice."""
     return (
         *counts(config, snapshot),
         *gauges(config, snapshot, facts, now),

@@ -1,4 +1,4 @@
-"""Which samples the counters of a snapshot mean: calls, tokens, money, time and errors, by key and by provider.
+"""The samples of a snapshot's counters: calls, tokens, money, time and errors, by key and by provider.
 
 They come from `Snapshot.totals` and `Snapshot.failures`, which only grow and hold a bounded number of keys.
 """
@@ -26,22 +26,28 @@ _THOUSAND = Decimal(1000)
 
 
 def named(spender: Spender) -> Spender:
-    """The spender under a name that a configuration can have; all others, which only a damaged state has, are one."""
+    """Return the spender under a name that a configuration can have.
+
+    All others, which only a damaged state has, become one.
+    """
     return spender if re.fullmatch(r"[A-Za-z0-9_.-]{0,200}", spender.key) else spender._replace(key=OTHER)
 
 
 def labels(spender: Spender) -> dict[str, str]:
-    """`key` and `provider`; the key is `local` where there is none."""
+    """Return the labels `key` and `provider`; the key is `local` where there is none."""
     return {"key": spender.key or LOCAL, "provider": spender.provider.value}
 
 
 def configured(config: Config) -> tuple[Spender, ...]:
-    """The keys of the configuration in their order, then local."""
+    """Return the keys of the configuration in their order, then local."""
     return (*(Spender(key.provider, key.name) for key in config.keys), Spender(Provider.LOCAL, ""))
 
 
 def counts(config: Config, snapshot: Snapshot) -> Iterator[Family]:
-    """All counters. Keys that have done nothing yet are there with zeros: a series that begins at 1 shows no growth."""
+    """Yield all counters, with zeros for keys that have done nothing yet.
+
+    A series that begins at 1 shows no growth.
+    """
     mine = configured(config)
     totals = dict.fromkeys(mine, Cell())
     for spender, cell in snapshot.totals.items():

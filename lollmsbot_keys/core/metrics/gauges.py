@@ -1,4 +1,7 @@
-"""Which samples a snapshot means for what goes up and down: money of the day and month, budgets, the state of keys."""
+"""The samples of a snapshot's values that go up and down: money, budgets, the state of keys.
+
+Money is that of the day and of the month.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ Amounts = Mapping[Spender, Decimal | int]
 
 
 class Budget(NamedTuple):
-    """One budget and what it has to cover already. `key` is `None` for a provider's own."""
+    """One budget and what it has to cover already.
+
+    `key` is `None` for a provider's own.
+    """
 
     provider: Provider
     key: str | None
@@ -34,12 +40,15 @@ class Budget(NamedTuple):
 
     @property
     def used_percent(self) -> Decimal:
-        """Spent and held, as a share of the limit; nothing of no budget is all of it."""
+        """The spent and held money as a share of the limit; 100 for a budget of nothing."""
         return 100 * self.committed_usd / self.limit_usd if self.limit_usd else Decimal(100)
 
 
 def gauges(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> Iterator[Family]:
-    """All gauges. Spenders that are neither configured nor counted go together, so that labels stay bounded."""
+    """Yield all gauges.
+
+    Spenders that are neither configured nor counted go together, so that labels stay bounded.
+    """
     day = amounts.budget_day(now, config.timezone)
     spenders = dict.fromkeys((*configured(config), *(named(spender) for spender in snapshot.totals)))
     every = _Every(tuple(spenders))
@@ -55,7 +64,7 @@ def gauges(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> I
 
 
 class _Every:
-    """Families with one sample for each spender, zeros included."""
+    """The maker of families with one sample for each spender, zeros included."""
 
     def __init__(self, spenders: tuple[Spender, ...]) -> None:
         self._spenders = spenders

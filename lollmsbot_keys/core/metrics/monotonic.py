@@ -1,7 +1,7 @@
 """Counters that never go back, also where the state does.
 
-A state that was restored from an older copy counts a little less than before. A monitoring system takes every step
-back for a restart from zero, and would add the whole counter once more (prometheus/prometheus#4232).
+A state that was restored from an older copy counts a little less than before. A monitoring system reads every step
+back as a restart from zero, and would add the whole counter once more (prometheus/prometheus#4232).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lollmsbot_keys.core.model.metric_family import Family, MetricType, Sample, 
 
 
 def carry(families: Iterable[Family], before: ShownCounters) -> tuple[tuple[Family, ...], ShownCounters]:
-    """The families with what the state has lost since `before` put on top, and what to remember for the next time.
+    """Add to the families what the state has lost since `before`, and return what to remember next time.
 
     A counter that is not there any more is forgotten: it begins at zero if it comes back, as after a restart.
     """
