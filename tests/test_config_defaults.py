@@ -116,7 +116,7 @@ def test_each_seller_has_its_own_dated_prices() -> None:
 @pytest.mark.parametrize("heavy", ["pydantic", "rich", "httpx", "asyncio", "zoneinfo", "platformdirs"])
 def test_the_defaults_need_nothing_heavy(heavy: str) -> None:
     script = (
-        "import sys; from lollmsbot_keys.edges.config import file as config_file\n"
+        "import sys; from lollmsbot_keys.edges.config import load as config_file\n"
         "from lollmsbot_keys.edges.environment.variables import Environment\n"
         "config_file.load(None, Environment({'HOME': '/nonexistent', 'OLLAMA_DAILY_BUDGET': '3'}))\n"
         f"sys.exit({heavy!r} in sys.modules)"

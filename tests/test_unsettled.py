@@ -216,5 +216,6 @@ while True:
         assert (calls(seen) - made - done, last) in {(0, 0), (1, CENT * (3 if done % 2 else 1)), (1, CENT * 2)}
         opened(path).update(lambda snapshot, _now: (snapshot, None))
         assert (calls(opened(path).read()), spent(opened(path).read())) == (calls(seen), spent(seen))
-        assert lying(path) == []
+        # One that was killed while it wrote leaves half a file, which has no name yet and counts nothing.
+        assert [name for name in lying(path) if not name.startswith(".")] == []
         made, money = calls(seen), spent(seen)
