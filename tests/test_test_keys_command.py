@@ -115,10 +115,19 @@ def test_a_list_that_has_a_retired_model_overrules_the_catalogue(tmp_path: Path)
 def test_an_empty_list_of_a_provider_is_not_believed(tmp_path: Path) -> None:
     empty = Fault.raw("ollama", json_reply(200, {"object": "list", "data": []}), where=FaultScope.LIST)
     with lab(tmp_path, empty) as here:
+        endpoints(here.config, ollama=here.sandbox.ollama_endpoints[0])
         document = run_on(here, code=0)
         assert "empty" in document["lists"]["ollama"]["problem"]
         assert next(m for m in document["models"] if m["model"] == "kimi-k2.5")["status"] == "unknown"
         assert key(document, OLLAMA)["models"] is None
+        assert here.candidate(OLLAMA, "glm-5.3", "-m", "glm-5.3")["eligible"] is True
+
+
+def test_after_an_empty_list_the_next_endpoint_is_asked(tmp_path: Path) -> None:
+    empty = Fault.raw("ollama", json_reply(200, {"object": "list", "data": []}), where=FaultScope.LIST)
+    with lab(tmp_path, empty) as here:
+        document = run_on(here, code=0)
+        assert document["lists"]["ollama"]["problem"] is None
         assert here.candidate(OLLAMA, "glm-5.3", "-m", "glm-5.3")["eligible"] is True
 
 
