@@ -1,4 +1,4 @@
-"""What a person can mend, as exceptions; each knows its exit code and its word in ``--json``.
+"""The failures that a person can mend, as exceptions with their exit code and their word in ``--json``.
 
     LbkError
     ├── UsageError    2   the command line asks for something that does not exist
@@ -7,7 +7,7 @@
     ├── SecretError   3   a secret cannot be had, stored, or may not be sent where it would go
     ├── SecretRefused 1   a secret that was to take over is not good, or is not the one that it should be
     ├── Unasked       5   a provider could not be asked, or its reply says nothing
-    └── NoAnswerError     what `KeyPool` raises where `lbk ask` reports (core.report)
+    └── NoAnswerError     what `KeyPool` raises where `lbk ask` reports (core.model.outcome)
         ├── Refused   4   nothing may take the request now; nothing was sent
         └── AllFailed 5   tried, and no answer came
             └── AnswerCut   an answer began and ended early
@@ -34,7 +34,10 @@ class Exit(IntEnum):
 
 
 class LbkError(Exception):
-    """Something that the user can mend. The message says what, which, and what next."""
+    """A failure that the user can mend.
+
+    The message says what failed, for which thing, and what to do next.
+    """
 
     exit: Exit = Exit.UNUSABLE
     code: str = "config"

@@ -1,4 +1,7 @@
-"""The command line. `main` loads as little as it can before it knows what to do."""
+"""The command line.
+
+`main` loads as little as it can before it knows what to do.
+"""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ Function = Callable[..., object]
 
 
 class CommandEntry(NamedTuple):
-    """Where a command is (`module:name` in `cli.commands`), and its line among all commands."""
+    """The place of a command (`module:name` in `cli.commands`), and its line in the list of commands."""
 
     home: str
     summary: str
 
     def load(self) -> Function | typer.Typer:
-        """The function, or the application that has several."""
+        """Load the function, or the application where the command has subcommands."""
         module, _, name = self.home.partition(":")
         found: Function | typer.Typer = getattr(import_module(f"lollmsbot_keys.cli.commands.{module}"), name)
         return found
@@ -59,7 +59,10 @@ Their modules must not import it.
 
 
 class Boundary(HelpedGroup):
-    """The root command group; what its commands raise ends here. Wrong usage is Typer's own business."""
+    """The root command group, where everything ends that its commands raise.
+
+    Wrong usage is left to Typer.
+    """
 
     def invoke(self, ctx: typer.Context) -> None:  # type: ignore[override]  # Typer keeps the wider type to itself
         """Run the command."""
@@ -69,12 +72,15 @@ class Boundary(HelpedGroup):
             raise typer.Exit(code)
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002 - as above
-        """All of them, in the order of `COMMANDS`: Typer puts those with commands of their own last."""
+        """Return the names in the order of `COMMANDS`.
+
+        Typer would put the commands that have subcommands last.
+        """
         return [name for name in COMMANDS if name in self.commands]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what `arguments` say, and give the exit code."""
+    """Do what `arguments` say, and return the exit code."""
     if arguments[:1] == ["help"]:
         from lollmsbot_keys.cli.docs.topics import TOPICS, topic
 
@@ -107,7 +113,7 @@ def _say_wrong(error: Any, arguments: Sequence[str]) -> None:  # noqa: ANN401 - 
 
 
 def _vocabulary(context: Any) -> set[str]:  # noqa: ANN401 - as above
-    """The commands, options and choices that may be meant."""
+    """Return the commands, options and choices that may be meant."""
     words = set(COMMANDS)
     while context is not None:
         command, context = context.command, context.parent
@@ -118,7 +124,7 @@ def _vocabulary(context: Any) -> set[str]:  # noqa: ANN401 - as above
 
 
 def _for_help(name: str = "--help", below: str = "--help") -> list[str]:
-    """`lbk COMMAND --help`, for whoever types `lbk help COMMAND` as with git and gh.
+    """Return the arguments of `lbk COMMAND --help` for those of `lbk help COMMAND`, which git and gh have too.
 
     Other words are dropped: those after `sandbox` would be run.
     """
@@ -127,7 +133,10 @@ def _for_help(name: str = "--help", below: str = "--help") -> list[str]:
 
 
 def build(arguments: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
-    """The application, with all commands that are among `arguments`, and of the others no more than the name."""
+    """Build the application, with every command that is among `arguments` loaded.
+
+    Of the other commands it knows no more than the name.
+    """
     app = typer.Typer(
         name="lbk",
         cls=Boundary,
@@ -156,7 +165,7 @@ def _not_now() -> None:
 
 
 def declared(function: Function) -> Function:
-    """The function as Typer wants it: its annotations read.
+    """Replace the annotations of `function`, which may be text, with the types that Typer reads.
 
     A module that must load fast imports Typer, `Annotated`, and the options that several commands have, for type
     checkers only: until here its annotations are mere text.
@@ -204,7 +213,7 @@ def before(
 
 
 def _for_all(group: TyperGroup, given: Mapping[str, object]) -> dict[str, Any]:
-    """`given` as defaults for the options of each command."""
+    """Return `given` as defaults for the options of each command."""
     return {
         name: _for_all(command, given) if isinstance(command, TyperGroup) else given
         for name, command in group.commands.items()

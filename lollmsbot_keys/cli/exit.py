@@ -1,4 +1,4 @@
-"""The one error boundary: every way a command can end becomes a message and an exit code."""
+"""The one error boundary, where each way a command can end becomes a message and an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class OutputLost(Exception):
-    """Stdout cannot be written. Not an OSError, so that no network code takes it for its own."""
+    """A failure to write to stdout.
+
+    It is no OSError, so that no network code takes it for one of its own.
+    """
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or type(error).__name__)
@@ -23,9 +26,9 @@ class OutputLost(Exception):
 
 
 def ending(work: Callable[[], object], passing: tuple[type[Exception], ...] = ()) -> int:
-    """Do `work`, and give the exit code of how it ended: what it returns, if that is an `Exit`, or what it raised.
+    """Do `work`, and return its exit code: the `Exit` that it returns, or that of the exception that it raises.
 
-    Exceptions of `passing` are somebody else's business.
+    Exceptions of `passing` are left to the caller.
     """
     try:
         try:
@@ -56,7 +59,7 @@ def _interrupted() -> Exit:
 
 
 def keep_interrupts() -> None:
-    """Let no Ctrl-C be lost.
+    """Send a Ctrl-C again that would be lost.
 
     One that comes while Python runs a callback of its own (a module's lock is dropped) can be caught by nobody: Python
     prints it with its traceback, and goes on. So it is sent again a moment later.
@@ -75,7 +78,7 @@ def _again_if_interrupted(raised: sys.UnraisableHookArgs) -> None:
 
 
 def _lost(error: Exception) -> OutputLost | None:
-    """Whether `error` came from stdout.
+    """Return the lost output that `error` is about; `None` where the error did not come from stdout.
 
     What could not be written is still there, and fails again, unless it was more than the stream keeps. But then it
     was raised where things are printed.
@@ -93,7 +96,7 @@ def _lost(error: Exception) -> OutputLost | None:
 
 
 def _by_printing(error: OSError) -> bool:
-    """Whether it was raised in `cli`, in `render` or in Typer, who do nothing else with files."""
+    """Say whether `error` was raised in `cli`, in `render` or in Typer, which do nothing else with files."""
     from pathlib import Path
     from traceback import extract_tb
 
@@ -103,7 +106,7 @@ def _by_printing(error: OSError) -> bool:
 
 
 def _without_output(lost: OutputLost) -> Exit:
-    """Say so. Who stopped reading needs no message."""
+    """Report the lost output, but not where the reader stopped to read: that needs no message."""
     _abandon(_STDOUT)
     if lost.reader_gone:
         return Exit.INTERRUPTED
@@ -112,12 +115,12 @@ def _without_output(lost: OutputLost) -> Exit:
 
 
 def _abandon(descriptor: int) -> None:
-    """Nobody takes what goes there: keep the interpreter from complaining when it flushes at its end."""
+    """Point `descriptor` to nothing, so that the interpreter does not complain when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def mend_streams() -> None:
-    """Give a process that was started without stdout or stderr somewhere to write to, and every text an encoding.
+    """Give a process without stdout or stderr a place to write to, and every text an encoding.
 
     `print(file=None)` would put talk on stdout; a `→` would end a command where the terminal knows only ASCII. What
     would go to a closed stdout is lost output: there is a place for it, which nothing can be written to, and so the
@@ -138,7 +141,7 @@ def mend_streams() -> None:
 
 
 def _occupy(descriptor: int, flags: int) -> None:
-    """Put nothing behind a standard stream that is closed."""
+    """Occupy the descriptor of a standard stream that is closed."""
     opened = os.open(os.devnull, flags)
     if opened != descriptor:
         os.dup2(opened, descriptor)
@@ -146,7 +149,7 @@ def _occupy(descriptor: int, flags: int) -> None:
 
 
 def need_output() -> None:
-    """End a command whose result costs something before it costs: where nobody can get it.
+    """End a command before it costs anything, where nobody can get its result.
 
     Raises:
         OutputLost: stdout is closed, or only for reading.
@@ -162,7 +165,7 @@ def need_output() -> None:
 
 
 def _stood_in(error: UnicodeError) -> tuple[str, int]:
-    """What is written for characters that the encoding of a stream does not have."""
+    """Return the text to write for characters that the encoding of a stream does not have."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     from lollmsbot_keys.render.console.ascii_fallback import stand_in
@@ -171,12 +174,12 @@ def _stood_in(error: UnicodeError) -> tuple[str, int]:
 
 
 def wants_json() -> bool:
-    """Whether `--json` was given, before any `--` that ends lbk's own options."""
+    """Say whether `--json` was given, before any `--` that ends lbk's own options."""
     return "--json" in takewhile(lambda word: word != "--", sys.argv[1:])
 
 
 def say(message: str) -> None:
-    """Talk to the person, on stderr."""
+    """Print a message to the person, on stderr."""
     from lollmsbot_keys.cli.typed_words import without_secrets
     from lollmsbot_keys.core.security.sanitize import clean, guard_workflow_commands
 
@@ -185,7 +188,7 @@ def say(message: str) -> None:
 
 
 def tell(talk: Callable[[], object]) -> None:
-    """Do what prints on stderr. Who does not listen misses the talk, not the answer."""
+    """Do `talk`, which prints on stderr; where stderr fails, only the talk is lost, not the answer."""
     try:
         talk()
         sys.stderr.flush()
@@ -194,7 +197,7 @@ def tell(talk: Callable[[], object]) -> None:
 
 
 def say_error(code: str, message: str) -> None:
-    """A failure: one JSON document on stdout where JSON was asked for, else a message on stderr."""
+    """Report a failure: as one JSON document on stdout where JSON was asked for, else as a message on stderr."""
     if not wants_json():
         say(message)
         return
@@ -209,7 +212,10 @@ def say_error(code: str, message: str) -> None:
 
 
 def _bug(error: Exception) -> str:
-    """Where it happened, without the words of the exception: they may hold anything, a secret too."""
+    """Describe the place of a bug, without the words of the exception.
+
+    The words may hold anything, a secret too.
+    """
     from traceback import extract_tb
 
     where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)[-4:]]

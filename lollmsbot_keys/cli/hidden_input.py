@@ -13,7 +13,7 @@ from lollmsbot_keys.errors import UsageError
 
 
 def hidden(question: str) -> str:
-    """Ask, and read one line that does not appear on the screen; nothing where input ends.
+    """Ask, and read one line that does not appear on the screen; an empty text where input ends.
 
     Raises:
         UsageError: the terminal would show it.
@@ -40,7 +40,7 @@ else:
 
     @contextmanager
     def _interruptible(question: str) -> Iterator[None]:
-        """Leave the terminal as it was when a signal ends the process or stops it, and hide again when it goes on.
+        """Show what is typed again while a signal ends or stops the process, and hide it when it goes on.
 
         Shells give a job that goes on their own terminal settings: what is typed would be seen.
         """
@@ -81,7 +81,7 @@ else:
 
     @contextmanager
     def _terminal() -> Iterator[int]:
-        """The one that `getpass` uses too."""
+        """Open the terminal that `getpass` uses too."""
         try:
             descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         except OSError:

@@ -1,4 +1,4 @@
-"""The whole command line as values: what help, man page, completions and the table of hot options are made of.
+"""The whole command line as values, from which help, man pages, completions and the table of hot options are made.
 
 This is the one walk over the Typer app. `surface` loads all of it: nothing that a person waits for calls that.
 """
@@ -18,7 +18,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
 class ValueKind(StrEnum):
-    """What sort of value an option or an argument takes."""
+    """The kind of value that an option or an argument takes."""
 
     CHOICE = "choice"
     KEY = "key"
@@ -71,7 +71,10 @@ METAVARS = {
 
 
 class OptionValue(NamedTuple):
-    """What an option or an argument takes. `type` is what Python makes of it, of each where there may be several."""
+    """The value that an option or an argument takes.
+
+    `type` is the Python type of the value; of each value, where there may be several.
+    """
 
     metavar: str
     kind: ValueKind
@@ -80,10 +83,10 @@ class OptionValue(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One option. `value` is `None` for a flag; `default` is what help shows.
+    """One option.
 
-    `negated` are the spellings that switch a flag off, `acts`: it means something where it is not given (a variable, a
-    prompt), or has work of its own to do.
+    `value` is `None` for a flag. `default` is what help shows. `negated` are the spellings that switch a flag off.
+    `acts`: the option means something where it is not given (a variable, a prompt), or has work of its own to do.
     """
 
     parameter: str
@@ -112,9 +115,10 @@ class Argument(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One command, `lbk` itself included. `path` is how it is called, `usage` what follows that.
+    """One command, `lbk` itself included.
 
-    `interspersed`: options may follow arguments; else everything after the first argument belongs to that.
+    `path` is how it is called, `usage` what follows that. `interspersed`: options may follow arguments; else everything
+    after the first argument belongs to that argument.
     """
 
     path: tuple[str, ...]
@@ -134,14 +138,14 @@ class Command(NamedTuple):
         return self.path[-1]
 
     def walk(self) -> Iterator[Command]:
-        """This command and all below it, each before its own."""
+        """Yield this command and all below it, each before its own subcommands."""
         yield self
         for command in self.commands:
             yield from command.walk()
 
 
 def described(context: typer.Context) -> Command:
-    """The command that `context` is about, and those below it as far as they are loaded."""
+    """Describe the command that `context` is about, and those below it as far as they are loaded."""
     return command_of(context.command, context.info_name or "lbk", cast("typer.Context | None", context.parent))
 
 
@@ -180,7 +184,10 @@ def _option(option: TyperOption, hints: dict[str, type], context: typer.Context)
 
 
 def _place(context: typer.Context) -> Callable[[str], int]:
-    """Where a spelling stands: as it was declared. Those of help come out of a set, in another order each time."""
+    """Return a sort key that puts the spellings of an option in the order of their declaration.
+
+    The spellings of help come out of a set, in another order each time.
+    """
     helps = list(context.help_option_names)
     return lambda flag: helps.index(flag) if flag in helps else -1
 
@@ -214,13 +221,13 @@ def _default(parameter: Any, context: typer.Context) -> str | None:  # noqa: ANN
 
 
 def _types(function: Callable[..., object] | None) -> dict[str, type]:
-    """What each parameter of a command holds: `str` for `Annotated[str | None, …]` and for `list[str]`."""
+    """Return the type of each parameter of a command: `str` for `Annotated[str | None, …]` and for `list[str]`."""
     # Typer wraps it, and from Python 3.14 on a wrapper has no annotations of its own that are values.
     hints = get_type_hints(unwrap(function)) if function is not None else {}
     return {name: _plain(hint) for name, hint in hints.items()}
 
 
 def _plain(hint: object) -> type:
-    """The one type within `list[…]` and `… | None`."""
+    """Return the one type within `list[…]` and `… | None`."""
     inner = [one for one in get_args(hint) if one is not NoneType]
     return _plain(inner[0]) if inner else cast("type", hint)

@@ -1,4 +1,4 @@
-"""Options that more than one command has, and what they are turned into."""
+"""Options that more than one command has, and the functions that read their values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ JsonOption = Annotated[
 
 
 def duration(option: str, text: str, *, zero: bool = False) -> timedelta:
-    """What `option` says as a duration. `zero`: it may have no length.
+    """Read the text of `option` as a duration; with `zero` it may have no length.
 
     Raises:
         UsageError: it says none, or one of no length.

@@ -1,4 +1,7 @@
-"""Which files a command works with, as far as options say. Free of Typer: hot commands need it too."""
+"""The files that a command works with, as far as options name them.
+
+The module is free of Typer: hot commands need it too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
 class FilePaths(NamedTuple):
-    """Where configuration and state are; `None`: where the environment says, or in the usual place."""
+    """The paths of configuration and state; `None` for what the environment says, or the usual place."""
 
     config: Path | None = None
     state: Path | None = None

@@ -10,14 +10,20 @@ from lollmsbot_keys.core.base.output_style import OutputStyle
 
 
 class StatusLine:
-    """One line on stderr that rewrites itself; nothing at all where no line may, or nobody sees it."""
+    """One line on stderr that rewrites itself.
+
+    It is not written where no such line is allowed, or where nobody sees it.
+    """
 
     def __init__(self, looks: OutputStyle) -> None:
         self.is_seen = not looks.still and sys.stderr.isatty()
         self._shown = False
 
     def show(self, text: str) -> None:
-        """Write `text` in the place of what it said before. A line that the terminal would break cannot be wiped."""
+        """Write `text` in the place of the text before.
+
+        It is cut to the width of the terminal: a line that the terminal would break cannot be wiped.
+        """
         if self.is_seen:
             self._shown = True
             self._write(f"\r\x1b[K{text[: self._room]}")
@@ -30,7 +36,7 @@ class StatusLine:
 
     @property
     def _room(self) -> int:
-        """As much as fits now: windows change their size."""
+        """The number of characters that fit now, since a window can change its size."""
         try:
             return (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
         except (OSError, ValueError):

@@ -1,4 +1,7 @@
-"""What a person typed, in messages about it: a secret may stand at any place of a command line, by mistake."""
+"""The words that a person typed, in messages about them.
+
+A secret may stand at any place of a command line, by mistake.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,24 @@ _TAKE_ASSIGNMENTS = frozenset({"--assume", "--fault", "-f"})
 
 
 def without_secrets(message: str, arguments: Sequence[str]) -> str:
-    """`message` without what was typed and looks like a secret, or is given to a variable.
+    """Return `message` without typed words that look like a secret or are given to a variable.
 
-    A path into a folder that is there is no secret.
+    A path into a folder that exists is no secret.
     """
     looks = (p for p in _pieces(arguments) if may_be_secret(p) and not _is_path(p))
     return _without(message, (*looks, *_assigned(arguments)))
 
 
 def without_words(message: str, arguments: Sequence[str], known: Collection[str]) -> str:
-    """`message` without what was typed, but for short words and those that are `known`, or nearly.
+    """Return `message` without the words that were typed, except short ones and those that are `known`, or nearly.
 
-    For words in places where nothing is meant: nobody can say how a secret looks that stands there.
+    It is for words in places where nothing is meant: nobody can say how a secret looks that stands there.
     """
     return _without(message, (piece for piece in _pieces(arguments) if not _is_near(piece, known)))
 
 
 def _pieces(arguments: Sequence[str]) -> Iterable[str]:
-    """Each argument, and what stands behind its `=`, or behind a short option."""
+    """Yield each argument, the parts before and after its `=`, and the part after a short option."""
     for argument in arguments:
         name, sign, value = argument.partition("=")
         yield from (argument, name, value) if sign else (argument,)
@@ -42,7 +45,7 @@ def _pieces(arguments: Sequence[str]) -> Iterable[str]:
 
 
 def _assigned(arguments: Sequence[str]) -> Iterable[str]:
-    """What stands behind `NAME=`, where no option takes that."""
+    """Yield the part after `NAME=` of each argument, where no option takes such a pair."""
     for before, argument in zip(("", *arguments), arguments, strict=False):
         if before not in _TAKE_ASSIGNMENTS and (found := _ASSIGNED.fullmatch(argument)) is not None:
             yield found[1]

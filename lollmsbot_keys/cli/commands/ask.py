@@ -136,7 +136,7 @@ def ask(
 
 
 def _whole_prompt(argument: str | None) -> str:
-    """The argument, then standard input to its end, unless that is a terminal."""
+    """Return the argument, followed by standard input to its end, unless that is a terminal."""
     parts = [_read_as_text("The prompt", argument)] if argument is not None else []
     if sys.stdin is not None and not sys.stdin.isatty():
         try:
@@ -158,7 +158,10 @@ def _whole_prompt(argument: str | None) -> str:
 
 @contextmanager
 def _said_after_a_second(message: str) -> Iterator[None]:
-    """Tell whoever sits at a terminal what takes so long: a pipe that somebody forgot looks like a slow model."""
+    """Tell a person at a terminal after a second what takes so long.
+
+    A pipe that somebody forgot looks like a slow model.
+    """
     from threading import Timer
 
     from lollmsbot_keys.cli.exit import say
@@ -174,7 +177,10 @@ def _said_after_a_second(message: str) -> Iterator[None]:
 
 
 def _read_as_text(what: str, argument: str) -> str:
-    """An argument as its sender meant it: a locale without UTF-8 leaves what it cannot read as single bytes."""
+    """Decode an argument as UTF-8, also where the locale is not UTF-8.
+
+    Such a locale leaves what it cannot read as single bytes.
+    """
     try:
         return (
             os.fsencode(argument).decode("utf-8")

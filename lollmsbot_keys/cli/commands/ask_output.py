@@ -1,4 +1,4 @@
-"""What `lbk ask` says: the answer's text on stdout as it comes, everything else on stderr."""
+"""The output of `lbk ask`: the answer's text on stdout as it comes, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Speaker(Listener):
-    """Prints a question's progress and end. `workflow`: stdout is read for GitHub's workflow commands."""
+    """The printer of a question's progress and end.
+
+    `workflow`: stdout is read for GitHub's workflow commands.
+    """
 
     def __init__(self, looks: OutputStyle, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
         self._aloud, self._stream, self._verbose = aloud, stream, verbose
@@ -43,7 +46,7 @@ class Speaker(Listener):
             self._print(self._guard.feed(piece) if self._guard else piece)
 
     def asking(self, candidate: str) -> None:
-        """After a second without a word, say who is waited for."""
+        """Show which candidate is waited for, after a second without a word."""
         self._wipe()
         if self._status.is_seen:
             import asyncio
@@ -80,7 +83,7 @@ class Speaker(Listener):
         self._told_waiting = False
 
     def _wipe(self) -> None:
-        """Take away the line that says what is waited for, or never write it."""
+        """Remove the line that says what is waited for, or cancel it before it is written."""
         if self._later is not None:
             self._later.cancel()
             self._later = None
@@ -104,7 +107,7 @@ class Speaker(Listener):
                 )
 
     def conclude(self, report: Report) -> Exit:
-        """Print what is still to be said, and give the exit code."""
+        """Print what is still to be said, and return the exit code."""
         if not self._aloud:
             from lollmsbot_keys.render.json_documents import document, report_tree
 
@@ -128,7 +131,10 @@ class Speaker(Listener):
         return Exit.REFUSED if report.code == "refused" else Exit.FAILED
 
     def alert(self, lines: Iterable[str]) -> None:
-        """Say what people must be told. Whoever has the answer and does not wait for the rest changes no exit code."""
+        """Print what people must be told.
+
+        A Ctrl-C here changes no exit code: the person has the answer already.
+        """
         with suppress(OSError):  # lost output is the business of who printed the answer
             sys.stdout.flush()
         with suppress(KeyboardInterrupt):
@@ -166,12 +172,15 @@ class Speaker(Listener):
 
 
 def _is_lost(char: str) -> bool:
-    """Whether nothing like `char` can be printed."""
+    """Say whether nothing like `char` can be printed."""
     return not (can_print(char) or has_likeness(char))
 
 
 def _one_place() -> bool:
-    """Whether stdout and stderr go to the same terminal, pipe or file, so that one must begin a line of its own."""
+    """Say whether stdout and stderr go to the same terminal, pipe or file.
+
+    A message on stderr must then begin a line of its own.
+    """
     try:
         return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
     except (OSError, ValueError):

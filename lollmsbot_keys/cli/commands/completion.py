@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the signature is text until `app.declared` reads it: every 
 
 
 class CompletionShell(StrEnum):
-    """Whose completions."""
+    """The shell that the completions are for."""
 
     BASH = "bash"
     ZSH = "zsh"

@@ -1,4 +1,4 @@
-"""What `lbk costs --alert` prints: lines on standard output first, whatever becomes of the channels after that."""
+"""The output of `lbk costs --alert`: lines on standard output first, whatever becomes of the channels after that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lollmsbot_keys.errors import Exit
 
 
 def alert(where: FilePaths, *, json: bool) -> Exit:
-    """Print what holds and what is over, tell the channels, and answer the exit code."""
+    """Print what holds and what is over, tell the channels, and return the exit code."""
     alerting = Alerting.open(where.config, where.state)
     seen, printed = alerting.look(), False
     try:

@@ -13,7 +13,10 @@ from lollmsbot_keys.errors import Exit, UsageError
 
 
 def reconcile(where: FilePaths, tolerance: str | None, *, month: bool, json: bool) -> Exit:
-    """Compare and print. 1: a difference remains that nothing explains; 5: nobody could be asked."""
+    """Compare both ledgers, and print the result.
+
+    Exit code 1: a difference remains that nothing explains; 5: nobody could be asked.
+    """
     from lollmsbot_keys.commands.reconcile import TOLERANCE_USD, Reconciling
 
     least = TOLERANCE_USD if tolerance is None else amount("--tolerance", tolerance)
@@ -45,7 +48,7 @@ def reconcile(where: FilePaths, tolerance: str | None, *, month: bool, json: boo
 
 
 def amount(option: str, text: str) -> Decimal:
-    """What `option` says in dollars.
+    """Read the text of `option` as an amount in dollars.
 
     Raises:
         UsageError: it is no amount.

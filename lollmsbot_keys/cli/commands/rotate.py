@@ -142,7 +142,10 @@ def _list(command: Rotate, key: str | None, *, due: bool, json: bool) -> Exit:
 
 
 def _go_on(command: Rotate) -> Exit:
-    """Take every rotation further that waits for nobody; what stops one does not stop the others."""
+    """Continue every rotation that waits for nobody.
+
+    What stops one does not stop the others.
+    """
     from lollmsbot_keys.commands.rotate import Aim, RotationRequest
 
     code = Exit.DONE
@@ -173,7 +176,10 @@ def _replace(command: Rotate, wanted: RotationRequest, *, json: bool) -> Exit:
 
 
 def _listener(command: Rotate, *, json: bool, several: bool = False) -> RotationListener:
-    """Who listens: GitHub's runner is told the secrets to hide, a person sees each step as it happens."""
+    """Return the listener of a rotation.
+
+    GitHub's runner is told the secrets to hide; a person sees each step as it happens.
+    """
     from lollmsbot_keys.commands.rotate import RotationListener
     from lollmsbot_keys.render.github_actions import mask
     from lollmsbot_keys.render.rotate.page import step_line, step_word
@@ -208,7 +214,7 @@ def _listener(command: Rotate, *, json: bool, several: bool = False) -> Rotation
 
 
 def _asked(key: str) -> str:
-    """The new secret: from a prompt that does not show it, or all of standard input."""
+    """Ask for the new secret: with a prompt that does not show it, or from all of standard input."""
     if sys.stdin is None:
         return ""
     if not sys.stdin.isatty():

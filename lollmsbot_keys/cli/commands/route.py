@@ -99,7 +99,10 @@ def route(
 
 
 def _replay(request: str, where: FilePaths, log_file: Path | None, *, json: bool, quiet: bool) -> Exit:
-    """Say what was decided then. That nothing could take the request is no failure now."""
+    """Print what was decided then.
+
+    That nothing could take the request then is no failure now.
+    """
     from lollmsbot_keys.commands.replay import replay
 
     replayed = replay(where.config, where.state, request, log_file)

@@ -24,7 +24,7 @@ CONTEXT_SETTINGS = {"allow_interspersed_args": False}
 
 
 class ExportShell(StrEnum):
-    """Whose syntax the exports are printed in."""
+    """The shell whose syntax the exports are printed in."""
 
     SH = "sh"
     FISH = "fish"
@@ -80,7 +80,7 @@ def sandbox(
 
 
 def _print_faults(kinds: Mapping[str, str], *, json: bool) -> None:
-    """A table for people, one a line."""
+    """Print the kinds of faults, one a line for people."""
     if json:
         from lollmsbot_keys.render.json_documents import document
 

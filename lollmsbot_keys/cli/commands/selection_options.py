@@ -1,4 +1,4 @@
-"""The options that say what is asked for: the same of `lbk ask` and `lbk route`."""
+"""The options that say what is asked for, which `lbk ask` and `lbk route` share."""
 
 from __future__ import annotations
 

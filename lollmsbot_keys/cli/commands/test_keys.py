@@ -78,7 +78,10 @@ def prove(
 
 
 def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
-    """Annotations and the step's summary. The runner reads both streams; with `--json` stdout stays one document."""
+    """Print annotations for GitHub's runner, and add to the step's summary.
+
+    The runner reads both streams; with `--json` stdout stays one document.
+    """
     from lollmsbot_keys.render.github_actions import commands, summary
 
     for line in commands(found):
@@ -89,7 +92,10 @@ def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
 
 
 def _progress(looks: OutputStyle, *, workflow: bool, to_stderr: bool) -> Progress:
-    """Who listens: GitHub's runner is told the secrets to hide, a person at a terminal who is waited for."""
+    """Return the listener of the test.
+
+    GitHub's runner is told the secrets to hide; a person at a terminal is told which keys are waited for.
+    """
     from lollmsbot_keys.commands.test_keys.run import Progress
     from lollmsbot_keys.render.github_actions import mask
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def version() -> None:
-    """Print it."""
+    """Print the version."""
     from lollmsbot_keys._version import __version__
 
     print(f"lbk {__version__}")

@@ -1,6 +1,6 @@
-"""The completion scripts are made here, of `cli.introspect`: `python -m lollmsbot_keys.cli.completions`.
+"""The source of the completion scripts: `python -m lollmsbot_keys.cli.completions` makes them from `cli.introspect`.
 
-What is fixed (commands, options, choices) stands in the scripts; names of the configuration they ask of
+Commands, options and choices are fixed and stand in the scripts. For names of the configuration the scripts ask
 `lbk __complete`. Each script is written in its shell's own manner, and all of them survive odd settings, offer
 nothing that cannot come next, and never let a shell run what they offer.
 """

@@ -1,4 +1,7 @@
-"""`python -m lollmsbot_keys.cli.completions` writes completions/ anew, from what Typer knows of every command."""
+"""The command `python -m lollmsbot_keys.cli.completions`, which writes completions/ anew.
+
+Its source is what Typer knows of every command.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ FOLDER = Path(__file__).parents[3] / "completions"
 
 
 def sources() -> dict[str, str]:
-    """What each file must be now."""
+    """Return the text that each completion file must have now, by file name."""
     lbk = surface()
     return {"lbk.bash": bash.source(lbk), "_lbk": zsh.source(lbk), "lbk.fish": fish.source(lbk)}
 

@@ -1,6 +1,7 @@
-"""`lbk __complete SHELL KIND WORD…`: the names that a completion script asks for. Nobody types this.
+"""The command `lbk __complete SHELL KIND WORD…`, which gives a completion script the names it asks for.
 
-It runs in the middle of somebody's command line: whatever goes wrong, it says nothing and ends with 0.
+Nobody types this. It runs in the middle of somebody's command line: whatever goes wrong, it says nothing and ends
+with 0.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from lollmsbot_keys.errors import Exit
 
 
 def answers(words: Sequence[str]) -> Exit:
-    """Print each name on a line of its own, then a tab and what it is. `WORD…` is the line as far as the value.
+    """Print each name on a line of its own, followed by a tab and its description.
 
-    bash and zsh give the words as they were typed, fish without their quotes.
+    `WORD…` is the line as far as the value. bash and zsh give the words as they were typed, fish without their quotes.
     """
     with suppress(Exception):
         from lollmsbot_keys.commands.completion_names import offered

@@ -1,4 +1,7 @@
-"""The script for bash, from 3.2 on (macOS has no newer one), with bash-completion or without it."""
+"""The script for bash, from 3.2 on, with bash-completion or without it.
+
+macOS has no newer bash than 3.2.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from lollmsbot_keys.cli.introspect import Argument, Command, Option, OptionValue
 
 
 def source(lbk: Command) -> str:
-    """The whole script."""
+    """Return the whole script."""
     tables = "".join(_table(command) for command in whole(lbk).walk())
     names = " | ".join(NAMES)
     schemes = " ".join(f"{name.text}" for name in choices(OptionValue("", ValueKind.TARGET, str)))

@@ -10,7 +10,7 @@ from lollmsbot_keys.cli.introspect import Argument, Command, OptionValue, ValueK
 
 
 def source(lbk: Command) -> str:
-    """The whole script."""
+    """Return the whole script."""
     tables = "".join(_table(command) for command in whole(lbk).walk())
     targets = " ".join(_quoted(f"{one.text}\t{one.about}") for one in choices(OptionValue("", ValueKind.TARGET, str)))
     return framed("fish", tables=tables, targets=targets, names=" ".join(NAMES))

@@ -1,4 +1,4 @@
-"""What every script is made of, whatever its shell."""
+"""The parts that the scripts of all shells are made of."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = (
 
 
 def choices(value: OptionValue) -> list[Name]:
-    """What may be written there, as far as that is fixed."""
+    """Return the values that may be written there, as far as they are fixed."""
     if value.kind is ValueKind.TARGET:
         return targets()
     if value.kind is ValueKind.REQUEST:
@@ -32,13 +32,13 @@ def choices(value: OptionValue) -> list[Name]:
 
 
 def taken(value: OptionValue) -> str:
-    """What bash's and fish's tables say of a value: what there is to choose from, or its kind."""
+    """Return the entry of a value in the tables of bash and fish: its choices, or else its kind."""
     fixed = [] if value.kind is ValueKind.TARGET else choices(value)
     return f"={'|'.join(name.text for name in fixed)}" if fixed else value.kind.value
 
 
 def whole(lbk: Command) -> Command:
-    """`lbk` with `lbk help COMMAND`, which is no command to Typer, but which people type."""
+    """Return `lbk` together with `lbk help COMMAND`, which is no command to Typer, but which people type."""
     names = (*(one.name for one in below(lbk)), *TOPICS)
     argument = Argument("command", OptionValue("COMMAND", ValueKind.CHOICE, str, names), "", required=True)
     helping = Command((*lbk.path, "help"), "", "", "", "", (), (argument,), hidden=True)
@@ -46,17 +46,17 @@ def whole(lbk: Command) -> Command:
 
 
 def offered(command: Command) -> list[Option]:
-    """The options that people are told of."""
+    """Return the options that are not hidden."""
     return [option for option in command.options if not option.hidden]
 
 
 def below(command: Command) -> list[Command]:
-    """The subcommands that people are told of."""
+    """Return the subcommands that are not hidden."""
     return [one for one in command.commands if not one.hidden]
 
 
 def framed(shell: str, **parts: str) -> str:
-    """What is fixed of a script (the file `frame.SHELL`), with these parts where their names stand as @name@."""
+    """Return the fixed text of a script (the file `frame.SHELL`), with each part in the place of its @name@."""
     text = Path(__file__).with_name(f"frame.{shell}").read_text(encoding="utf-8")
     for name, part in parts.items():
         text = text.replace(f"@{name}@", part.removesuffix("\n"))
@@ -64,10 +64,10 @@ def framed(shell: str, **parts: str) -> str:
 
 
 def title(command: Command) -> str:
-    """Its line in a menu."""
+    """Return the line of a command in a menu."""
     return command.summary.rstrip(".")
 
 
 def brief(text: str) -> str:
-    """The first sentence: a menu has one line for it."""
+    """Return the first sentence of `text`, since a menu has one line for it."""
     return re.split(r"(?<=[^.])\.(?:\s|$)|;\s", " ".join(text.split()), maxsplit=1)[0]

@@ -1,4 +1,7 @@
-"""The script for zsh: `_arguments` knows best how a zsh user completes, so it is told what there is."""
+"""The script for zsh, which gives the options and arguments to `_arguments`.
+
+That function knows best how a zsh user completes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ MESSAGES = {
 
 
 def source(lbk: Command) -> str:
-    """The whole script."""
+    """Return the whole script."""
     targets = "\n".join(
         f"            {_described(one.text, one.about)}" for one in choices(OptionValue("", ValueKind.TARGET, str))
     )
@@ -26,7 +29,7 @@ def source(lbk: Command) -> str:
 
 
 def _body(command: Command, depth: int) -> Iterator[str]:
-    """The calls that complete one command, and in it those of all commands below."""
+    """Yield the lines that complete one command, with those of all its subcommands."""
     indent = "    " * depth
     subcommands = below(command)
     yield f"{indent}_arguments -C -s -S \\"
@@ -56,7 +59,7 @@ def _body(command: Command, depth: int) -> Iterator[str]:
 
 
 def _option(option: Option) -> Iterator[str]:
-    """One for each spelling; all of them exclude each other, unless there may be several."""
+    """Yield one entry for each spelling; the spellings exclude each other, unless the option may be repeated."""
     spellings = (*option.flags, *option.negated)
     others = "- *" if option.parameter in {"help", "version"} else " ".join(spellings)
     before = "*" if option.repeatable else f"({others})"
@@ -79,7 +82,10 @@ def _argument(argument: Argument, command: Command) -> str:
 
 
 def _message(parameter: Option | Argument) -> str:
-    """What zsh says is wanted, which is all that it can say where there is nothing to choose from."""
+    """Return the message in which zsh says what is wanted.
+
+    Where there is nothing to choose from, zsh can say no more than this.
+    """
     if parameter.value is None or parameter.value.kind is ValueKind.CHOICE:
         return parameter.parameter.replace("_", " ")
     return MESSAGES.get(parameter.value.kind, parameter.value.kind.replace("-", " "))

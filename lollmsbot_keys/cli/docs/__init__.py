@@ -1,6 +1,7 @@
-"""What `lbk` says of itself. Help, man pages and docs/reference.md are all made of this and of `cli.introspect`.
+"""The texts in which `lbk` describes itself, except those of options.
 
-The options of a command are declared, and described, where it is; here is everything else.
+Help, man pages and docs/reference.md are all made of this and of `cli.introspect`. The options of a command are
+declared and described in the module of the command; here is everything else.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ _EVERY_COMMANDS = (Exit.DONE, Exit.USAGE, Exit.UNUSABLE, Exit.BUG, Exit.INTERRUP
 
 
 def page(command: Command) -> ManualPage:
-    """Its page; for one that has none, its docstring."""
+    """Return the page of a command; its docstring where it has none."""
     return PAGES.get(" ".join(command.path[1:])) or ManualPage(command.help)
 
 
 def exits(page: ManualPage) -> dict[int, str]:
-    """Every exit code that its command can end with, in order."""
+    """Return every exit code that the command of `page` can end with, in order."""
     general: dict[int, str] = {code: MEANINGS[code] for code in _EVERY_COMMANDS}
     return dict(sorted({**general, **page.exits}.items()))
 
 
 def panels(command: Command) -> dict[str, list[Option]]:
-    """Its options by the heading that they stand under: its own first, what every command has last."""
+    """Return the options of a command by heading: its own first, those of every command last."""
     found: dict[str, list[Option]] = {}
     for option in command.options:
         if not option.hidden:
@@ -47,7 +48,7 @@ def panels(command: Command) -> dict[str, list[Option]]:
 
 
 def told(option: Option) -> str:
-    """What it does, its choices, its default, and whether it may be repeated."""
+    """Describe an option: its meaning, its choices, its default, and whether it may be repeated."""
     choices = option.value.choices if option.value else ()
     pieces = [option.help]
     if choices:
@@ -60,5 +61,5 @@ def told(option: Option) -> str:
 
 
 def terminal_width() -> int:
-    """How wide help may be: longer lines than `WIDEST` are hard to read."""
+    """Return the width of help in characters, since lines longer than `WIDEST` are hard to read."""
     return max(min(shutil.get_terminal_size().columns, WIDEST), NARROWEST)

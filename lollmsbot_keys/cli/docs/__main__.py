@@ -1,4 +1,4 @@
-"""`python -m lollmsbot_keys.cli.docs` writes the man pages and docs/reference.md of a checkout anew."""
+"""The command `python -m lollmsbot_keys.cli.docs`, which writes the man pages and docs/reference.md anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 def documents() -> dict[Path, str]:
-    """What each file of docs/ must hold now."""
+    """Return the text that each file of docs/ must have now."""
     from lollmsbot_keys.cli.docs.all_commands import surface
     from lollmsbot_keys.cli.docs.markdown import reference
     from lollmsbot_keys.cli.docs.roff import pages
@@ -19,7 +19,7 @@ def documents() -> dict[Path, str]:
 
 
 def write() -> None:
-    """Write them, and remove pages of commands that are gone."""
+    """Write the documents, and remove pages of commands that are gone."""
     wanted = documents()
     (DOCS / "man").mkdir(parents=True, exist_ok=True)
     for path in set(DOCS.glob("man/*.1")) - set(wanted):

@@ -1,4 +1,7 @@
-"""Every command of `lbk`, loaded: for what is made of them beforehand, not for what a person waits for."""
+"""Every command of `lbk`, loaded.
+
+This is for files that are made beforehand, not for a command that a person waits for.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from lollmsbot_keys.cli.introspect import Command, command_of
 
 
 def surface() -> Command:
-    """`lbk` as it is now.
+    """Describe `lbk` with all its commands.
 
     Raises:
-        ValueError: a parameter has a metavar of which `METAVARS` does not know what it means, or none.
+        ValueError: a parameter has no metavar, or one that `METAVARS` does not know.
     """
     return command_of(get_command(build()), "lbk", None)

@@ -7,7 +7,10 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
 class Thing(NamedTuple):
-    """A variable or a file. `option`: commands with that option are about it; `None`: whatever command it is."""
+    """A variable or a file.
+
+    `option`: it concerns the commands with that option; `None`: it concerns every command.
+    """
 
     name: str
     meaning: str
@@ -18,7 +21,10 @@ _CONFIG, _STATE = "~/.config/lollmsbot-keys", "~/.local/state/lollmsbot-keys"
 
 
 def variables() -> tuple[Thing, ...]:
-    """Environment variables, the most wanted first. An empty one counts as unset."""
+    """Return the environment variables, the most wanted first.
+
+    An empty variable counts as unset.
+    """
     from lollmsbot_keys.commands.config import set_by_variables
 
     return (
@@ -52,7 +58,10 @@ def variables() -> tuple[Thing, ...]:
 
 
 def files() -> tuple[Thing, ...]:
-    """Files, where Linux has them. On macOS and Windows they are where such files belong there."""
+    """Return the files, with their places on Linux.
+
+    On macOS and Windows they are where such files belong there.
+    """
     return (
         Thing(f"{_CONFIG}/config.toml", "The configuration; there need not be one (lbk config init).", "--config"),
         Thing(
@@ -81,6 +90,6 @@ def files() -> tuple[Thing, ...]:
 
 
 def of(command: Command, things: tuple[Thing, ...]) -> list[Thing]:
-    """Those of `things` that the command, or one below it, has an option for."""
+    """Return those of `things` that the command, or one below it, has an option for."""
     flags = {flag for one in command.walk() for option in one.options for flag in option.flags}
     return [thing for thing in things if thing.option in flags]

@@ -1,4 +1,4 @@
-"""Help as a terminal shows it: plain text in Click's own formatter, sections in the order in which they are needed.
+"""Help for a terminal, in plain text from Click's own formatter, the sections in the order of need.
 
 Typer groups options only where rich draws them, which takes `lbk --help` three times as long; and what rich draws is
 boxes, which nobody wants in a pipe or read aloud.
@@ -20,7 +20,7 @@ SIDE_BY_SIDE = 60
 
 
 def write(context: typer.Context, formatter: Any) -> None:  # noqa: ANN401 - Typer hides Click's types
-    """The help of the command that `context` is about."""
+    """Write the help of the command that `context` is about."""
     command = described(context)
     its = page(command)
     formatter.width = terminal_width()
@@ -56,7 +56,7 @@ def _more(command: Command) -> list[tuple[str, str]]:
 
 
 def _spelt(option: Option) -> str:
-    """`-m, --model MODEL`, with long names under one another."""
+    """Spell an option as `-m, --model MODEL`, with long names under one another."""
     short = "" if any(flag[1] != "-" for flag in option.flags) else "    "
     metavar = f" {option.value.metavar}" if option.value else ""
     return f"{short}{', '.join(sorted(option.flags, key=len))}{metavar}"
@@ -72,7 +72,7 @@ def _table(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) -> Non
 
 
 def _examples(formatter: Any, its: ManualPage) -> None:  # noqa: ANN401 - as above
-    """As they are: a line that is broken up cannot be copied."""
+    """Write the examples without line breaks, since a line that is broken up cannot be copied."""
     if not its.examples:
         return
     with formatter.section("Examples"):

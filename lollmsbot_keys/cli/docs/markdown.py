@@ -1,4 +1,4 @@
-"""docs/reference.md: every command and option on one page, for those who read in a browser."""
+"""The page docs/reference.md, with every command and option, for people who read in a browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ hand. [The first page](index.md) says where to begin.
 
 
 def reference(lbk: Command) -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = [_HEAD, *_contents(lbk)]
     for command in lbk.walk():
         if not command.hidden:
@@ -81,5 +81,5 @@ def _cell(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As it is read: these characters would be markup."""
+    """Escape the characters of `text` that would be markup."""
     return "".join(f"\\{character}" if character in "*<[]~`\\" else character for character in text)

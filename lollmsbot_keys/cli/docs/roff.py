@@ -1,4 +1,7 @@
-"""Man pages, in the man(7) macros that groff and mandoc both know: one for lbk, one for each command, as git has."""
+"""The man pages, in the man(7) macros that groff and mandoc both know.
+
+There is one for lbk and one for each command, as with git.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _SPECIAL = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "
 
 
 def pages(lbk: Command) -> dict[str, str]:
-    """Each page's text by the name of its file."""
+    """Return the text of each page by the name of its file."""
     return {f"{'-'.join(one.path)}.1": "\n".join(_page(one, lbk)) + "\n" for one in [lbk, *_shown(lbk)]}
 
 
@@ -101,7 +104,7 @@ def _paragraphs(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Definitions; a term that is marked up already stays as it is."""
+    """Yield a list of definitions; a term that is marked up already stays as it is."""
     for term, text in rows:
         yield from [".TP", term if "\\f" in term else f"\\fB{_plain(term)}\\fR", *_lines(text)]
 
@@ -132,11 +135,11 @@ def _sentence(clause: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Short lines of running text, none of which a formatter takes for a request."""
+    """Break running text into short lines, none of which a formatter takes for a request."""
     lines = wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
     return [f"\\&{line}" if line.startswith(".") else line for line in map(_plain, lines)]
 
 
 def _plain(text: str) -> str:
-    """The characters themselves: formatters make typography of some."""
+    """Escape the characters that a formatter would change into typographic ones."""
     return "".join(_SPECIAL.get(character, character) for character in text)

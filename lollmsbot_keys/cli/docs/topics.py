@@ -1,4 +1,4 @@
-"""`lbk help environment` and `lbk help files`: what no single command's help has the room for."""
+"""The topics `lbk help environment` and `lbk help files`, which are too long for the help of a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOPICS: dict[str, tuple[str, Callable[[], tuple[Thing, ...]]]] = {
 
 
 def topic(name: str) -> str:
-    """The text of one of `TOPICS`."""
+    """Return the text of one of `TOPICS`."""
     introduction, things = TOPICS[name]
     width = terminal_width()
     blocks = (f"{_indented(thing.name, 2, width)}\n{_indented(thing.meaning, 6, width)}" for thing in things())
@@ -23,7 +23,7 @@ def topic(name: str) -> str:
 
 
 def _indented(text: str, columns: int, width: int) -> str:
-    """Names stay whole: they are there to be copied."""
+    """Indent `text` without breaking names, since they are there to be copied."""
     indent = " " * columns
     return fill(
         text,

@@ -1,4 +1,4 @@
-"""One page of the manual, and what exit codes mean on each."""
+"""The type of a page of the manual, and the general meanings of exit codes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from lollmsbot_keys.errors import Exit
 
 
 class Example(NamedTuple):
-    """A line to be typed, and what for."""
+    """A line to be typed, and its purpose."""
 
     purpose: str
     line: str
 
 
 class ManualPage(NamedTuple):
-    """One command. `exits`: what its exit codes mean where that is more than `MEANINGS` says of them."""
+    """The page of one command.
+
+    `exits`: what its exit codes mean where that is more than `MEANINGS` says of them.
+    """
 
     text: str
     examples: tuple[Example, ...] = ()

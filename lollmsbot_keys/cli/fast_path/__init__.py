@@ -1,8 +1,9 @@
-"""Hot commands without Typer, which takes three times as long to import as `lbk route -q` to do its work.
+"""The hot commands without Typer.
 
-What Typer knows of their options was written into `table` beforehand (`python -m lollmsbot_keys.cli.fast_path`).
-Here is read only what leaves no doubt; mistakes, `--help` and everything unusual are for Typer, which then starts from
-the beginning. Whatever is read here, Typer reads the same: tests/test_fast.py.
+To import Typer takes three times as long as `lbk route -q` needs for its work. What Typer knows of their options was
+written into `table` beforehand (`python -m lollmsbot_keys.cli.fast_path`). This module reads only arguments that leave
+no doubt; mistakes, `--help` and everything unusual are for Typer, which then starts from the beginning. Whatever is
+read here, Typer reads the same: tests/test_fast.py.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Call = tuple[str, dict[str, object]]
 
 
 def read(arguments: Sequence[str]) -> Call | None:
-    """What is to be done; `None` where Typer must look at the arguments."""
+    """Read the arguments as the call to make; `None` where Typer must look at them."""
     if len(arguments) == 1 and arguments[0] in VERSION:
         return "version:version", {}
     if not arguments or arguments[0] not in COMMANDS:
@@ -47,13 +48,13 @@ def read(arguments: Sequence[str]) -> Call | None:
 
 
 def call(function: str, values: dict[str, object]) -> object:
-    """Do it."""
+    """Call the function that `read` found."""
     module, _, name = function.partition(":")
     return getattr(import_module(f"lollmsbot_keys.cli.commands.{module}"), name)(**values)
 
 
 def _converted(kind: str, text: str, before: object) -> object | None:
-    """The value that `text` means; `None` where it means none, or looks like the next option."""
+    """Convert `text` to a value; `None` where it is no value, or looks like the next option."""
     if text.startswith("-"):
         return None
     found: object

@@ -1,4 +1,7 @@
-"""`python -m lollmsbot_keys.cli.fast_path` writes `table.py` anew, from what Typer knows of the hot commands."""
+"""The command `python -m lollmsbot_keys.cli.fast_path`, which writes `table.py` anew.
+
+Its source is what Typer knows of the hot commands.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ KINDS: dict[tuple[type, bool], str] = {(str, False): TEXT, (str, True): TEXTS, (
 
 
 def source() -> str:
-    """What the table must be now.
+    """Return the text that the table must have now.
 
     Raises:
         ValueError: a hot command needs Typer even where nothing unusual is asked of it.
@@ -40,7 +43,7 @@ def source() -> str:
 
 
 def _options(command: Command) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Each spelling of each option that is plain enough, with its parameter and what it takes."""
+    """Yield each spelling of each option that is plain enough, with its parameter and its kind."""
     for argument in command.arguments:
         if not argument.required or argument.repeatable or len(command.arguments) > 1:
             raise ValueError(f"{' '.join(command.path)} cannot be hot: {argument.parameter} is left to Typer")
@@ -58,7 +61,7 @@ def _options(command: Command) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _kind(parameter: Option | Argument) -> str | None:
-    """What it takes; `None`: something that is left to Typer."""
+    """Return the kind of a parameter; `None` for one that is left to Typer."""
     if parameter.value is None:
         return None if parameter.repeatable or parameter.negated else FLAG
     if issubclass(parameter.value.type, Enum) and not parameter.repeatable:
