@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection, straight to the server: asyncio moves the bytes, h11 says what they mean.
+"""One HTTP/1.1 connection, straight to the server.
 
-A client of httpx looks at all its connections for each request and wraps every step several times over. Of what it does
-for a connection without a proxy the difficult part is h11's, which it stands on as well.
+asyncio moves the bytes, h11 says what they mean. A client of httpx looks at all its connections for each request, and
+wraps every step several times. The difficult part of its work, without a proxy, is done by h11, which it uses as well.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
 class HttpTarget(NamedTuple):
-    """Where a request goes: the server, its name as the Host header has it, and what is asked for there."""
+    """The destination of a request: the server, its name for the Host header, and the path with the query."""
 
     tls: bool
     host: str
@@ -40,7 +40,7 @@ class HttpTarget(NamedTuple):
     @classmethod
     @lru_cache(maxsize=256)
     def of(cls, url: str) -> HttpTarget | None:
-        """The place of an http(s) URL; `None` where it is none that `core.security.trusted_hosts` understands."""
+        """Return the target of an http(s) URL; `None` if `core.security.trusted_hosts` does not understand it."""
         base, mark, query = url.partition("?")  # it says nothing of the host
         found = address(base)
         if found is None or not (query.isascii() and query.isprintable()) or " " in query:
@@ -53,7 +53,10 @@ class HttpTarget(NamedTuple):
 
 
 class Line(asyncio.Protocol):
-    """The two directions of one connection. What came and was not read yet waits here, as much of it as is sensible."""
+    """The two directions of one connection.
+
+    Bytes that came and were not read yet wait here, up to a limit.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
@@ -101,11 +104,11 @@ class Line(asyncio.Protocol):
 
     @property
     def quiet(self) -> bool:
-        """Whether it stands, and nothing came that nobody asked for."""
+        """Whether the connection is open and nothing waits to be read."""
         return not self._over and not self._waiting
 
     def has_news(self) -> bool:
-        """Whether something came that asyncio has not seen yet, be it the end."""
+        """Say whether bytes, or the end, came that asyncio has not seen yet."""
         descriptor = self._transport.get_extra_info("socket").fileno()
         if not hasattr(select, "poll"):  # Windows
             return bool(select.select([descriptor], [], [], 0)[0])
@@ -114,7 +117,7 @@ class Line(asyncio.Protocol):
         return bool(poll.poll(0))
 
     async def write(self, data: bytes, silence_s: float) -> None:
-        """Send `data`; leave it at that as soon as the other side answers or hangs up.
+        """Send `data`; stop waiting as soon as the other side answers or hangs up.
 
         Raises:
             Silent: it did not leave in time.
@@ -124,7 +127,7 @@ class Line(asyncio.Protocol):
             await self._news(silence_s)
 
     async def read(self, silence_s: float) -> bytes:
-        """What came; nothing at the end.
+        """Return the bytes that came; none at the end.
 
         Raises:
             Silent: nothing came in time.
@@ -152,16 +155,19 @@ class Line(asyncio.Protocol):
             self._alarm = None
 
     def abort(self) -> None:
-        """Close at once; what was not sent yet is not."""
+        """Close at once, without sending what still waits."""
         self._transport.abort()
 
     async def gone(self) -> None:
-        """Wait until asyncio has done with it."""
+        """Wait until asyncio has closed the connection."""
         await asyncio.shield(self._gone)
 
 
 class Connection:
-    """One connection, for one exchange after the other. Iterate over it to read the body of the present one."""
+    """One connection, for one exchange after the other.
+
+    Iterate over it to read the body of the present exchange.
+    """
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -172,7 +178,7 @@ class Connection:
 
     @classmethod
     async def open(cls, place: HttpTarget, tls: ssl.SSLContext | None, exchange: Exchange) -> Self:
-        """Connect, and with `tls` make sure with whom.
+        """Connect to the server, and with `tls` check its certificate.
 
         Raises:
             Unsent: that did not work.
@@ -190,10 +196,10 @@ class Connection:
         return cls(line)
 
     async def send(self, place: HttpTarget, exchange: Exchange) -> Response:
-        """Send one request; the response once its head is there.
+        """Send one request and return the response once its head is there.
 
         Raises:
-            Silent, Broken: see there.
+            Silent, Broken: as these classes say.
         """
         self._silence_s = exchange.silence.total_seconds()
         await self._line.write(self._request(place, exchange), self._silence_s)
@@ -216,10 +222,10 @@ class Connection:
         return self
 
     async def __anext__(self) -> bytes:
-        """All of the body that has come, once something has.
+        """Return the next bytes of the body, all that have come by then.
 
         Raises:
-            Silent, Broken: see there.
+            Silent, Broken: as these classes say.
         """
         if self._http.their_state is not h11.SEND_BODY:
             if self._broken is not None:
@@ -253,7 +259,7 @@ class Connection:
             raise Broken(str(error)) from None
 
     def rest(self) -> bool:
-        """Make ready for another exchange; whether there can be one."""
+        """Make ready for another exchange, and say whether there can be one."""
         http = self._http
         if http.our_state is not h11.DONE or http.their_state is not h11.DONE or http.trailing_data[0]:
             return False
@@ -263,7 +269,10 @@ class Connection:
 
     @property
     def fit(self) -> bool:
-        """Whether a resting connection can be used: it stands, is silent, and is not so old that it may be closed."""
+        """Whether a resting connection can serve another exchange.
+
+        It must be open, with nothing come on it, and not so old that the server may close it.
+        """
         return self._line.quiet and monotonic() - self._rests_since < _KEEP_ALIVE_S and not self._line.has_news()
 
     def abort(self) -> None:

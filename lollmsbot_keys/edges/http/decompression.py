@@ -1,6 +1,7 @@
-"""Packed bodies made plain, as they come: the content codings of RFC 9110 (8.4.1), br (RFC 7932), zstd (RFC 8878).
+"""Unpacking of response bodies as they come: the content codings of RFC 9110 (8.4.1), br (RFC 7932), zstd (RFC 8878).
 
-None is asked for; some servers pack all the same. `gzip` may have several members, `deflate` may lack its frame.
+lbk asks for none of them; some servers pack all the same. `gzip` may have several members, `deflate` may lack its
+frame.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ _WIDEST_ZSTD_WINDOW = 23
 
 
 class Damaged(Exception):
-    """What came cannot be unpacked."""
+    """A body that cannot be unpacked."""
 
 
 class Unpacker(Protocol):
-    """Unpacks a body as it comes, in small pieces: a few packed bytes may be gigabytes."""
+    """An unpacker of one body as it comes, in small pieces: a few packed bytes may be gigabytes."""
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
-        """What `packed` adds to the body.
+        """Yield what `packed` adds to the body.
 
         Raises:
             Damaged: it cannot be unpacked.
@@ -35,13 +36,16 @@ class Unpacker(Protocol):
 
 
 def unpackers(content_encoding: str) -> tuple[Unpacker, ...]:
-    """What makes such a body plain, in the order in which it has to be done; names that nobody knows are none."""
+    """Return the unpackers for a Content-Encoding, in the order of their use.
+
+    Unknown names are left out.
+    """
     names = (name.strip().casefold() for name in reversed(content_encoding.split(",")))
     return tuple(_MADE[name]() for name in names if name in _MADE)
 
 
 class _Inflated:
-    """`gzip`, and `deflate`: zlib's format, which some send without its frame."""
+    """The unpacker for `gzip` and for `deflate`: zlib's format, which some send without its frame."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -85,7 +89,7 @@ class _Brotli:
 
 
 class _Zstandard:
-    """One frame, or several."""
+    """The unpacker for `zstd`: one frame, or several."""
 
     def __init__(self) -> None:
         if sys.version_info >= (3, 14):
@@ -124,5 +128,8 @@ def _is_gzip(start: bytes) -> bool:
 
 
 def _is_framed(start: bytes) -> bool:
-    """Whether a gzip member begins here, or zlib's frame: its two bytes are a multiple of 31 (RFC 1950)."""
+    """Say whether a gzip member or a zlib frame begins here.
+
+    The two first bytes of a zlib frame are a multiple of 31 (RFC 1950).
+    """
     return _is_gzip(start) or (start[0] % 16 == _DEFLATED and int.from_bytes(start[:2]) % 31 == 0)

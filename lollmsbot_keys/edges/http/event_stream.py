@@ -1,7 +1,7 @@
 """A byte stream as JSON events: server-sent events, one object a line, or one document.
 
 Events are read as the HTML standard says (9.2.6, "Interpreting an event stream"): names it does not know are skipped.
-Knows no provider. Everything is bounded, because the other side may be broken or hostile.
+This module knows no provider. Everything is bounded, because the other side may be broken or hostile.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Event = dict[str, object]
 
 
 class MalformedStream(Exception):
-    """What came makes no sense."""
+    """A body that makes no sense."""
 
 
 class Frame(Enum):
-    """How a body is divided."""
+    """The way a body is divided."""
 
     LINES = auto()
     DOCUMENT = auto()
@@ -39,7 +39,7 @@ class Frame(Enum):
 
 
 class End(Enum):
-    """What `data: [DONE]` says."""
+    """The event of `data: [DONE]`."""
 
     END = auto()
 
@@ -48,7 +48,10 @@ END: Final = End.END
 
 
 def frame_of(content_type: str, first: bytes, *, streamed: bool) -> Frame:
-    """How a body reads, by its Content-Type; where that says nothing, by its first bytes and by what was asked for."""
+    """Return how a body is divided.
+
+    Its Content-Type decides; where that says nothing, its first bytes and what was asked for.
+    """
     kind = content_type.partition(";")[0].strip().casefold()
     start = first.removeprefix(_BOM).lstrip()
     # Some who answer events forget to say so, and their server calls everything a page.
@@ -62,10 +65,12 @@ def frame_of(content_type: str, first: bytes, *, streamed: bool) -> Frame:
 
 
 def parse(text: str, *, strict: bool = False) -> object:
-    """One JSON value; fractions as `Decimal`, never NaN or infinity. `strict`: no name twice in an object.
+    """Parse one JSON value; fractions become `Decimal`, NaN and infinity are refused.
+
+    `strict` refuses an object that has a name twice.
 
     Raises:
-        Malformed: it is none.
+        MalformedStream: it is no JSON.
     """
     try:
         return (_STRICT_JSON if strict else _JSON).decode(text)
@@ -74,20 +79,21 @@ def parse(text: str, *, strict: bool = False) -> object:
 
 
 def parse_bytes(body: bytes, *, strict: bool = False) -> object:
-    """`parse` for bytes; what is not UTF-8 in them becomes U+FFFD."""
+    """Parse bytes as `parse` does; what is not UTF-8 in them becomes U+FFFD."""
     return parse(body.removeprefix(_BOM).decode("utf-8", "replace"), strict=strict)
 
 
 def alone(value: object) -> object:
-    """`value`; or the error that it holds, where that stands alone in a list."""
+    """Return `value`; for a list of one error, that error."""
     only = value[0] if isinstance(value, list) and len(value) == 1 else None
     return only if isinstance(only, dict) and only.get("error") else value
 
 
 class EventReader:
-    """Turns chunks into events. A line counts when it is whole, so that no split hurts a character or a number.
+    """A reader that turns chunks into events.
 
-    An event is over at its empty line. Senders that leave those out put each event on one line: there the next begins.
+    A line is read when it is whole, so that no chunk ends inside a character or a number. An event ends at its empty
+    line. Some senders leave these out and put each event on one line: there the next event ends the one before.
     """
 
     def __init__(self) -> None:
@@ -100,10 +106,10 @@ class EventReader:
         self._lines = self._strange = 0
 
     def feed(self, chunk: bytes) -> Iterator[Event | End]:
-        """The events that are complete after `chunk`.
+        """Yield the events that are complete after `chunk`.
 
         Raises:
-            Malformed: a line or an event is too long, or an event of the usual name holds no object.
+            MalformedStream: a line or an event is too long, or an event of the usual name holds no object.
         """
         if not chunk:
             return
@@ -119,10 +125,12 @@ class EventReader:
             raise MalformedStream("a line without an end")
 
     def close(self) -> Iterator[Event | End]:
-        """What the end of the stream completes. What it breaks off is dropped.
+        """Yield the events that the end of the stream completes.
+
+        An event that the end breaks off is dropped.
 
         Raises:
-            Malformed: nothing in the whole stream was of one.
+            MalformedStream: no line of the whole stream belongs to an event.
         """
         with suppress(MalformedStream):
             yield from self._line(self._held)
@@ -153,7 +161,10 @@ class EventReader:
                 self._strange += 1
 
     def _add(self, value: str) -> Iterator[Event | End]:
-        """One more line of data. What is blank adds nothing to JSON: it is how a line is kept open."""
+        """Add one more line of data, and yield the events that it completes.
+
+        An empty one is only sent to keep the connection open, and means nothing in JSON.
+        """
         if not value:
             return
         if len(self._data) == 1 and value.startswith(("{", _DONE)) and _is_object(self._data[0]):
@@ -174,7 +185,7 @@ class EventReader:
 
     @staticmethod
     def _event(name: str, data: str) -> Iterator[Event]:
-        """The event, if it is one of the conversation: those of other names may hold anything."""
+        """Yield the event if it belongs to the answer: events of other names may hold anything."""
         try:
             value = alone(parse(data))
         except MalformedStream:
@@ -188,10 +199,10 @@ class EventReader:
 
 
 def error_in(body: bytes) -> Event:
-    """The error that a stream of events tells.
+    """Return the error that a stream of events tells.
 
     Raises:
-        Malformed: it tells none, or is none.
+        MalformedStream: it tells none, or is no stream of events.
     """
     reader = EventReader()
     for event in (*reader.feed(body), *reader.close()):

@@ -1,4 +1,4 @@
-"""One HTTP request and its response, whoever carries them; and the three ways in which that fails."""
+"""One HTTP request, its response, and the ways in which they fail, for every kind of connection."""
 
 from __future__ import annotations
 
@@ -23,23 +23,26 @@ _SILENCES_WITHOUT_A_WORD = 30
 
 
 class WireError(Exception):
-    """What the network did. These three never leave this folder: an `Outcome` says the same."""
+    """A failure of the network.
+
+    Its kinds never leave the folders `http` and `providers`: an `Outcome` says the same.
+    """
 
 
 class Unsent(WireError):
-    """Refused, unresolved, no TLS, no proxy: not a byte of the request left."""
+    """A request of which not a byte left: refused, unresolved, no TLS, or no proxy."""
 
 
 class Silent(WireError):
-    """Sent, then nothing came for as long as we were ready to wait."""
+    """A request that was sent and got no byte for as long as we were ready to wait."""
 
 
 class Stalled(Silent):
-    """Sent, then nothing came but signs of life, for a great many times as long."""
+    """A request that was sent and for many times that wait got nothing but signs of life."""
 
 
 class Broken(WireError):
-    """Sent (at least in part), then the connection failed."""
+    """A request that was sent, at least in part, before the connection failed."""
 
 
 class Exchange(NamedTuple):
@@ -63,19 +66,19 @@ class Exchange(NamedTuple):
 
     @property
     def connect_s(self) -> float:
-        """How many seconds a connection may take, TLS included."""
+        """The seconds that a connection may take, TLS included."""
         return min(self.silence, LONGEST_CONNECT).total_seconds()
 
     @property
     def wordless_s(self) -> float:
-        """How many seconds there may be signs of life and nothing else."""
+        """The seconds for which signs of life alone are accepted."""
         return _SILENCES_WITHOUT_A_WORD * self.silence.total_seconds()
 
 
 class Response:
     """The reply to `exchange`: status, headers (names in lower case), and the body.
 
-    Iterate over that as often and as far as you like.
+    Iterate over it as often and as far as you like to read the body.
     """
 
     def __init__(
@@ -96,7 +99,10 @@ class Response:
         return await anext(self._chunks)
 
     async def read(self, most_bytes: int) -> bytes:
-        """The body, or as much of it as comes within `most_bytes`, in good time and before the connection fails."""
+        """Read the body, at most its first `most_bytes`.
+
+        Where the time ends or the connection fails before that, return what has come.
+        """
         body = bytearray()
         with suppress(Silent, Broken, TimeoutError):
             async with asyncio.timeout(self.exchange.wordless_s):
@@ -107,7 +113,10 @@ class Response:
         return bytes(body[:most_bytes])
 
     async def drain(self) -> None:
-        """Read what follows the end of an answer, if it is there already: then the connection can be used again."""
+        """Read what follows the end of an answer, if it is there already.
+
+        Then the connection can be used again.
+        """
         seen = 0
         with suppress(WireError, TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
@@ -118,7 +127,7 @@ class Response:
 
 
 def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """The values of a header that came more than once are a list."""
+    """Return the headers by name in lower case; values of a name that came more than once become a list."""
     found: dict[str, str] = {}
     for raw, value in headers:
         name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
@@ -127,7 +136,7 @@ def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 async def _unpacked(chunks: AsyncIterator[bytes], unpacker: Unpacker) -> AsyncIterator[bytes]:
-    """The body behind one content coding.
+    """Yield the body without one content coding.
 
     Raises:
         Broken: it is damaged.
@@ -141,6 +150,9 @@ async def _unpacked(chunks: AsyncIterator[bytes], unpacker: Unpacker) -> AsyncIt
 
 
 def words_of(error: Exception) -> str:
-    """What went wrong, as the system says it: without the number, and the address, that Python puts beside it."""
+    """Return what went wrong, in the words of the system.
+
+    The number and the address that Python adds are left out.
+    """
     text = _REFUSED.sub(lambda found: os.strerror(int(found[1])), str(error).strip())
     return _NUMBER.sub("", text) or type(error).__name__

@@ -1,7 +1,8 @@
-"""A connection to a server that may have several addresses: where one is slow, the next is tried beside it (RFC 8305).
+"""Connections to a server that may have several addresses (RFC 8305).
 
-asyncio has such a race too, and loses an open socket where it is cancelled just as somebody arrives: with Python 3.11.7
-that befell one in nine that were cancelled at random. Here, what is not handed out is closed.
+Where one address is slow, the next is tried beside it. asyncio can do this too, but loses an open socket if it is
+cancelled in the moment of a success: with Python 3.11.7 that happened to one in nine that were cancelled at random.
+Here, a socket that is not returned is closed.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, .
 
 
 async def reach(host: str, port: int) -> socket.socket:
-    """A socket that is connected to `host`, at the address that answers first.
+    """Return a socket that is connected to `host`, at the address that answers first.
 
     Raises:
-        OSError: the name does not resolve, or no address answers; what is said is of the first that was tried.
+        OSError: the name does not resolve, or no address answers. The error is that of the first address tried.
     """
     addresses = deque(_by_turns(await _looked_up(host, port)))
     racers: list[_Racer] = []
@@ -76,7 +77,7 @@ def _close(racer: _Racer) -> None:
 
 
 def _by_turns(addresses: Iterable[_Address]) -> Iterator[_Address]:
-    """One of each family after the other, lest a family that does not work here comes first every time."""
+    """Yield addresses from each family in turn, because a whole family may not work on this machine."""
     families: defaultdict[socket.AddressFamily, list[_Address]] = defaultdict(list)
     for address in addresses:
         families[address[0]].append(address)

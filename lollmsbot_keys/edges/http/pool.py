@@ -1,4 +1,4 @@
-"""Requests on their way: over a connection of our own, used again while it is fit, or through the user's proxy.
+"""The HTTP client: connections of our own, used again while they are fit, or the user's proxy.
 
 Nothing happens here on its own: no redirect is followed, no cookie kept, no `~/.netrc` read, nothing sent twice.
 """
@@ -24,7 +24,10 @@ _Server = tuple[bool, str, int, str]
 
 
 class Http:
-    """Sends requests. `proxy_for` gives the proxy's URL for a URL, or `None`; loopback is never asked for."""
+    """The sender of requests.
+
+    `proxy_for` gives the proxy's URL for a URL, or `None`; it is not asked about loopback.
+    """
 
     def __init__(self, proxy_for: Callable[[str], str | None]) -> None:
         self._proxy_for = proxy_for
@@ -34,7 +37,7 @@ class Http:
         self._tls: ssl.SSLContext | None = None
 
     async def aclose(self) -> None:
-        """Close all connections. Requests on their way fail."""
+        """Close all connections, so that requests on their way fail."""
         connections = [*self._busy, *(connection for resting in self._resting.values() for connection in resting)]
         self._resting.clear()
         for connection in connections:
@@ -44,10 +47,12 @@ class Http:
 
     @asynccontextmanager
     async def exchange(self, exchange: Exchange) -> AsyncIterator[Response]:
-        """Send one request and give the response once its head is there. The body is read inside the block.
+        """Send one request and yield the response once its head is there.
+
+        Read the body inside the block.
 
         Raises:
-            Unsent, Silent, Broken: see there.
+            Unsent, Silent, Broken: as these classes say.
             ConfigError: the address, the proxy or the certificates cannot be used.
         """
         place = HttpTarget.of(exchange.url)
@@ -68,7 +73,7 @@ class Http:
             self._put_back(connection, self._resting[server])
 
     def _rested(self, server: _Server) -> Connection | None:
-        """The connection that was used last; it is the least likely to be closed by now."""
+        """Return the fit connection that was used last: the server is the least likely to have closed it."""
         resting = self._resting[server]
         while resting:
             connection = resting.pop()

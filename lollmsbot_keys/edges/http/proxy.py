@@ -1,7 +1,8 @@
-"""Requests through the user's proxy: the only place that knows httpx, and loaded only where there is one.
+"""Requests through the user's proxy.
 
-Transports are used without a client: what a client adds (redirects, cookies, `~/.netrc`, proxy variables, retries) is
-exactly what must not happen here. `httpx2` has the same transports.
+Only this module knows httpx, and it is loaded only where there is a proxy. Transports are used without a client: what a
+client adds (redirects, cookies, `~/.netrc`, proxy variables, retries) must not happen here. `httpx2` has the same
+transports.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _KEEP_ALIVE_S = 15.0
 
 
 class _Lane:
-    """One transport and how many requests are on it."""
+    """One transport and the number of requests on it."""
 
     def __init__(self, transport: httpx.AsyncHTTPTransport) -> None:
         self.transport = transport
@@ -30,7 +31,10 @@ class _Lane:
 
 
 class Proxied:
-    """Sends requests through the proxy at the URL `proxy`. `tls` gives the context for what is behind it."""
+    """The sender of requests through the proxy at the URL `proxy`.
+
+    `tls` gives the context for the servers behind it.
+    """
 
     def __init__(self, proxy: str, tls: Callable[[], ssl.SSLContext]) -> None:
         self._proxy, self._tls = proxy, tls
@@ -44,10 +48,12 @@ class Proxied:
 
     @asynccontextmanager
     async def exchange(self, exchange: Exchange) -> AsyncIterator[Response]:
-        """Send one request and give the response once its head is there. The body is read inside the block.
+        """Send one request and yield the response once its head is there.
+
+        Read the body inside the block.
 
         Raises:
-            Unsent, Silent, Broken: see there.
+            Unsent, Silent, Broken: as these classes say.
             ConfigError: the address or the proxy cannot be used.
         """
         lane, departure = self._lane(), _Departure(exchange)
@@ -87,9 +93,9 @@ class Proxied:
 
 
 class _Departure:
-    """Whether a request is on its way; until then the proxy is only being asked to pass it on.
+    """The moment at which a request leaves; before it, only the proxy is asked to pass it on.
 
-    `limit` ends the waiting for a connection, and for the head of a response that is always about to come.
+    `limit` ends the wait for a connection, and later the wait for the head of a response that never comes.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -98,7 +104,10 @@ class _Departure:
         self._wordless_s = exchange.wordless_s
 
     async def watch(self, _step: str, details: Mapping[str, object]) -> None:
-        """What httpcore is told to call at every step (its `trace`): those of sending have the request with them."""
+        """Note that the request leaves; httpcore calls this at every step (its `trace`).
+
+        Only the steps of sending have the request among their details.
+        """
         request = details.get("request")
         if request is not None and getattr(request, "method", b"") != b"CONNECT" and not self.left:
             self.left = True
@@ -133,7 +142,10 @@ def _request(exchange: Exchange, departure: _Departure) -> httpx.Request:
 
 @contextmanager
 def _translated(departure: _Departure) -> Iterator[None]:
-    """Turn httpx's errors into ours. Their texts may quote what the other side sent: callers redact them."""
+    """Turn httpx's errors into ours.
+
+    Their texts may quote the other side: callers redact them.
+    """
     try:
         yield
     except (httpx.TimeoutException, TimeoutError) as error:

@@ -1,4 +1,7 @@
-"""Whom TLS trusts. httpx has a function for this as well, and importing it takes longer than a small answer."""
+"""The certificate authorities that TLS trusts.
+
+httpx has a function for this as well, but its import takes longer than a small answer.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from lollmsbot_keys.errors import ConfigError
 
 
 def certificates() -> ssl.SSLContext:
-    """Connections to servers that authorities vouch for: those of SSL_CERT_FILE, else of SSL_CERT_DIR, else certifi's.
+    """Return the TLS context that trusts the authorities of SSL_CERT_FILE, else of SSL_CERT_DIR, else of certifi.
 
     Raises:
         ConfigError: they cannot be loaded.

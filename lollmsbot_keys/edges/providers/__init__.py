@@ -1,6 +1,6 @@
-"""The providers over HTTP: `Wire` is the only door, `Call` and its fellows are what passes through it.
+"""The providers over HTTP: `Wire` is the only way to them, and the other names are its arguments and results.
 
-Loads asyncio and TLS: import it where a request is about to be sent, not before.
+This package loads asyncio and TLS: import it where a request is about to be sent, not before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One answer as it grows: text passed on as it comes, redacted; figures kept; the end noticed."""
+"""The reader of one answer: it passes on the text, redacted, keeps the figures and notices the end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ _LAST_WORDS_S = 0.05
 
 
 class Stage(Enum):
-    """How far an answer has come. From `FINISHED` on it is whole; what may follow are its figures."""
+    """The progress of an answer.
+
+    From `FINISHED` on it is whole; only its figures may follow.
+    """
 
     OPEN = auto()
     FINISHED = auto()
@@ -72,22 +75,24 @@ class Reading:
 
     @property
     def empty(self) -> bool:
-        """Whether it ended in good order and nothing was said, thought or counted, for no reason that explains it."""
+        """Whether the answer ended well but said, thought and counted nothing, for no known reason."""
         said = self.begun or (self.usage is not None and self.usage.completion_tokens > 0)
         return self.whole and not said and Ending.of(self.finish_reason) not in {Ending.CAP, Ending.FILTER}
 
     @property
     def interim(self) -> bool:
-        """Whether `usage` is that of a moment: what was used after it is in no figure that came."""
+        """Whether `usage` was told in the middle of the answer, so that later tokens are in no figure."""
         if self.usage is None or self.stage is Stage.ENDED:
             return False
         return self._amid or self.stage is Stage.OPEN
 
     def take(self, event: Event | End) -> None:
-        """Add one event of a stream. Of what follows an error only the figures count.
+        """Add one event of a stream.
+
+        After an error only the figures count.
 
         Raises:
-            Malformed: there is more text than any answer has.
+            MalformedStream: there is more text than any answer has.
         """
         if event is END:
             self._end()
@@ -100,7 +105,7 @@ class Reading:
         """Add an answer that came in one piece.
 
         Raises:
-            Malformed: it is none.
+            MalformedStream: it is no answer.
         """
         piece = piece_of(self._dialect, document, local=self._local)
         if piece.error is None and not piece.whole:
@@ -135,7 +140,7 @@ class Reading:
             self.stage = Stage.ENDED
 
     def close(self) -> None:
-        """Pass on what was held back: all of it goes with a whole answer, or with one that people see already."""
+        """Pass on the text that was held back, if the answer is whole or a part was shown."""
         if self.whole or self.started:
             self._pass(self._scrubber.flush())
 
@@ -146,7 +151,10 @@ class Reading:
 
 
 class _Patience:
-    """How long an answer may go on without a word: comments and blanks keep a line open, and for ever if they can."""
+    """The time that an answer may go on without a word.
+
+    Comments and blanks keep a connection open, and could do so for ever.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._wordless_s, self._silence_s = exchange.wordless_s, exchange.silence.total_seconds()
@@ -154,7 +162,9 @@ class _Patience:
         self._until = monotonic() + self._wordless_s
 
     def check(self, words: int = 0, *, finished: bool = False) -> None:
-        """Go on; `words` is how many there are by now. Behind the finish, figures are all that can be waited for.
+        """Check that words still come; `words` is their number by now.
+
+        After the finish only figures can follow, and the time is shorter.
 
         Raises:
             Stalled: for too long there has been none.
@@ -167,11 +177,13 @@ class _Patience:
 
 
 async def read_answer(response: Response, reading: Reading, *, streamed: bool) -> Frame:
-    """Feed `reading` until its answer is over, or the bytes are. A page is left unread.
+    """Feed `reading` until its answer ends, or the bytes do.
+
+    A page is left unread.
 
     Raises:
-        Malformed: what came makes no sense.
-        Silent, Broken: see there.
+        MalformedStream: what came makes no sense.
+        Silent, Broken: as these classes say.
     """
     patience = _Patience(response.exchange)
     first = await _first_bytes(response, patience)
@@ -189,7 +201,7 @@ async def read_answer(response: Response, reading: Reading, *, streamed: bool) -
 
 
 async def _first_bytes(chunks: AsyncIterator[bytes], patience: _Patience) -> bytes:
-    """The body up to its first byte that is not white space."""
+    """Read the body up to its first byte that is not white space."""
     first = b""
     async for chunk in chunks:
         patience.check()
@@ -202,7 +214,7 @@ async def _first_bytes(chunks: AsyncIterator[bytes], patience: _Patience) -> byt
 
 
 async def _read_document(first: bytes, chunks: AsyncIterator[bytes], reading: Reading, patience: _Patience) -> None:
-    """A whole answer in one JSON document; or, under the wrong name, one object a line."""
+    """Read a whole answer in one JSON document; or, under the wrong Content-Type, one object a line."""
     body = bytearray(first)
     async for chunk in chunks:
         patience.check()
@@ -249,7 +261,10 @@ async def _read_lines(first: bytes, chunks: AsyncIterator[bytes], reading: Readi
 async def _read_last_words(
     reader: EventReader, events: Iterator[Event | End], chunks: AsyncIterator[bytes], reading: Reading
 ) -> None:
-    """What else came with an error, and what comes at once. What is wrong with it matters to nobody any more."""
+    """Read what else came with an error, and what follows at once.
+
+    Faults in it are ignored.
+    """
     with suppress(MalformedStream, WireError, TimeoutError):
         async with asyncio.timeout(_LAST_WORDS_S):
             while True:

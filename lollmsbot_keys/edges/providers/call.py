@@ -1,4 +1,7 @@
-"""What goes to a provider, and what small questions to one bring back. Nothing here loads an HTTP library."""
+"""The calls to a provider, and the results of small questions.
+
+Nothing here loads an HTTP library.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Call:
 
     `endpoints` are tried in order while nothing could be sent. `secret` is `None` for local. `timeout` is the longest
     silence: to the first byte, then between chunks. `price` is sent to OpenRouter as the most it may charge. With
-    `prove_local`, the prompt leaves only after the daemon was shown to run the model itself, on this machine.
+    `prove_local`, the prompt leaves only after a proof that the daemon runs the model itself, on this machine.
     """
 
     provider: Provider
@@ -45,7 +48,10 @@ class Call:
 
 
 class KeyVerdict(StrEnum):
-    """What a provider says of a secret. Nothing counts against a key but a clear no."""
+    """The provider's verdict on a secret.
+
+    Only a clear no counts against the key.
+    """
 
     VALID = "valid"
     INVALID = "invalid"
@@ -56,8 +62,8 @@ class KeyVerdict(StrEnum):
 class KeyCheck:
     """The result of a provider's free call that it refuses without a good key.
 
-    `facts` is the redacted JSON that came with it: balances, limits, whose key it is; `hints` are the headers that may
-    say when to come back. `status` is `None` where no reply came.
+    `facts` is the redacted JSON that came with it: balances, limits, the owner of the key. `hints` are the headers that
+    may say when to come back. `status` is `None` where no reply came.
     """
 
     verdict: KeyVerdict
@@ -69,10 +75,10 @@ class KeyCheck:
 
 
 class ModelList(NamedTuple):
-    """The models that a provider offers; or, where `problem` is not empty, why that is not known.
+    """The models that a provider offers; or, in `problem`, why they are not known.
 
-    `prices` is what OpenRouter asks for them, as `core.request.PriceList` keeps it. `chat` is of a local daemon: the
-    first model that clearly is run here and can chat ("": none).
+    `prices` are OpenRouter's prices for them, in the form of `core.model.request.PriceList`. `chat` is for a local
+    daemon only: the first model that it clearly runs itself and that can chat ("": none).
     """
 
     names: frozenset[str]
@@ -82,7 +88,7 @@ class ModelList(NamedTuple):
 
 
 class Locality(StrEnum):
-    """Whether a model is run by the daemon on this machine."""
+    """The answer to whether the daemon on this machine runs a model itself."""
 
     PROVEN = "proven"
     REFUSED = "refused"
@@ -90,10 +96,10 @@ class Locality(StrEnum):
 
 
 class LocalityProof(NamedTuple):
-    """What asking the daemon showed.
+    """The result of asking the daemon.
 
-    `pinned` is the endpoint with the very address that was asked, `host` what goes into the Host header there; both
-    are empty unless `locality` is `proven`.
+    `pinned` is the endpoint with the very address that was asked, `host` is the Host header for it; both are empty
+    unless `locality` is `proven`.
     """
 
     locality: Locality

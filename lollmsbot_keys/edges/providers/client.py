@@ -1,6 +1,6 @@
 """The wire to the providers: one call, one HTTP request, one outcome.
 
-Nothing is sent twice. Only where not a byte of the request left this machine is the next endpoint tried.
+Nothing is sent twice. The next endpoint is tried only where not a byte of the request left this machine.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _ID_CHARACTERS = 100
 
 
 class Wire:
-    """Connections to all providers, for one event loop. Use it as an async context manager.
+    """The connections to all providers, for one event loop.
 
-    Everything that comes back is redacted by `scrubber` before anyone sees it. `proxy_for` gives the proxy for a URL,
-    or `None`; it is not asked for loopback or local endpoints. `classify` is the failure table. A secret goes only to
-    its provider's own hosts, loopback, or a host in `trusted_hosts`.
+    Use it as an async context manager. Everything that comes back is redacted by `scrubber` before anyone sees it.
+    `proxy_for` gives the proxy for a URL, or `None`; it is not asked for loopback or local endpoints. `classify` is the
+    failure table. A secret goes only to its provider's own hosts, loopback, or a host in `trusted_hosts`.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Wire:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections. Calls on their way fail."""
+        """Close all connections, so that calls on their way fail."""
         await self._http.aclose()
 
     async def send(self, call: Call, on_text: Callable[[str], None]) -> Outcome:
-        """Send `call`, give the answer's text to `on_text` as it comes, and tell what became of it.
+        """Send `call`, give the answer's text to `on_text` as it comes, and return the outcome.
 
         Raises:
-            SecretError: the secret may not be sent to the endpoint that is next.
+            SecretError: the secret may not be sent to the next endpoint.
             ConfigError: an address, the proxy or the certificates cannot be used.
         """
         if not call.privacy.permits(call.provider):
@@ -93,7 +93,9 @@ class Wire:
     async def check_key(
         self, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta = PATIENCE
     ) -> KeyCheck:
-        """What the provider says of `secret`, by a call that costs nothing. Nothing but a clear no counts against it.
+        """Check `secret` at its provider by a call that costs nothing.
+
+        Only a clear no counts against the secret.
 
         Raises:
             SecretError, ConfigError: as `send`.
@@ -103,13 +105,18 @@ class Wire:
     async def whose_key(
         self, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta = PATIENCE
     ) -> str | None:
-        """The account of `secret`, where only a question of its own tells. Best effort; raises as `send`."""
+        """Return the account of `secret`, where the key check does not tell it; `None` if it stays unknown.
+
+        Best effort; raises as `send`.
+        """
         return await key_check.whose_key(self._asker, provider, endpoints, secret, silence)
 
     async def list_models(
         self, provider: Provider, endpoints: tuple[str, ...], silence: timedelta = PATIENCE
     ) -> ModelList:
-        """The models offered at the first endpoint that has a list, of a local daemon only its own. No secret is sent.
+        """List the models of the first endpoint that has a list, without a secret.
+
+        Of a local daemon, only the models that it runs itself.
 
         Raises:
             ConfigError: as `send`.
@@ -117,21 +124,21 @@ class Wire:
         return await key_check.list_models(self._asker, provider, endpoints, silence)
 
     def management(self, endpoint: str, secret: Secret, silence: timedelta = PATIENCE) -> KeysApi:
-        """OpenRouter's door to its keys, opened by a management key."""
+        """Return the calls that manage OpenRouter's keys; `secret` is a management key."""
         return KeysApi(self._asker, endpoint, secret, silence)
 
     def ledger(
         self, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta = PATIENCE
     ) -> Ledger:
-        """What the provider booked for `secret`."""
+        """Return the provider's ledger for `secret`."""
         return Ledger(self._asker, provider, endpoints, secret, silence)
 
     async def prove_local(self, endpoint: str, model: str, silence: timedelta = PATIENCE) -> LocalityProof:
-        """Whether `model` is run on this machine by the daemon at `endpoint`; what cannot be shown is refused."""
+        """Prove that the daemon at `endpoint` runs `model` on this machine; without a proof, refuse."""
         return await local_proof.prove_local(self._asker, endpoint, model, silence)
 
     async def _attempt(self, call: Call, endpoint: str, host: str, on_text: Callable[[str], None]) -> Outcome:
-        """One HTTP request to one endpoint.
+        """Send one HTTP request to one endpoint and return the outcome.
 
         Raises:
             Unsent: it could not be sent.
@@ -159,7 +166,7 @@ class Wire:
     async def _answer(
         self, call: Call, dialect: Dialect, response: Response, on_text: Callable[[str], None]
     ) -> Outcome:
-        """Read a 200 to its end, or to where it fails."""
+        """Read a reply of status 200 to its end, or until it fails."""
         reading = Reading(dialect, self._scrubber.stream(), on_text, local=call.provider is Provider.LOCAL)
         trouble, detail = Trouble.DROPPED, "the connection ended before the answer did"
         try:
@@ -222,7 +229,7 @@ def _words(silence: Silent, exchange: Exchange) -> str:
 
 
 def _proxy(scrubber: Scrubber, proxy_for: Callable[[str], str | None], url: str) -> str | None:
-    """The proxy for `url`; what logs in to it is taken out of all text from now on."""
+    """Return the proxy for `url`; redact its login in all text from now on."""
     proxy = proxy_for(url)
     if proxy is not None:
         scrubber.learn(*(Secret(characters, Provider.LOCAL) for characters in proxy_credentials(proxy)))
@@ -230,7 +237,10 @@ def _proxy(scrubber: Scrubber, proxy_for: Callable[[str], str | None], url: str)
 
 
 def _failed(status: int, failure: Failure, reading: Reading) -> Outcome:
-    """The outcome of an answer that began and failed. Once there was text it is a cut, whatever the reason was."""
+    """Return the outcome of an answer that began and failed.
+
+    Once there was text it is a cut, for every reason.
+    """
     if reading.begun:
         failure = failure._replace(billing=Billing.POSSIBLY)
     outcome = Outcome(failure.kind, status, failure, reading.usage, interim=reading.interim)

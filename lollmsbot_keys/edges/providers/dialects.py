@@ -1,4 +1,7 @@
-"""What is said to each endpoint, and where its answers keep things. Pure: bytes and dictionaries in, values out."""
+"""The dialects: the requests to each kind of endpoint, and the places of things in its answers.
+
+Pure: bytes and dictionaries in, values out.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _NO_TEXT = (
 
 
 class Dialect(Enum):
-    """How an endpoint speaks: Ollama's own way, OpenAI's, or OpenAI's with OpenRouter's additions."""
+    """The dialect of an endpoint: Ollama's own, OpenAI's, or OpenAI's with OpenRouter's additions."""
 
     NATIVE = auto()
     OPENAI = auto()
@@ -33,11 +36,11 @@ class Dialect(Enum):
 
 
 class Piece(NamedTuple):
-    """What one event says. `begun`: the model has produced something, if only thoughts.
+    """The contents of one event.
 
-    `partial`: it has a part of the answer, so that its figures may be those of a moment. `error` is the whole event;
-    what else stands in that tells only what the failure cost. `whole`: it is a finished answer by itself, not a part
-    of a stream.
+    `begun`: the model has produced something, if only thoughts. `partial`: the event has a part of the answer, so that
+    its figures may not be final. `error` is the whole event; the rest of such an event tells only the cost of the
+    failure. `whole`: it is a finished answer by itself, not a part of a stream.
     """
 
     text: str = ""
@@ -51,19 +54,19 @@ class Piece(NamedTuple):
 
 
 def dialect_of(provider: Provider, endpoint: str) -> Dialect:
-    """The dialect by the endpoint's ending: `/v1` is OpenAI's, `/api` or nothing is Ollama's own."""
+    """Return the dialect of an endpoint: `/v1` is OpenAI's, `/api` or nothing is Ollama's own."""
     if provider is Provider.OPENROUTER:
         return Dialect.OPENROUTER
     return Dialect.OPENAI if endpoint.rstrip("/").endswith("/v1") else Dialect.NATIVE
 
 
 def root_of(endpoint: str) -> str:
-    """An Ollama endpoint without `/v1` or `/api`: where both live."""
+    """Return an Ollama endpoint without `/v1` or `/api`: both live there."""
     return endpoint.rstrip("/").removesuffix("/v1").removesuffix("/api")
 
 
 def chat_url(dialect: Dialect, endpoint: str) -> str:
-    """Where a chat is sent."""
+    """Return the URL for a chat."""
     match dialect:
         case Dialect.NATIVE:
             return f"{root_of(endpoint)}/api/chat"
@@ -74,7 +77,10 @@ def chat_url(dialect: Dialect, endpoint: str) -> str:
 
 
 def chat_body(dialect: Dialect, endpoint: str, call: Call) -> bytes:
-    """The JSON that asks for an answer. Halves of characters, as a shell may pass them, become `?`."""
+    """Return the JSON body that asks for an answer.
+
+    Halves of characters, as a shell may pass them, become `?`.
+    """
     # Only a local daemon knows its cloud models by their suffix.
     model = call.model if call.provider is Provider.LOCAL else strip_cloud(call.model)
     messages = [{"role": message.role, "content": message.content} for message in call.messages]
@@ -93,7 +99,10 @@ def chat_body(dialect: Dialect, endpoint: str, call: Call) -> bytes:
 
 
 def piece_of(dialect: Dialect, event: Mapping[str, object], *, local: bool) -> Piece:
-    """What one event, or one whole answer, says. `local` answers may leave a count of zero out."""
+    """Read one event, or one whole answer.
+
+    `local` answers may leave a count of zero out.
+    """
     piece = _native_piece(event, local=local) if dialect is Dialect.NATIVE else _openai_piece(event)
     return piece._replace(error=event) if event.get("error") else piece
 
@@ -103,7 +112,7 @@ def _given(**values: float | None) -> dict[str, object]:
 
 
 def _terms(call: Call) -> dict[str, object]:
-    """OpenRouter's routing conditions: it may charge what the hold covers and no more, and keep no prompt."""
+    """Return OpenRouter's routing conditions: a price that the hold covers, and no prompt kept."""
     prices = (0, 0) if call.free else (call.price.input_usd_per_mtok, call.price.output_usd_per_mtok)
     # JSON has no decimals; Python writes a float with the same digits, up to fifteen of them.
     terms: dict[str, object] = {
@@ -146,14 +155,14 @@ def _openai_piece(event: Mapping[str, object]) -> Piece:
 
 
 def _error_of(event: Mapping[str, object], choice: Mapping[str, object], finish: str | None) -> object:
-    """The event with the error of its choice in the place where errors stand; `None` where it has none."""
+    """Return the event with the error of its choice moved to the usual place; `None` if there is none."""
     if not choice.get("error") and finish != "error":
         return None
     return {**event, "error": choice.get("error") or {"message": "the provider ended the answer with an error"}}
 
 
 def _text(content: object) -> str:
-    """A text, or the texts of a list of parts."""
+    """Return a text, or the joined texts of a list of parts."""
     if isinstance(content, list):
         return "".join(_text(table(part).get("text")) for part in content)
     return content if isinstance(content, str) else ""

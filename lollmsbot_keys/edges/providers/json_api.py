@@ -1,4 +1,4 @@
-"""Questions and answers in JSON: who may be shown a secret, which headers go along, what is fit to be kept."""
+"""Small requests and replies in JSON: who may get a secret, which headers are sent, what is kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HINT_WORDS = ("retry", "ratelimit", "rate-limit")
 
 
 class Got(NamedTuple):
-    """One small reply, redacted. `body` is JSON, or text where it is none."""
+    """One small reply, redacted; `body` is JSON, or text if it is not JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,9 +37,9 @@ class Got(NamedTuple):
 
 
 class JsonRequest(NamedTuple):
-    """A small request; see `Exchange` for `direct` and `host`.
+    """A small request; for `direct` and `host` see `Exchange`.
 
-    `strict`: an answer that has a name twice in one object, and so may be read in two ways, is not read as JSON.
+    `strict`: a reply that has a name twice in one object could be read in two ways, and is not read as JSON.
     """
 
     method: str
@@ -52,7 +52,7 @@ class JsonRequest(NamedTuple):
 
 
 class Asker:
-    """Puts headers on requests, and reads small replies whole."""
+    """The sender of small requests, which adds headers and reads whole replies."""
 
     def __init__(
         self, http: Http, scrubber: Scrubber, trusted_hosts: Mapping[Provider, tuple[str, ...]], user_agent: str
@@ -63,7 +63,7 @@ class Asker:
         self._user_agent = user_agent
 
     def headers(self, provider: Provider, endpoint: str, secret: Secret | None) -> dict[str, str]:
-        """The headers for one request to `endpoint`.
+        """Return the headers for one request to `endpoint`.
 
         Raises:
             SecretError: the secret may not go there, or no header can carry it.
@@ -108,7 +108,7 @@ class Asker:
             return await self.read(response, most_bytes, strict=question.strict)
 
     async def read(self, response: Response, most_bytes: int = ERROR_BYTES, *, strict: bool = False) -> Got:
-        """The reply as it may be kept."""
+        """Read the reply into a form that may be kept."""
         raw = await response.read(most_bytes)
         html = False
         body: object
@@ -121,11 +121,14 @@ class Asker:
         return Got(response.status, self.hints(response.headers), body, html)
 
     def opened(self, body: object) -> object:
-        """`body`, redacted; JSON that it quotes from an upstream is opened before that, for escapes hide secrets."""
+        """Return `body`, redacted.
+
+        JSON that it quotes from an upstream is parsed first, because escapes hide secrets.
+        """
         return self.scrubber.tree(_opened(body))
 
     def hints(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers that may say when to come back, redacted."""
+        """Return the headers that may say when to come back, redacted."""
         return {
             name: self.scrubber.text(value)
             for name, value in headers.items()
@@ -134,7 +137,7 @@ class Asker:
 
 
 def _parsed(raw: bytes, *, strict: bool) -> object:
-    """One document; or the error in a stream of events, as some refuse who were asked for one."""
+    """Parse one document; or the error in a stream of events, the form of some refusals."""
     try:
         return parse_bytes(raw, strict=strict)
     except MalformedStream:
@@ -144,7 +147,10 @@ def _parsed(raw: bytes, *, strict: bool) -> object:
 
 
 def _opened(body: object) -> object:
-    """`body` with `error.metadata.raw` as JSON, where it is a text that holds some. Errors may stand in a list."""
+    """Return `body` with the JSON text in `error.metadata.raw` parsed.
+
+    Errors may stand in a list.
+    """
     if isinstance(body, list):
         return [_opened(one) if isinstance(one, dict) else one for one in body]
     match body:
@@ -160,12 +166,12 @@ def _opened(body: object) -> object:
 
 @lru_cache(maxsize=256)
 def _trusted(provider: Provider, endpoint: str, hosts: tuple[str, ...]) -> bool:
-    """Asked for every request, and the same each time."""
+    """Say whether the endpoint may see a secret, from a cache: every request asks."""
     return trusted(provider, endpoint, hosts)
 
 
 def entries_of(got: Got) -> list[dict[str, object]] | None:
-    """The entries of a list of models; `None` where there is no list."""
+    """Return the entries of a list of models; `None` where there is no list."""
     if got.status != 200 or not isinstance(got.body, dict):
         return None
     found = got.body.get("models", got.body.get("data"))
@@ -175,5 +181,5 @@ def entries_of(got: Got) -> list[dict[str, object]] | None:
 
 
 def place(endpoint: str) -> str:
-    """The host of an endpoint, for messages."""
+    """Return the host of an endpoint, for messages."""
     return urlsplit(endpoint).netloc or endpoint

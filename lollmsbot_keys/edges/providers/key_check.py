@@ -23,16 +23,20 @@ _DETAIL_CHARACTERS = 200
 async def check_key(
     asker: Asker, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta
 ) -> KeyCheck:
-    """Ask the provider's free call that it refuses without a good key. Lists of models prove nothing.
+    """Ask the provider by a free call that it refuses without a good key.
 
-    Ollama: `GET /api/balance` (ten a minute for all keys of a user); OpenRouter: `GET /key`.
+    Lists of models prove nothing. Ollama: `GET /api/balance` (ten a minute for all keys of a user); OpenRouter: `GET
+    /key`.
     """
     path = "/key" if provider is Provider.OPENROUTER else "/api/balance"
     return await ask_with_secret(asker, provider, endpoints, secret, Free(path, silence, ("included", "purchased")))
 
 
 class Free(NamedTuple):
-    """A free question under a provider's own path. Ollama's good replies hold one of the `tables`."""
+    """A free question under a provider's own path.
+
+    Ollama's good replies hold one of the `tables`.
+    """
 
     path: str
     silence: timedelta
@@ -96,7 +100,7 @@ def _looks_right(provider: Provider, facts: dict[str, object], free: Free) -> bo
 async def whose_key(
     asker: Asker, provider: Provider, endpoints: tuple[str, ...], secret: Secret, silence: timedelta
 ) -> str | None:
-    """The account behind a key of Ollama, whose key check does not tell it; `None` where nobody says.
+    """Return the account behind a key of Ollama, which its key check does not tell; `None` if it stays unknown.
 
     `POST /api/me` is in no documentation, only in Ollama's own source (api/types.go): best effort.
     """
@@ -112,7 +116,10 @@ async def whose_key(
 
 
 async def list_models(asker: Asker, provider: Provider, endpoints: tuple[str, ...], silence: timedelta) -> ModelList:
-    """The models of the first endpoint that has a list; no secret is sent. Of a local daemon, those it runs itself."""
+    """List the models of the first endpoint that has a list, without a secret.
+
+    Of a local daemon, only the models that it runs itself.
+    """
     problem = "no endpoint is configured"
     for endpoint, url in ((candidate, url) for candidate in endpoints for url in _list_urls(provider, candidate)):
         question = JsonRequest("GET", url, silence, direct=provider is Provider.LOCAL)

@@ -1,8 +1,8 @@
 """OpenRouter's keys: listed, made, switched off and deleted with a management key, which can do nothing else.
 
-Source: OpenRouter's OpenAPI file, and its guide to key rotation. They contradict each other about where the new
-secret stands in the reply, so both places are looked at. Making a key is not idempotent, and its secret is shown once:
-after a reply that did not come, whoever asked has to look for the key by its name.
+Source: OpenRouter's OpenAPI file, and its guide to key rotation. They contradict each other about the place of the new
+secret in the reply, so both places are read. Making a key is not idempotent, and its secret is shown once: where the
+reply does not come, the caller has to look for the key by its name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _WORDS = 200
 
 
 class ManagedKey(NamedTuple):
-    """One key as the provider lists it. `label` is its masked form or a text, `terms` what can be carried over."""
+    """One key in the provider's list.
+
+    `label` is its masked form or a text, `terms` are the settings that a new key can take over.
+    """
 
     hash: str
     name: str
@@ -38,7 +41,7 @@ class ManagedKey(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A key that was made just now. Never prints what it holds."""
+    """A key that was made just now; its `repr` hides the secret."""
 
     characters: str
     hash: str
@@ -48,7 +51,10 @@ class Made(NamedTuple):
 
 
 class KeysApi:
-    """The calls under `/keys` of one endpoint. Each one, but for `make`, may be made again."""
+    """The calls under `/keys` of one endpoint.
+
+    Each one, but for `make`, may be repeated.
+    """
 
     def __init__(self, asker: Asker, endpoint: str, secret: Secret, silence: timedelta) -> None:
         self._asker, self._secret, self._silence = asker, secret, silence
@@ -56,7 +62,7 @@ class KeysApi:
         self._url = f"{endpoint.rstrip('/')}/keys"
 
     async def keys(self) -> tuple[ManagedKey, ...]:
-        """All keys, those that are switched off too.
+        """List all keys, also those that are switched off.
 
         Raises:
             Unasked, SecretError: see `_ask`.
@@ -80,7 +86,7 @@ class KeysApi:
         """Make a key called `name`.
 
         Raises:
-            Unasked: perhaps it was made all the same.
+            Unasked: no reply came, or not as documented; the key may exist all the same.
             SecretError: see `_ask`.
         """
         got = await self._ask("POST", "", {"name": name, **terms})
@@ -95,14 +101,20 @@ class KeysApi:
         return Made(characters, number)
 
     async def switch(self, number: str, *, off: bool) -> bool:
-        """Switch the key of that hash off or on; `False` where there is none. Raises as `keys`."""
+        """Switch the key of that hash off or on; return `False` where there is none.
+
+        Raises as `keys`.
+        """
         got = await self._ask("PATCH", f"/{quote(number, safe='')}", {"disabled": off})
         if got.status not in {200, 404}:
             raise self._unclear(got, "whether the key was switched")
         return got.status == 200
 
     async def delete(self, number: str) -> bool:
-        """Delete the key of that hash; `False` where there is none any more. Raises as `keys`."""
+        """Delete the key of that hash; return `False` where it does not exist any more.
+
+        Raises as `keys`.
+        """
         got = await self._ask("DELETE", f"/{quote(number, safe='')}")
         if got.status not in {200, 204, 404}:
             raise self._unclear(got, "whether the key was deleted")
@@ -111,11 +123,11 @@ class KeysApi:
     async def _ask(
         self, method: str, rest: str, body: Mapping[str, object] | None = None, most_bytes: int = 1 << 20
     ) -> Got:
-        """One call.
+        """Make one call.
 
         Raises:
             Unasked: no reply came.
-            SecretError: the management key may not go to this endpoint, or is none for the provider.
+            SecretError: the management key may not go to this endpoint, or the provider does not accept it.
         """
         headers = self._asker.headers(Provider.OPENROUTER, self._endpoint, self._secret)
         content = b"" if body is None else json.dumps(body, default=float).encode()
@@ -160,5 +172,8 @@ def _read(entry: object) -> ManagedKey | None:
 
 
 def terms(facts: Mapping[str, object]) -> dict[str, object]:
-    """What of `facts` (a listed key, or what `GET /key` says of itself) is carried over to a new key."""
+    """Return the settings in `facts` that a new key takes over.
+
+    `facts` is a listed key, or the provider's reply to `GET /key`.
+    """
     return {name: facts[name] for name in CARRIED_OVER if facts.get(name) is not None}

@@ -1,6 +1,6 @@
-"""Proof that a prompt stays on this machine; anything unexpected is a no.
+"""The proof that a prompt stays on this machine; anything unexpected is a no.
 
-A daemon that is signed in passes some models on to its maker, under names that need not tell.
+A daemon that is signed in sends some models' prompts on to its maker, and the names of these models need not say so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMED = 12
 
 
 async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelta) -> LocalityProof:
-    """Whether the daemon at `endpoint` runs `model` itself, on this machine.
+    """Prove that the daemon at `endpoint` runs `model` itself, on this machine.
 
     Every address of the host must be a loopback one. The one that answered is pinned: the chat goes there, so that a
     second look-up cannot lead elsewhere.
@@ -63,7 +63,7 @@ async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelt
 
 
 def endpoint_at(endpoint: str, base: str) -> str:
-    """`endpoint` with another scheme and authority."""
+    """Return `endpoint` with another scheme and authority."""
     _, slash, path = endpoint.partition("://")[2].partition("/")
     return f"{base}{slash}{path}"
 
@@ -84,7 +84,10 @@ def _is_loopback(text: str) -> bool:
 
 
 async def _objection(asker: Asker, pinned: str, host: str, model: str, silence: timedelta) -> str:
-    """Why `model` is not shown to be run there; "" where it is. The daemon is asked of the model, and for its list."""
+    """Return why it is not proven that the daemon runs `model`; "" where it is.
+
+    The daemon is asked about the model, and for its list.
+    """
     root, headers = root_of(pinned), asker.headers(Provider.LOCAL, pinned, None)
     body = json.dumps({"model": model}, ensure_ascii=False).encode("utf-8", "replace")
     show = JsonRequest("POST", f"{root}/api/show", silence, body, direct=True, host=host, strict=True)

@@ -1,8 +1,9 @@
-"""What OpenRouter's list of models asks for them.
+"""The prices in OpenRouter's list of models.
 
 A price there is a text, in dollars a token; `-1` stands for a router, whose price is that of the model it will choose.
-`overrides` are dearer tiers for long prompts; writing to a cache and thinking may cost more than reading and speaking
-(openrouter.ai/docs, API reference of `GET /models`). Where reading from a cache has no price of its own, some say 0.
+`overrides` are higher prices for long prompts; writing to a cache may cost more than reading the prompt, and thinking
+more than the answer (openrouter.ai/docs, API reference of `GET /models`). Some models without a price for reading from
+a cache say 0.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _OUTPUT = ("completion", "internal_reasoning")
 
 
 def quotes(entries: Iterable[Mapping[str, object]]) -> dict[str, tuple[str, ...] | None]:
-    """The price of every entry that tells of one, as `PriceList` keeps it."""
+    """Return the price of every entry that has one, in the form of `PriceList`."""
     found = {}
     for entry in entries:
         name, asked = entry.get("id"), entry.get("pricing")
@@ -32,7 +33,10 @@ def quotes(entries: Iterable[Mapping[str, object]]) -> dict[str, tuple[str, ...]
 
 
 def _quote(asked: Mapping[str, object]) -> tuple[str, ...] | None:
-    """Price and dearest price; `None` where it is not by the token alone, or anything of it cannot be read."""
+    """Return the price and the highest price of a model.
+
+    `None`: it is not by the token alone, or a part of it cannot be read.
+    """
     tiers = asked.get("overrides") or []
     if not isinstance(tiers, list) or len(tiers) > _MOST_TIERS:
         return None

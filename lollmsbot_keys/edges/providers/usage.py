@@ -1,4 +1,7 @@
-"""Numbers out of answers. Providers send whole numbers, fractions and texts; what cannot be true is not believed."""
+"""The numbers in answers.
+
+Providers send whole numbers, fractions and texts; impossible ones are ignored.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ MOST_USD = Decimal(1_000_000)
 
 
 def usage_in(event: Mapping[str, object]) -> Usage | None:
-    """The usage that an event or a document of OpenAI's dialect tells, be it an answer or an error."""
+    """Return the usage in an event or a document of OpenAI's dialect, be it an answer or an error."""
     usage = event.get("usage")
     return openai_usage(usage) if isinstance(usage, dict) else None
 
 
 def openai_usage(usage: Mapping[str, object]) -> Usage | None:
-    """The `usage` of OpenAI's dialect; `None` where it tells neither a cost nor both counts."""
+    """Read the `usage` of OpenAI's dialect; `None` if it has neither a cost nor both counts."""
     found = _usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cost_usd(usage))
     details = usage.get("prompt_tokens_details")
     if found is None or not isinstance(details, dict):
@@ -29,7 +32,10 @@ def openai_usage(usage: Mapping[str, object]) -> Usage | None:
 
 
 def native_usage(event: Mapping[str, object], *, local: bool) -> Usage | None:
-    """The counts in Ollama's last line. It leaves zeros out; from a paid service a missing count is an unknown one."""
+    """Read the counts in Ollama's last line.
+
+    It leaves zeros out; from a paid service a missing count is an unknown one.
+    """
     prompt, completion = event.get("prompt_eval_count"), event.get("eval_count")
     if local and (prompt is not None or completion is not None):
         prompt, completion = prompt or 0, completion or 0
@@ -39,7 +45,10 @@ def native_usage(event: Mapping[str, object], *, local: bool) -> Usage | None:
 
 
 def cost_usd(usage: Mapping[str, object]) -> Decimal | None:
-    """What OpenRouter says it charged; with a key of one's own behind it, the fee and the bill behind it."""
+    """Return the cost that OpenRouter charged.
+
+    With the user's own key at the upstream (BYOK), it is OpenRouter's fee and the upstream's bill.
+    """
     fee = figure(usage.get("cost"), MOST_USD)
     if fee is None or usage.get("is_byok") is not True:
         return fee
@@ -49,7 +58,7 @@ def cost_usd(usage: Mapping[str, object]) -> Decimal | None:
 
 
 def figure(value: object, most: Decimal) -> Decimal | None:
-    """`value` as a number from 0 to `most`; `None` where it is none."""
+    """Return `value` as a number from 0 to `most`; `None` if it is not one."""
     found = number(value)
     return found if found is not None and 0 <= found <= most else None
 

@@ -1,4 +1,7 @@
-"""The providers' own ledgers: what they say that a key, an account or one call has cost. Asking is free."""
+"""The providers' own ledgers: the costs that they report for a key, an account or one call.
+
+Asking is free.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from lollmsbot_keys.edges.secrets.secret import Secret
 
 
 class Ledger:
-    """One secret's view of its provider's ledger. What comes back is read by `core.costs.provider_usage`.
+    """The ledger that a provider shows to one secret.
 
-    Every method raises SecretError and ConfigError as `Wire.send` does.
+    `core.costs.provider_usage` reads the replies. Every method raises SecretError and ConfigError as `Wire.send` does.
     """
 
     def __init__(
@@ -25,16 +28,20 @@ class Ledger:
         self._secret, self._silence = secret, silence
 
     async def booked(self, range_: str) -> KeyCheck:
-        """The sums. OpenRouter tells all of them with the key; of Ollama's, `range_` is one of 24h, 7d and 30d.
+        """Ask for the sums.
 
-        Ollama allows ten such questions a minute to all keys and devices of a user, its balance among them.
+        OpenRouter tells all of them with the key; for Ollama, `range_` is one of 24h, 7d and 30d. Ollama allows ten
+        such questions a minute to all keys and devices of a user, its balance among them.
         """
         if self._provider is Provider.OPENROUTER:
             return await check_key(self._asker, self._provider, self._endpoints, self._secret, self._silence)
         return await self._ask(f"/api/usage?range={quote(range_, safe='')}", "totals")
 
     async def generation(self, id_: str) -> KeyCheck:
-        """One call, by OpenRouter's name of it. 404: not written yet, or never."""
+        """Ask for one call, by the id that OpenRouter gave it.
+
+        404: not written yet, or never.
+        """
         return await self._ask(f"/generation?id={quote(id_, safe='')}")
 
     async def _ask(self, path: str, *tables: str) -> KeyCheck:
