@@ -1,4 +1,4 @@
-"""Secrets: where they are, the type that holds them, and what keeps them out of all text.
+"""Secrets: their sources, the type that holds them, and the code that keeps them out of all text.
 
 Only this package and the ``Authorization`` header ever see a secret's characters.
 """

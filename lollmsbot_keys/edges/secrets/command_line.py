@@ -1,4 +1,4 @@
-"""How `command:PROGRAM ARGUMENTS` becomes words. There is no shell."""
+"""The words of `command:PROGRAM ARGUMENTS`; there is no shell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def words(line: str, *, windows: bool = sys.platform == "win32") -> list[str]:
-    r"""The words of `line` as a POSIX shell splits them; on Windows a backslash is one, and only " quotes.
+    r"""Split `line` as a POSIX shell does; on Windows a backslash is one, and only " quotes.
 
     Raises:
         ValueError: a quote has no end.

@@ -1,4 +1,4 @@
-"""The shapes in which a secret may come back from outside, and where they occur in a text."""
+"""The forms in which a secret may come back from outside, and their places in a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'
 
 
 class Forms:
-    """Every recognisable form of some secrets. Its `repr` shows none of them."""
+    """Every form of some secrets that can be recognised; its `repr` shows none of them."""
 
     __slots__ = ("_by_head", "_heads", "_stubs", "mark")
 
@@ -42,18 +42,24 @@ class Forms:
         return "<forms of secrets>"
 
     def begin_in(self, text: str) -> bool:
-        """Whether a form may begin in `text`, but for its last three characters. Cheap."""
+        """Say whether a form may begin in `text`, except in its last three characters.
+
+        This is a cheap test.
+        """
         return self._heads.search(text) is not None
 
     def stub(self, text: str) -> int:
-        """How many of the last three characters of `text` may be the beginning of a form."""
+        """Return how many of the last three characters of `text` may be the beginning of a form."""
         for size in range(min(_HEAD - 1, len(text)), 0, -1):
             if text[-size:] in self._stubs:
                 return size
         return 0
 
     def occurrences(self, text: str) -> Iterator[tuple[int, int]]:
-        """Start and end of the longest form at each place of `text`, in order; they may overlap."""
+        """Yield start and end of the longest form at each place of `text`, in order.
+
+        They may overlap.
+        """
         for start, candidates in self._candidates(text):
             for form in candidates:
                 if text.startswith(form, start):
@@ -61,7 +67,10 @@ class Forms:
                     break
 
     def undecided(self, text: str) -> int:
-        """Where the longest end of `text` begins that more text could make a (longer) form; its length if none."""
+        """Return where the longest end of `text` begins that more text could complete to a form.
+
+        A longer form counts too. Without such an end, return the length of `text`.
+        """
         for start, candidates in self._candidates(text):
             rest = len(text) - start
             if any(len(form) > rest and form.startswith(text[start:]) for form in candidates):
@@ -76,7 +85,10 @@ class Forms:
 
 
 def _forms_of(secret: str) -> set[str]:
-    """What is looked for: the secret and what it is worth by itself, encoded as usual, or a header that holds it."""
+    """Return the forms to look for: the secret and its usable parts in the usual encodings.
+
+    Of a short secret, only the header that holds it.
+    """
     if len(secret) < SHORTEST_REDACTED:
         headers = {f"{word}{blank}{secret}" for word in ("Bearer", "bearer", "BEARER") for blank in (" ", "")}
         return headers if len(secret) >= _SHORTEST_WITH_BEARER else set()
@@ -84,7 +96,10 @@ def _forms_of(secret: str) -> set[str]:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """What is as good as the secret: without its `sk-or-v1-`, and each half of `id.secret` or `user:password`."""
+    """Yield each part that is worth as much as the secret.
+
+    The secret without its `sk-or-v1-`, and each half of `id.secret` or `user:password`.
+    """
     for half in (secret, *re.split("[.:]", secret)):
         for part in (half, half[found.end() :] if (found := _PREFIX.match(half)) else half):
             if len(part) >= _SHORTEST_PART and not _is_wordy(part):
@@ -92,7 +107,7 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _is_wordy(text: str) -> bool:
-    """Whether it may be a word or several, of which harmless text may be full."""
+    """Say whether the text may be made of words, which harmless text may contain often."""
     return text in {text.lower(), text.upper(), text.capitalize()} and not any(map(str.isdigit, text))
 
 
@@ -115,7 +130,10 @@ def _percent(secret: str, kept: str, *, upper: bool = True) -> str:
 
 
 def _base64_forms(secret: str) -> set[str]:
-    """The digits that base64 gives to `secret` alone, wherever it stands in what was encoded (`Bearer …`, `user:…`)."""
+    """Return the base64 digits that depend on `secret` alone.
+
+    They are the same wherever it stands in the text that was encoded (`Bearer …`, `user:…`).
+    """
     forms = set[str]()
     for offset in range(3):
         data = bytes(offset) + secret.encode()

@@ -1,4 +1,4 @@
-"""Fingerprints of secrets, and the key that makes them worthless to anyone else."""
+"""The fingerprints of secrets, and the key without which they are worthless."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _PATIENCE_S = 1.0
 
 
 def fingerprint(characters: str, key: bytes | None) -> str:
-    """64 bits in hex, or "" without a `key`. Keyed, so that a stolen state file does not help to guess a secret."""
+    """Return 64 bits in hex, or "" without a `key`.
+
+    Keyed, so that a stolen state file does not help to guess a secret.
+    """
     if key is None:
         return ""
     try:  # where hashlib has it from: hashlib itself loads OpenSSL, which every start would feel
@@ -26,9 +29,9 @@ def fingerprint(characters: str, key: bytes | None) -> str:
 
 
 def installation_key(path: Path, *, create: bool) -> bytes | None:
-    """The 32 random bytes in `path`, or `None` where there is no such file and none is to be made.
+    """Return the 32 random bytes in `path`; `None` if there is no such file and none is to be made.
 
-    Processes that start together end with the same key: whoever links its complete file into place first wins.
+    Processes that start together end with the same key: the first that links its complete file into place wins.
 
     Raises:
         StateError: the file cannot be read or made, or is no key.

@@ -1,4 +1,4 @@
-"""What can stand inside a secret and leave it readable: line breaks, blanks, characters that nothing shows."""
+"""The characters that can stand inside a secret and leave it readable: line breaks, blanks, invisible ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ the empty Braille cell."""
 
 
 class Thin:
-    """A text without its gaps, and where each character of it stands in the text."""
+    """A text without its gaps, and the place of each of its characters in the whole text."""
 
     __slots__ = ("_kept", "_places", "_whole", "text")
 
@@ -29,7 +29,7 @@ class Thin:
         self._places: list[int] | None = None
 
     def place(self, at: int) -> int:
-        """Where the character at `at` stands; behind the last one, the end of the whole text."""
+        """Return where the character at `at` stands; behind the last one, the end of the whole text."""
         if at >= len(self.text):
             return len(self._whole)
         if self._places is None:
@@ -38,7 +38,7 @@ class Thin:
 
 
 def thin(text: str, kept: re.Pattern[str] | None) -> Thin | None:
-    """`text` without what is not `kept`; `None` where that is all of it."""
+    """Return `text` without the characters that are not `kept`; `None` if all of them are."""
     if kept is None or (kept is SEEN and text.isascii()) or not text or kept.fullmatch(text):
         return None
     return Thin(text, kept)

@@ -1,4 +1,4 @@
-"""Marks in place of secrets, in a text that comes in one piece or in chunks."""
+"""The redactor: marks in place of secrets, in a text that comes in one piece or in chunks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from lollmsbot_keys.edges.secrets.invisible_characters import MOST_UNSEEN, Thin,
 
 
 class Redactor:
-    """Puts one mark in place of every run of overlapping forms, with gaps in them or not: gaps are what is not `kept`.
+    """A redactor that puts one mark in place of every run of overlapping forms.
 
-    `_held` is the undecided end of the text so far; its first `_hidden` characters already stand behind a mark.
+    A form may have gaps: characters that are not `kept`. `_held` is the undecided end of the text so far; its first
+    `_hidden` characters already stand behind a mark.
     """
 
     __slots__ = ("_forms", "_held", "_hidden", "_kept")
@@ -23,12 +24,12 @@ class Redactor:
         self._hidden = 0
 
     def whole(self, text: str) -> str:
-        """A text that comes in one piece."""
+        """Redact a text that comes in one piece."""
         thinned = thin(text, self._kept)
         return self._advance(text, thinned, len(text)) if self._begins_in(text, thinned) else text
 
     def feed(self, chunk: str) -> str:
-        """What is certain after `chunk`."""
+        """Add `chunk`, and return the text that is certain by now."""
         text = self._held + chunk
         thinned = thin(text, self._kept)
         if self._hidden or self._begins_in(text, thinned):
@@ -42,7 +43,7 @@ class Redactor:
         return passed
 
     def flush(self) -> str:
-        """What is left once no more text comes."""
+        """Return the rest when no more text comes."""
         return self._advance(self._held, thin(self._held, self._kept), len(self._held))
 
     def _begins_in(self, text: str, thinned: Thin | None) -> bool:
@@ -60,7 +61,7 @@ class Redactor:
         return sorted([*found, *((thinned.place(start), thinned.place(stop - 1) + 1) for start, stop in more)])
 
     def _advance(self, text: str, thinned: Thin | None, end: int) -> str:
-        """Pass on `text` up to `end`, hold the rest."""
+        """Pass on `text` up to `end`, and hold the rest."""
         parts = list[str]()
         done = self._hidden
         for start, stop in self._occurrences(text, thinned):
@@ -75,7 +76,10 @@ class Redactor:
         return "".join(parts)
 
     def _limit_gaps(self) -> None:
-        """What is held is as long as the longest form, and a hostile answer's gaps in it must not grow without end."""
+        """Take the gaps out of the held text when they grow too long.
+
+        The rest of the held text is never longer than the longest form, but a hostile answer could send gaps for ever.
+        """
         thinned = thin(self._held, self._kept) if len(self._held) > MOST_UNSEEN else None
         if thinned is not None and len(self._held) - len(thinned.text) > MOST_UNSEEN:
             hidden = thin(self._held[: self._hidden], self._kept)

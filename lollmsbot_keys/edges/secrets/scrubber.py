@@ -1,11 +1,11 @@
-"""Text from outside, without secrets and without terminal control.
+"""The scrubber: text from outside, without secrets and without terminal control.
 
-Cleaning can uncover a secret (`sk-<ESC>[0m123`) and can bite a piece off one (`<ESC>sk-123`), so secrets are taken
-out before and after it. Whoever shortens text does it afterwards: half a secret is not recognised.
+Cleaning can uncover a secret (`sk-<ESC>[0m123`) and can cut a piece off one (`<ESC>sk-123`), so secrets are taken out
+before and after it. A text must be shortened after this, not before: half a secret is not recognised.
 
-A secret is recognised with gaps in it, too. In errors, headers and the words of programs a gap is whatever is not
-printable ASCII: they wrap lines, and lose little where they are misunderstood. An answer belongs to who asked, and has
-blanks and line breaks of its own: there only characters that nothing shows are a gap.
+A secret is recognised with gaps in it, too. In errors, headers and the output of programs every character is a gap that
+is not printable ASCII: such texts wrap lines, and lose little by a mistake. An answer belongs to the user, and has
+blanks and line breaks of its own: there only invisible characters are a gap.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Json = TypeVar("_Json")
 
 
 class Scrubber:
-    """Knows some secrets and takes them, by value, out of whatever passes; it can learn more at any time."""
+    """A set of secrets, taken by value out of every text; it can learn more at any time."""
 
     __slots__ = ("_built", "_known", "_learning")
 
@@ -39,12 +39,15 @@ class Scrubber:
         return f"<scrubber of {len(self._known)} secrets>"
 
     def learn(self, *secrets: Secret) -> None:
-        """Take out these too, from now on; streams that have begun do not change. Any thread may call this."""
+        """Take out these secrets too, from now on.
+
+        Streams that have begun do not change. Any thread may call this.
+        """
         with self._learning:
             self._known |= {secret.reveal() for secret in secrets}
 
     def text(self, text: str) -> str:
-        """`text`, which is no answer, without secrets and terminal control."""
+        """Return `text` without secrets and terminal control; for an answer there is `stream`."""
         from lollmsbot_keys.edges.secrets.invisible_characters import (
             INK,  # where no text comes in, none is looked through
         )
@@ -57,21 +60,27 @@ class Scrubber:
         return Redactor(forms, INK).whole(cleaned)
 
     def line(self, text: str, longest: int) -> str:
-        """`text` as one line of at most `longest` characters, for messages and evidence."""
+        """Return `text` as one line of at most `longest` characters, for messages and evidence."""
         line = clean_line(self.text(text))
         return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
     def tree(self, value: _Json) -> _Json:
-        """Parsed JSON with every text in it, names too, scrubbed; what lies over 100 levels deep becomes `None`."""
+        """Return parsed JSON with every text in it scrubbed, names too.
+
+        Values over 100 levels deep become `None`.
+        """
         # Each branch gives back what it was given: text for text, list for list.
         return _walk(value, self.text, _DEEPEST)  # type: ignore[return-value]  # the walk is typed for any JSON
 
     def stream(self) -> StreamScrubber:
-        """A scrubber for one answer that comes in chunks."""
+        """Return a scrubber for one answer that comes in chunks."""
         return StreamScrubber(self._prepared())
 
     def _prepared(self) -> Forms:
-        """The forms of all that is known. They stay with the set that they were built of: another one needs others."""
+        """Return the forms of all known secrets.
+
+        They are kept together with the set that they were built from: another set needs other forms.
+        """
         known, built = self._known, self._built
         if built is not None and built[0] == known:
             return built[1]
@@ -83,7 +92,7 @@ class Scrubber:
 
 
 class StreamScrubber:
-    """Takes secrets and terminal control out of one answer; holds back only what may be the beginning of such."""
+    """A scrubber of one answer, which holds back only the possible beginning of a secret or a terminal control."""
 
     __slots__ = ("_after", "_before", "_cleaner")
 
@@ -98,11 +107,11 @@ class StreamScrubber:
         self._after = Redactor(forms, SEEN)
 
     def feed(self, chunk: str) -> str:
-        """The safe text that is certain after `chunk`."""
+        """Add `chunk`, and return the safe text that is certain by now."""
         return self._after.feed(self._cleaner.feed(self._before.feed(chunk)))
 
     def flush(self) -> str:
-        """What is left once no more text comes."""
+        """Return the rest when no more text comes."""
         rest = self._cleaner.feed(self._before.flush()) + self._cleaner.flush()
         return self._after.feed(rest) + self._after.flush()
 

@@ -1,4 +1,4 @@
-"""The one type that holds a secret's characters, and never prints them."""
+"""The only type that holds a secret's characters; it never prints them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ class Secret:
         self.fingerprint: Final = fingerprint
 
     def header(self) -> str:
-        """The value of the ``Authorization`` header."""
+        """Return the value of the ``Authorization`` header."""
         return f"Bearer {self.__characters}"
 
     def reveal(self) -> str:
-        """The characters themselves, for a scrubber or a place that stores them; keep them out of everything else."""
+        """Return the characters themselves.
+
+        They are for a scrubber, or for a place that stores them; keep them out of everything else.
+        """
         return self.__characters
 
     def __repr__(self) -> str:
@@ -53,7 +56,10 @@ _SHORTEST_NAME = 3
 
 
 def fault_of(characters: str) -> str | None:
-    """Why `characters` (stripped, not empty) cannot be a secret; `None` when they can. Never quotes them."""
+    """Return why `characters` (stripped, not empty) cannot be a secret; `None` if they can.
+
+    The reason never quotes them.
+    """
     # RFC 6750 gives a bearer token printable ASCII without blanks; HTTP libraries refuse the rest with errors that
     # quote it.
     if len(characters) > LONGEST:

@@ -1,7 +1,7 @@
-"""Where a secret's characters come from: `env:`, `dotenv:`, `file:`, `command:`, `keyring:`.
+"""The sources of a secret's characters: `env:`, `dotenv:`, `file:`, `command:`, `keyring:`.
 
-Every function gives the raw text or raises `SourceFault`, whose words complete "<key> has no secret: …". They quote no
-content of a source, and of a reference only what cannot well be a secret pasted in the wrong place.
+Every function returns the raw text or raises `SourceFault`, whose words complete "<key> has no secret: …". They never
+quote the content of a source, and from a reference they quote only what is hardly a secret in the wrong place.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _REMARK = r"\s*(?:[^\s:][^:]*:.*|-{3,}\s*)?"
 
 
 class SourceFault(Exception):
-    """Why a source gives no text."""
+    """The reason why a source gives no text."""
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Scheme and the rest of `reference`, which has the shape its scheme wants."""
+    """Split `reference` into its scheme and the rest, and check the form of both."""
     scheme, _, rest = reference.partition(":")
     name = {"dotenv": rest.rpartition("#"), "keyring": rest.rpartition("/")}.get(scheme, (rest, "", rest))
     if scheme not in SCHEMES or not name[0].strip() or not name[2].strip():
@@ -38,7 +38,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def from_environment(name: str, environ: Mapping[str, str]) -> str:
-    """The value of the variable `name`."""
+    """Return the value of the variable `name`."""
     if (value := environ.get(name)) is not None:
         return value
     # Someone may have written env:<the secret itself>.
@@ -48,7 +48,10 @@ def from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 
 class SecretFiles:
-    """Files and dotenv files that hold secrets, each read once. Paths are relative to `base`."""
+    """The files and dotenv files that hold secrets, each read once.
+
+    Paths are relative to `base`.
+    """
 
     __slots__ = ("_base", "_contents", "_dotenvs", "_home", "warnings")
 
@@ -63,7 +66,7 @@ class SecretFiles:
         return "<files>"
 
     def path(self, text: str) -> Path:
-        """The path that `text` means."""
+        """Return the path that `text` means."""
         if self._home and (text == "~" or text.startswith("~/")):
             return Path(self._home, text[2:])
         try:
@@ -72,14 +75,14 @@ class SecretFiles:
             return self._base / text
 
     def is_waiting(self, path: Path) -> bool:
-        """Whether reading `path` may block, as a pipe does that a password manager serves."""
+        """Say whether reading `path` may block, as with a pipe from a password manager."""
         try:
             return stat.S_ISFIFO(path.stat().st_mode) and path not in self._contents
         except (OSError, ValueError):
             return False
 
     def file(self, path: Path) -> str:
-        """The whole text in `path`."""
+        """Return the whole text in `path`."""
         if path not in self._contents:
             try:
                 self._contents[path] = self._read(path)
@@ -89,7 +92,7 @@ class SecretFiles:
         return self._contents[path]
 
     def dotenv(self, path: Path, name: str) -> str:
-        """The value of `name` in the dotenv file `path`, taken literally (no `${…}`)."""
+        """Return the value of `name` in the dotenv file `path`, taken literally (no `${…}`)."""
         if path not in self._dotenvs:
             text = self.file(path)
             from lollmsbot_keys.edges.files.dotenv_reading import values
@@ -100,7 +103,7 @@ class SecretFiles:
         return value
 
     def forget(self) -> None:
-        """Read again what is asked for from now on."""
+        """Forget what was read, so that it is read again when it is next asked for."""
         self._contents.clear()
         self._dotenvs.clear()
 
@@ -121,9 +124,10 @@ class SecretFiles:
 
 
 def from_command(line: str, environ: Mapping[str, str], limit: timedelta = COMMAND_LIMIT) -> str:
-    """What the command `line` writes to its standard output. No shell, no input, its errors are not shown.
+    """Run the command `line` and return its standard output.
 
-    Of an entry as `pass show` prints it, the first line: what follows are remarks, such as `user: me`.
+    No shell, no input; its error output is not shown. From an entry as `pass show` prints it, the first line counts:
+    the others are remarks, such as `user: me`.
     """
     import subprocess
 
@@ -159,7 +163,7 @@ def from_command(line: str, environ: Mapping[str, str], limit: timedelta = COMMA
 
 
 def from_keyring(service: str, name: str) -> str:
-    """What the system's keyring holds for `name` of `service`."""
+    """Return the entry `name` of `service` in the system's keyring."""
     try:
         import keyring
         import keyring.errors

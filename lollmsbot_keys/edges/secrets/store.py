@@ -24,10 +24,11 @@ from lollmsbot_keys.errors import SecretError
 
 
 class Secrets:
-    """What stands behind the keys' references.
+    """The secrets behind the keys' references.
 
     `environ` is the whole environment (commands run in it), `base` the folder that relative paths start from,
-    `key_path` the installation's fingerprint key, made only if `create_key`. Not for several threads at once.
+    `key_path` the installation's fingerprint key, made only if `create_key`. One object is not for several threads at
+    once.
     """
 
     __slots__ = (
@@ -65,7 +66,9 @@ class Secrets:
         return f"<secrets of {len(self._keys)} keys>"
 
     def present(self) -> dict[str, str]:
-        """Fingerprints of the keys that have a secret, by name; "" where it was not opened yet (slow, or may ask).
+        """Return the fingerprints of the keys that have a secret, by name.
+
+        "" stands for a secret that was not opened yet, because that is slow or may ask the user.
 
         Raises:
             StateError: the fingerprint key cannot be used.
@@ -82,7 +85,9 @@ class Secrets:
         return found
 
     def open(self, name: str) -> Secret:
-        """The secret of the key `name`; a command or keyring is asked the first time, for up to its time limit.
+        """Return the secret of the key `name`.
+
+        A command or keyring is asked the first time, for up to its time limit.
 
         Raises:
             SecretError: there is none; the message says why.
@@ -100,15 +105,21 @@ class Secrets:
         return self._opened[name]
 
     def problem(self, name: str) -> str | None:
-        """Why the key `name` has no secret, as far as was found out: words to follow "no secret: "."""
+        """Return why the key `name` has no secret, as far as is known.
+
+        These words follow "no secret: ".
+        """
         return self._problems.get(name)
 
     def is_unusable(self, name: str) -> bool:
-        """Whether the key `name` has no secret although its source gave a text: one that no header can carry."""
+        """Say whether the source of the key `name` gave a text that no header can carry."""
         return name in self._unusable
 
     def forget(self, name: str) -> None:
-        """Read the secret of `name` anew when it is next wanted. The scrubber still knows the old one."""
+        """Forget the secret of `name`, so that it is read again when it is next needed.
+
+        The scrubber still knows the old one.
+        """
         self._unusable.discard(name)
         self.foreign.pop(name, None)
         self._opened.pop(name, None)
@@ -117,7 +128,7 @@ class Secrets:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is unwise about the sources read so far, one sentence each."""
+        """The warnings about the sources read so far, one sentence each."""
         return (*self._files.warnings, *self._warnings)
 
     def _is_slow(self, key: Key) -> bool:

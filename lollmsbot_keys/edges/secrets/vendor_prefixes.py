@@ -1,4 +1,7 @@
-"""Whose key a secret looks like, where companies mark theirs. It is said in a word; nothing of the secret is quoted."""
+"""The company that a secret seems to belong to, where companies mark their keys.
+
+Only its name is told; no part of the secret is quoted.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from lollmsbot_keys.edges.secrets.secret import Secret
 
 
 def looks_like_another(secret: Secret) -> str:
-    """The company whose key this seems to be, if that is not the secret's own provider; else ""."""
+    """Return the company whose key this seems to be; "" if that is the secret's own provider, or unknown."""
     company = company_of(secret.reveal())
     own = OPENROUTER if secret.provider is Provider.OPENROUTER else ""
     return "" if company == own else company

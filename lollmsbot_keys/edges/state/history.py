@@ -1,4 +1,4 @@
-"""Closed days, one file a month in `history/` beside the state.
+"""The history of closed days, one file a month in `history/` beside the state.
 
 A day is stored under the name of its part, so that storing it again after a crash replaces it: a day is never there
 twice, and never lost between the state and here.
@@ -24,21 +24,26 @@ MONTHS_KEPT = 15
 
 
 class NewerHistory(StateError):
-    """A month's file that this lbk is too old for."""
+    """A month's file that a newer lbk wrote."""
 
 
 class DamagedHistory(StateError):
-    """A month's file that is none."""
+    """A month's file that cannot be understood."""
 
 
 class History:
-    """The folder of closed days. All writing happens under the lock of the state."""
+    """The folder of closed days.
+
+    All writing happens under the lock of the state.
+    """
 
     def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
         self.folder, self._warn = folder, warn
 
     def store(self, days: Sequence[ClosedDay]) -> None:
-        """Write closed days into their months, durably. A damaged file is kept aside: it must not stop today's calls.
+        """Write closed days into their months, durably.
+
+        A damaged file is kept aside: it must not stop today's calls.
 
         Raises:
             OSError: the folder cannot be written.
@@ -55,7 +60,9 @@ class History:
                 old.unlink()
 
     def days(self, since: date, until: date) -> Iterator[tuple[date, Day]]:
-        """Every stored part of the days from `since` to `until`, both included, in order, with all its cells.
+        """Yield every stored part of the days from `since` to `until`, both included, in order.
+
+        Each part comes with all its cells.
 
         Raises:
             StateError: see `between`.
@@ -67,7 +74,7 @@ class History:
                         yield part[0], month.day(part)
 
     def between(self, span: DaySpan) -> Stored:
-        """The months that `span` touches, as they are stored at this moment.
+        """Return the months that `span` touches, as they are stored at this moment.
 
         Raises:
             StateError: a month's file cannot be read, is damaged or from a newer lbk.
@@ -86,7 +93,7 @@ class History:
         return Survey(asked, frozenset(present), missing, damaged)
 
     def _files(self) -> list[Path]:
-        """The months that have a file, oldest first."""
+        """Return the months that have a file, oldest first."""
         return sorted(self.folder.glob("[0-9]*-[0-9][0-9].json"))
 
     def _month(self, file: Path) -> Month | None:
@@ -97,7 +104,10 @@ class History:
                 return None
 
     def _with(self, name: str, days: Sequence[ClosedDay]) -> Month:
-        """The month with `days` added. What is damaged is set aside."""
+        """Return the month with `days` added.
+
+        A damaged file is set aside.
+        """
         file = self.folder / f"{name}.json"
         before = [other.stem for other in self._files() if other.stem < name]
         after = before[-1] if before else None
@@ -119,19 +129,28 @@ def _filled(file: Path, month: Month, days: Sequence[ClosedDay]) -> Month:
 
 
 class Stored:
-    """Some months of the history. `known` are parts that somebody has already: they are left out."""
+    """Some months of the history.
+
+    `known` are the parts that the caller has already: they are left out.
+    """
 
     def __init__(self, folder: Path, months: tuple[Month, ...], survey: Survey) -> None:
         self.months, self.survey, self._folder = months, survey, folder
 
     def sums(self, known: AbstractSet[PartKey]) -> Iterator[tuple[date, Day]]:
-        """Everything by day and key: without models and pillars. Raises `StateError` where a file is damaged."""
+        """Yield everything by day and key, without models and pillars.
+
+        Raises `StateError` where a file is damaged.
+        """
         for month in self.months:
             with _explained(self._folder / f"{month.name}.json"):
                 yield from [(part[0], month.sums(part)) for part in month.parts if part not in known]
 
     def named(self, by: By, span: DaySpan, known: AbstractSet[PartKey]) -> Iterator[tuple[date, Day]]:
-        """The days of `span` by model or pillar; a month that lies in it as a whole comes as one day, without keys."""
+        """Yield the days of `span` by model or pillar.
+
+        A month that lies in it as a whole comes as one day, without keys.
+        """
         for month in self.months:
             parts = month.parts
             wanted = [part for part in parts if part not in known and span.since <= part[0] <= span.until]
@@ -143,14 +162,14 @@ class Stored:
 
 
 def _names(span: DaySpan) -> tuple[str, ...]:
-    """The months that `span` touches."""
+    """Return the months that `span` touches."""
     first, last = (day.year * 12 + day.month - 1 for day in span)
     return tuple(f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1))
 
 
 @contextmanager
 def _explained(file: Path) -> Iterator[None]:
-    """Turn what can be wrong with a month's file into what a person can do about it."""
+    """Turn the faults of a month's file into messages that a person can act on."""
     try:
         yield
     except NotAMonth as error:

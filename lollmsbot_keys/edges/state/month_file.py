@@ -1,7 +1,8 @@
-"""One month's file of the history: sums first, so that a report need not read what it does not ask for.
+"""One month's file of the history: the sums come first.
 
-The first line has the sums of every part of every day by key, the second those of the whole month by model, and by
-pillar. After them every part has a line of its own with all its cells, in the same order.
+So a report need not read what it does not ask for. The first line has the sums of every part of every day by key, the
+second those of the whole month by model, and by pillar. After them every part has a line of its own with all its cells,
+in the same order.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ _Rows = list[list[Any]]
 
 
 class NotAMonth(ValueError):
-    """The bytes are no month of ours: truncated, foreign, or damaged."""
+    """Bytes that are not a month of ours: truncated, foreign, or damaged."""
 
 
 class NewerMonth(ValueError):
-    """The month was written by a newer lbk. `args[0]` is its version."""
+    """A month that a newer lbk wrote; `args[0]` is its version."""
 
 
 class Month:
-    """One month in memory; its lines are only taken apart when somebody asks for them.
+    """One month in memory; each of its lines is parsed only when it is asked for.
 
-    `after` names the last month before this one that had a file when this one began: so it is missed if it is lost.
+    `after` names the month with a file that came before this one when this one began: so a lost file is noticed.
     """
 
     def __init__(self, name: str, after: str | None = None) -> None:
@@ -45,11 +46,11 @@ class Month:
 
     @property
     def parts(self) -> list[PartKey]:
-        """Everything that is stored, day by day."""
+        """The stored parts, day by day."""
         return sorted(self._sums, key=lambda part: part[0])
 
     def put(self, closed: ClosedDay) -> None:
-        """Store one part of a day. One of that name that is there already is replaced."""
+        """Store one part of a day, in place of an earlier one of that name."""
         part = closed.date, closed.day.part
         known = part in self._lines
         self._sums[part] = _rows([closed.day], lambda place: (place.provider, place.key))
@@ -57,7 +58,7 @@ class Month:
         self._whole = self._summed_up(closed.day, again=known)
 
     def sums(self, part: PartKey) -> Day:
-        """One part by key: its models and pillars are ""."""
+        """Return one part by key; its models and pillars are ""."""
         with _judged():
             cells = {
                 CellKey(Provider(provider), read_text(key), "", ""): read_sum(columns)
@@ -66,11 +67,11 @@ class Month:
             return Day.of(part[1], cells)
 
     def models(self) -> Day:
-        """All parts together by model: their keys and pillars are ""."""
+        """Return all parts together by model; their keys and pillars are ""."""
         return self._together("models", lambda provider, model: CellKey(provider, "", model, ""))
 
     def pillars(self) -> Day:
-        """All parts together by pillar: their keys and models are ""."""
+        """Return all parts together by pillar; their keys and models are ""."""
         return self._together("pillars", lambda provider, pillar: CellKey(provider, "", "", pillar))
 
     def _together(self, table: str, place: Callable[[Provider, str], CellKey]) -> Day:
@@ -80,7 +81,10 @@ class Month:
             return Day.of("", cells)
 
     def _summed_up(self, day: Day, *, again: bool) -> bytes:
-        """The second line with `day`. One that is stored `again` is in the old line: then all parts are added up."""
+        """Return the second line with `day` added.
+
+        The old line already has a part that is stored `again`: then all parts are added up anew.
+        """
         parts = [self.day(part) for part in self._lines] if again else []
         models = parts or [self.models(), day]
         pillars = parts or [self.pillars(), day]
@@ -92,7 +96,7 @@ class Month:
         )
 
     def day(self, part: PartKey) -> Day:
-        """One part with all that is known of it."""
+        """Return one part with all its cells."""
         with _judged():
             when, name, cells = json.loads(self._lines[part])
             if (when, name) != (str(part[0]), part[1]):
@@ -100,7 +104,7 @@ class Month:
             return read_day({"part": name, "cells": cells})
 
     def encode(self) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         days: dict[str, dict[str, _Rows]] = {}
         for (day, part), rows in self._sums.items():
             days.setdefault(str(day), {})[part] = rows
@@ -110,7 +114,7 @@ class Month:
 
 
 def decode(content: bytes) -> Month:
-    """The month in `content`.
+    """Read the month in `content`.
 
     Raises:
         NotAMonth: it is none, or not a whole one.
@@ -135,7 +139,7 @@ def decode(content: bytes) -> Month:
 
 
 def _upgraded(tree: Mapping[str, Any]) -> Month:
-    """A month of version 1, which had nothing but cells."""
+    """Return a month of version 1, which had nothing but cells, as one of today's."""
     month = Month(read_text(tree["month"]))
     for day, parts in tree["days"].items():
         for part, cells in parts.items():
@@ -144,7 +148,7 @@ def _upgraded(tree: Mapping[str, Any]) -> Month:
 
 
 def _rows(days: Iterable[Day], group: Callable[[CellKey], tuple[str, str]]) -> _Rows:
-    """The sums of all cells, by what `group` makes of their places."""
+    """Return the sums of all cells, grouped by `group`."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for day in days:
         for place, cell in day.cells.items():
@@ -158,7 +162,7 @@ def _text(tree: object) -> bytes:
 
 @contextmanager
 def _judged() -> Iterator[None]:
-    """Turn every way in which bytes can fail to be a month into one."""
+    """Turn every error of reading a month into `NotAMonth`."""
     try:
         yield
     except (NewerMonth, NotAMonth):

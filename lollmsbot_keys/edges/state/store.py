@@ -33,7 +33,7 @@ USUAL_NAME = "state.json"
 
 
 class Keeper(Protocol):
-    """What is done to a snapshot around every reading and writing; pure (`core.upkeep.Housekeeping`)."""
+    """The changes to a snapshot around every reading and writing; pure (`core.state.expiry.Housekeeping`)."""
 
     def before(
         self, snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]
@@ -49,7 +49,10 @@ class Keeper(Protocol):
 
 
 class StateFile:
-    """The state at `path`. `clock` gives the time in UTC; warnings that a person should see are handed to `warn`."""
+    """The state at `path`.
+
+    `clock` gives the time in UTC; `warn` gets the warnings that a person should see.
+    """
 
     def __init__(
         self,
@@ -82,21 +85,27 @@ class StateFile:
 
     @property
     def cache(self) -> Path:
-        """What providers said of late. Another state may be for other providers, of another configuration."""
+        """The folder of the providers' recent answers.
+
+        Another state may be for other providers, of another configuration.
+        """
         return self._folder("cache")
 
     @property
     def unsettled(self) -> Path:
-        """Settlements that could not be written here."""
+        """The folder of settlements that could not be written into the state."""
         return self._folder("unsettled")
 
     @property
     def fingerprint_key(self) -> Path:
-        """What all states of this place share: a random key knows nothing of any of them."""
+        """The random key that all states in this folder share; it says nothing about any of them."""
         return self.path.parent / "fingerprint.key"
 
     def _folder(self, of: str) -> Path:
-        """A folder of this state alone: two states in one place are two ledgers. No two names give the same."""
+        """Return a folder of this state alone: two states in one place are two ledgers.
+
+        No two names of states give the same folder.
+        """
         name = self.path.name
         if name == USUAL_NAME:
             return self.path.parent / of
@@ -104,7 +113,7 @@ class StateFile:
         return self.path.parent / (f"{name}.{of}" if stem == name else f"{stem}-{of}")
 
     def read(self, now: datetime | None = None) -> Snapshot:
-        """The state as of `now` (by default, the clock's). Changes nothing, creates nothing, takes no lock.
+        """Read the state as of `now` (by default, the clock's), without a lock or a change on the disk.
 
         Raises:
             StateError: the file cannot be read, is newer than this lbk, or is damaged beyond its copy.
@@ -117,7 +126,7 @@ class StateFile:
         return self._kept(snapshot, moment)
 
     def update(self, change: Change[T]) -> T:
-        """Apply one change under the lock and put the result on the disk. Returns what the change answers.
+        """Apply one change under the lock, put the result on the disk, and return the change's answer.
 
         Raises:
             StateError: the state cannot be read or written here. The file is then as it was.
@@ -125,7 +134,10 @@ class StateFile:
         return self.update_all([change])[0]
 
     def update_all(self, changes: Sequence[Change[T]]) -> list[T]:
-        """Apply several changes, in order, with one write for all. See `update`."""
+        """Apply several changes, in order, with one write for all.
+
+        See `update`.
+        """
         from lollmsbot_keys.edges.files.lock import locked
 
         with _explained(self.path, "write"):
@@ -152,7 +164,9 @@ class StateFile:
         return answers
 
     def keep(self, settlement: Settlement) -> None:
-        """Put what cannot be written into the state beside it: the next who changes it books that.
+        """Put a settlement that cannot be written into the state beside it.
+
+        The next process that changes the state books it.
 
         Raises:
             StateError: there is no place for it either.
@@ -163,7 +177,10 @@ class StateFile:
             Unsettled(self.unsettled, self._warn_once).keep(settlement)
 
     def _adopting(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        """The snapshot with what lies in `unsettled/`. Read after the state: what leaves there is in a later one."""
+        """Return the snapshot with the settlements in `unsettled/`.
+
+        They are read after the state: a settlement that leaves the folder is in a later state.
+        """
         if _is_empty(self.unsettled):
             return snapshot._replace(adopted=frozenset()) if snapshot.adopted else snapshot
         from lollmsbot_keys.edges.state.unsettled import Unsettled
@@ -171,7 +188,10 @@ class StateFile:
         return self._keeper.adopted(snapshot, Unsettled(self.unsettled, self._warn_once).lying(), now)
 
     def _store(self, snapshot: Snapshot, now: datetime) -> None:
-        """Closed days first, then the state, then its copy: after a crash anywhere, nothing is lost or there twice."""
+        """Write closed days first, then the state, then its copy.
+
+        So after a crash at any point nothing is lost or there twice.
+        """
         from lollmsbot_keys.edges.files.atomic import overwrite_file, replace_file
 
         snapshot, closed = self._keeper.after(snapshot, now)
@@ -201,14 +221,17 @@ class StateFile:
             self._warn(message)
 
     def _look_ahead(self) -> None:
-        """Look whose holds are whose before the lock is had: under it every moment counts for all who wait."""
+        """Look which owners of holds live, before taking the lock: under it every moment costs all who wait."""
         if not self._census.is_due:
             return
         with suppress(NewerState, NotAState, FileNotFoundError):
             self._census.look(_owners(self._decoded(read_plain(self.path))))
 
     def _kept(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        """The snapshot after upkeep. Owners that nobody has looked at are taken to live until their holds expire."""
+        """Return the snapshot after upkeep.
+
+        Owners that were not looked at count as alive until their holds expire.
+        """
         today = self._keeper.forgotten(snapshot, now)
         if today is not None:
             snapshot = self._recalled(snapshot, today)
@@ -220,7 +243,10 @@ class StateFile:
         return self._keeper.before(snapshot, now, dead, alive)
 
     def _recalled(self, snapshot: Snapshot, today: date) -> Snapshot:
-        """With what was spent `today` and in its month: a clock that was ahead has left it to the history alone."""
+        """Return the snapshot with the money spent `today` and in its month.
+
+        After a clock that was ahead, only the history has it.
+        """
         from lollmsbot_keys.core.model.statement import DaySpan
         from lollmsbot_keys.edges.state.history import History
 
@@ -229,7 +255,7 @@ class StateFile:
         return self._keeper.recalled(snapshot, today, month.sums(known))
 
     def _prepare(self) -> None:
-        """Make the folder, and refuse one that a network is between."""
+        """Make the folder, and refuse one on a network file system."""
         if self._prepared:
             return
         from lollmsbot_keys.edges.files.filesystem import network_kind
@@ -251,7 +277,7 @@ class StateFile:
             return None
 
     def _decoded_or_copy(self, content: bytes | None, *, restore: bool) -> Snapshot:
-        """The snapshot in `content`, or in the last good copy where `content` is none of ours."""
+        """Return the snapshot in `content`; if that is not a state of ours, the last good copy."""
         copy = None
         if content is not None:
             try:
@@ -270,7 +296,10 @@ class StateFile:
         return self._from_copy(copy, missing=content is None, restore=restore)
 
     def _decoded(self, content: bytes) -> Snapshot:
-        """What `content` says. While nobody else writes it is what was written or read here last: that is known."""
+        """Decode `content`, or return the known snapshot if it is what was read or written here last.
+
+        That is so while no other process writes.
+        """
         if self._known is None or self._known[0] != content:
             self._known = content, decode(content)
         return self._known[1]
@@ -298,7 +327,10 @@ class StateFile:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether nothing lies there: asked at every reading, so as cheaply as can be."""
+    """Say whether the folder is empty.
+
+    Every reading asks this, so it must be cheap.
+    """
     try:
         return not os.listdir(folder)  # noqa: PTH208 - a Path costs several times as much
     except OSError:
@@ -306,7 +338,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _owners(snapshot: Snapshot) -> set[Owner]:
-    """Who has something in hand: a call on its way, a place in the queue, an alert to deliver."""
+    """Return all owners of a call on its way, a place in the queue, or an alert to deliver."""
     owners = {hold.owner for hold in snapshot.holds.values() if not hold.lapsed}
     owners |= {waiter.owner for waiter in snapshot.waiters.values()}
     return owners | {raised.lease.owner for raised in snapshot.alerts.values() if raised.lease is not None}
@@ -314,7 +346,7 @@ def _owners(snapshot: Snapshot) -> set[Owner]:
 
 @contextmanager
 def _explained(path: Path, doing: str) -> Iterator[None]:
-    """Turn what the system says into what a person can do about it."""
+    """Turn the system's errors into messages that a person can act on."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,8 @@
-"""The folder `unsettled/` beside the state: settlements that could not be written, one file each, named by the hold.
+"""The folder `unsettled/` beside the state: settlements that could not be written, one file each.
 
-Whoever changes the state next takes them over under its lock. A file goes only when the state that has it is on the
-disk, and until it has gone the state knows its name; so each counts once, whoever dies when.
+A file has the name of its hold. The next process that changes the state takes them over under its lock. A file goes
+only when the state that has it is on the disk, and until it has gone the state knows its name; so each counts once,
+whichever process dies at whatever moment.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ _END = ".json"
 
 
 class Unsettled:
-    """What lies in `folder`. Most of the time there is none."""
+    """The settlements in `folder`, which usually does not exist."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
         self.folder, self._warn = folder, warn
 
     def keep(self, settlement: Settlement) -> None:
-        """Put one on the disk.
+        """Put one settlement on the disk.
 
         Raises:
             OSError: that cannot be written either.
@@ -36,7 +37,10 @@ class Unsettled:
         replace_file(self._file(settlement.hold.id), codec.encode(settlement), durable=True)
 
     def lying(self) -> dict[str, Settlement]:
-        """All that can be read, by the name of the hold. What cannot be read is told, and stays."""
+        """Return all settlements that can be read, by the name of the hold.
+
+        A file that cannot be read is reported, and stays.
+        """
         found = {}
         for file in sorted(self.folder.glob(f"[!.]*{_END}")):
             name = file.name.removesuffix(_END)
@@ -49,7 +53,7 @@ class Unsettled:
         return found
 
     def forget(self, names: Iterable[str]) -> None:
-        """Remove what the state has by now, and what a killed process left half-written."""
+        """Remove the files that the state has by now, and the half-written ones of killed processes."""
         for name in names:
             with suppress(OSError):
                 self._file(name).unlink()

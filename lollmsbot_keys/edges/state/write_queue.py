@@ -1,9 +1,8 @@
-"""Many changes of one event loop, few writes: what gathers while one write is under way goes into the next.
+"""Many changes of one event loop, few writes: changes gather during one write and go into the next.
 
-No law is loosened by it. Whoever waits for a change goes on only when it is on the disk. What nobody waits for keeps
-its place in the order, and goes with the next change that somebody does wait for, or a moment later.
-
-Writing has a thread to itself: those that asyncio lends may all be waiting for somebody's keychain.
+No law is weaker for it. A caller that waits for a change goes on only when it is on the disk. A change that nobody
+waits for keeps its place in the order, and goes with the next change that somebody does wait for, or a moment later.
+Writing has a thread of its own: asyncio's threads may all be waiting for a keychain.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ COMPANY_S = 0.005
 
 
 class Kept(StateError):
-    """The state could not be written, but what was to be written lies beside it, for the next who can."""
+    """The error of a state that cannot be written, while the settlement lies beside it for the next process."""
 
 
 class _Impossible(NamedTuple):
@@ -38,7 +37,7 @@ class _Impossible(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A change that somebody asked for, and what to keep of it where it cannot be written."""
+    """A change that was asked for, and the settlement to keep if the change cannot be written."""
 
     change: Callable[[Snapshot, datetime], tuple[Snapshot, Any]]
     future: asyncio.Future[Any]
@@ -64,8 +63,8 @@ class StateQueue:
     ) -> asyncio.Future[T]:
         """Apply `change` and give its answer, once it is on the disk.
 
-        A cancelled caller cannot take a change back: it is made all the same. Whoever would undo it then must shield
-        this from being cancelled, and wait for the answer.
+        A cancelled caller cannot take a change back: it is made all the same. A caller that must undo it then has to
+        shield this from being cancelled, and wait for the answer.
 
         Raises:
             Kept: the state cannot be written; `kept` lies beside it.
@@ -81,11 +80,14 @@ class StateQueue:
         change: Callable[[Snapshot, datetime], tuple[Snapshot, T]],
         kept: Callable[[], Settlement] | None = None,
     ) -> asyncio.Future[T]:
-        """As `update`, for what nobody waits for. It is made soon, and before all that is asked for after it."""
+        """Apply `change` as `update` does, when nobody waits for it.
+
+        It is made soon, and before all changes that are asked for after it.
+        """
         return self._add(change, kept)
 
     async def written(self) -> None:
-        """Wait until everything that was asked for is on the disk, or told to be impossible."""
+        """Wait until every change is on the disk, or known to be impossible."""
         if self._left and (self._writer is None or self._writer.done()):
             self._writer = asyncio.create_task(self._write())
         while self._writer is not None and not self._writer.done():
@@ -132,7 +134,10 @@ class StateQueue:
                 return
 
     def _made(self, batch: Sequence[_Asked]) -> list[Any]:
-        """In the thread: the answers to `batch`. What cannot be written is kept where that is possible."""
+        """Return the answers to `batch`; this runs in the thread.
+
+        A settlement that cannot be written is kept where that is possible.
+        """
         try:
             return self._state.update_all([_alone(asked.change) for asked in batch])
         except StateError as error:
@@ -161,7 +166,7 @@ class StateQueue:
 def _alone(
     change: Callable[[Snapshot, datetime], tuple[Snapshot, Any]],
 ) -> Callable[[Snapshot, datetime], tuple[Snapshot, Any]]:
-    """`change`, so that what is wrong with it stays with whoever asked for it."""
+    """Return `change` so that its errors reach only the caller who asked for it."""
 
     def step(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Any]:
         try:

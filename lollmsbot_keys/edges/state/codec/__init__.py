@@ -1,7 +1,8 @@
-"""The state as JSON and back. What is read equals what was written; anything else is refused, never guessed.
+"""The state as JSON and back.
 
-Amounts are decimal strings, times ISO 8601 in UTC. A file of an older version is upgraded on reading, one of a newer
-version is refused. Kept free of validation libraries: every command reads the state and starts up with that.
+The state that is read equals the one that was written; anything else is refused, never guessed. Amounts are decimal
+strings, times ISO 8601 in UTC. A file of an older version is upgraded on reading, one of a newer version is refused.
+Validation libraries are kept out: every command reads the state, and would need their time to start.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ __all__ = ["NewerState", "NotAState", "decode", "encode"]
 
 
 class NewerState(ValueError):
-    """The state was written by a newer lbk. `args[0]` is its version."""
+    """A state that a newer lbk wrote; `args[0]` is its version."""
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """The whole state file, with a final line break."""
+    """Return the whole state file, with a final line break."""
     tree = {
         "version": VERSION,
         "written": write_time(snapshot.written) if snapshot.written else None,
@@ -68,7 +69,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def decode(content: bytes) -> Snapshot:
-    """The state in `content`.
+    """Read the state in `content`.
 
     Raises:
         NotAState: it is none, or not a whole one.
@@ -128,7 +129,7 @@ def _snapshot(tree: Tree) -> Snapshot:
 
 
 def _upgraded(tree: Tree, version: object) -> Tree:
-    """The tree of an older version as one of today's."""
+    """Return the tree of an older version as one of today's."""
     if version != 1:
         raise NotAState(f"version {version!r}")
     tables = ("sightings", "successes", "lost", "alerts", "trail", "usable", "uncertain", "rotations")

@@ -1,4 +1,7 @@
-"""What was told to people, and what it takes to judge the next days: calls of closed days, keys that could be used."""
+"""The alerts that were told to people, and the facts for judging the next days.
+
+These are the calls of closed days, and the keys that could be used.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def _read_lease(tree: list[Any] | None) -> Lease | None:
 
 
 def write_trail(trail: Mapping[date, int]) -> list[int]:
-    """Days, as numbers of their own, and their calls in turn."""
+    """Return days, as ordinal numbers, and their calls in turn."""
     return list(chain.from_iterable((day.toordinal(), calls) for day, calls in trail.items()))
 
 

@@ -1,4 +1,4 @@
-"""How it stands with keys: windows, cooldowns, refused secrets, accounts, first sightings, and who waits for what."""
+"""The health of keys: windows, cooldowns, refused secrets, accounts, first sightings, and waiters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lollmsbot_keys.edges.state.codec.values import Tree, read_count, read_each,
 
 
 def read_window(flat: list[Any]) -> dict[int, int]:
-    """Minutes and their counts in turn."""
+    """Read minutes and their counts in turn."""
     return dict(zip(map(read_count, flat[::2]), map(read_count, flat[1::2]), strict=True))
 
 

@@ -75,9 +75,10 @@ def read_uncertain(tree: list[Any]) -> dict[Spender, Uncertain]:
 
 
 def cells_tree(day: Day) -> list[list[Any]]:
-    """One day's cells, a row each: in columns, because this is most of the file, and its size is every command's time.
+    """Return one day's cells, a row each.
 
-    Provider, key, model, pillar; calls, errors, failovers, tokens in, tokens out, milliseconds; US dollars in all,
+    In columns, because the cells are most of the file, and its size costs every command time. The columns are:
+    provider, key, model, pillar; calls, errors, failovers, tokens in, tokens out, milliseconds; US dollars in all,
     estimated, unconfirmed, of unknown price; and the latency histogram where there is one.
     """
     return [[*place, *_columns(cell)] for place, cell in day.cells.items()]
@@ -100,17 +101,17 @@ def _columns(cell: Cell) -> list[Any]:
 
 
 def write_sum(cell: Cell) -> list[Any]:
-    """The columns of a sum, which has no histogram."""
+    """Return the columns of a sum, which has no histogram."""
     return _columns(cell)[: -len(cell.latencies)]
 
 
 def read_sum(columns: list[Any]) -> Cell:
-    """The reverse of `write_sum`."""
+    """Read the columns that `write_sum` wrote."""
     return _read_columns([*columns, *_NO_HISTOGRAM])
 
 
 def read_day(tree: Tree) -> Day:
-    """The reverse of `cells_tree`, with the sums by spender worked out again.
+    """Read the rows that `cells_tree` wrote, and compute the sums by spender again.
 
     Raises:
         ValueError, KeyError, TypeError: the tree is not a day.

@@ -1,4 +1,7 @@
-"""The journal of rotations. Fields that say nothing are left out: a finished rotation is a short line."""
+"""The journal of rotations.
+
+Empty fields are left out: a finished rotation is a short line.
+"""
 
 from __future__ import annotations
 

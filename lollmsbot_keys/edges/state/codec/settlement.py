@@ -17,7 +17,7 @@ VERSION = 1
 
 
 def encode(settlement: Settlement) -> bytes:
-    """The file of one settlement. Its name is that of the hold."""
+    """Return the file of one settlement, whose name is that of the hold."""
     tree = {
         "version": VERSION,
         "hold": write_hold(settlement.hold),
@@ -31,7 +31,7 @@ def encode(settlement: Settlement) -> bytes:
 
 
 def decode(name: str, content: bytes) -> Settlement:
-    """The settlement in the file of that name.
+    """Read the settlement in the file of that name.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError, ArithmeticError: it is none, or of another version.

@@ -1,4 +1,7 @@
-"""Single values of the state file: text, whole numbers, amounts, times. What does not fit is refused, never guessed."""
+"""Single values of the state file: text, whole numbers, amounts, times.
+
+A value that does not fit is refused, never guessed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _NOTHING = Decimal(0)
 
 
 class NotAState(ValueError):
-    """The bytes are not a state of ours: truncated, foreign, or damaged."""
+    """Bytes that are not a state of ours: truncated, foreign, or damaged."""
 
 
 def write_time(moment: datetime) -> str:
