@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 LONGEST = timedelta(days=3650)
-"""No duration beyond this is accepted, so that adding one to a date cannot leave the calendar."""
+"""The longest duration that is accepted, so that a date plus a duration stays in the calendar."""
 
 EXPECTED = 'a duration such as "30s", "5m", "1h" or "8d"'
 _PATTERN = r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?"

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 MOST_CHARACTERS = 40
 _BEYOND = Decimal(10**15)
 _LEAST_EXPONENT = -30
-"""No price or share is so near to zero. What is nearer, written out without an exponent, may take gigabytes."""
+"""The least exponent of a price or share. A smaller one, written without an exponent, may take gigabytes."""
 
 
 def number(value: object) -> Decimal | None:

@@ -12,7 +12,7 @@ class OutputStyle(NamedTuple):
     """
 
     plain: bool = False
-    """No colour and no drawing, on a terminal neither."""
+    """No colour and no drawing, also on a terminal."""
     forced: bool = False
     """Colour and drawing wherever output goes. Never together with `plain`."""
     still: bool = False
@@ -20,4 +20,4 @@ class OutputStyle(NamedTuple):
     spoken: bool = False
     """Tables as lines that make sense one by one."""
     columns: int | None = None
-    """So many characters a line, if somebody says so."""
+    """The characters of a line, if the environment says so."""

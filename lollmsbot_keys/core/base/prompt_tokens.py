@@ -15,13 +15,13 @@ from collections.abc import Collection
 from typing import Literal
 
 MESSAGE_TOKENS = 16
-"""What a template writes around one more message (14 were seen at most). For the first the model has its figure."""
+"""The tokens of a template around each further message (at most 14 were seen). The first has the model's own figure."""
 
 _FORMS: tuple[Literal["NFC", "NFKC"], ...] = ("NFC", "NFKC")
 _APART = "\n"
-"""No normal form joins it to another character, or has it come out of one."""
+"""A character that no normal form joins to another one, or makes out of one."""
 _PLAIN = re.compile(r"[\x00-\x7f]+(?=[\x00-\x7f])")
-"""ASCII before ASCII: no normal form changes it, or what stands around it."""
+"""ASCII before ASCII, which no normal form changes, nor its neighbours."""
 
 
 def most_tokens(texts: Collection[str]) -> int:

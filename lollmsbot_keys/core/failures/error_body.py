@@ -1,4 +1,4 @@
-"""A failed reply taken apart: what the failure table looks at, and what is kept as evidence.
+"""The parts of a failed reply that the failure table looks at, and the evidence that is kept.
 
 Providers put errors as a string, as an object, or in shapes of their own; anything is read, nothing raises.
 """
@@ -20,10 +20,10 @@ _TOO_MANY = 429
 
 
 class Symptoms(NamedTuple):
-    """What a row may test. `status` is the error's own where it came inside a 200 (0: it has none).
+    """Everything that a row may test.
 
-    `elsewhere`: providers are named that the account's settings leave out. `relayed`: an upstream's words are in
-    `message`.
+    `status` is the error's own where it came inside a 200 (0: it has none). `elsewhere`: providers are named that the
+    account's settings leave out. `relayed`: an upstream's words are in `message`.
     """
 
     provider: Provider
@@ -98,7 +98,10 @@ _CODES = ("error_type", "limit_source", "reason", "code")
 
 
 def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
-    """Take `reply` apart; `free` says whether the model was one that the provider gives away."""
+    """Take `reply` apart.
+
+    `free` says whether the model was one that the provider gives away.
+    """
     body = _document(reply.body)
     error = body.get("error")
     fields = table(error)
@@ -138,12 +141,15 @@ def symptoms(reply: Reply, provider: Provider, *, free: bool) -> Symptoms:
 
 
 def _document(body: object) -> Mapping[str, object]:
-    """The table that tells of the error; some send it alone in a list."""
+    """Return the table that tells of the error.
+
+    Some providers send it alone in a list.
+    """
     return next((table(one) for one in body if isinstance(one, dict)), {}) if isinstance(body, list) else table(body)
 
 
 def _message(body: object) -> str:
-    """The provider's own sentence, wherever it keeps it."""
+    """Find the provider's own sentence in any of its places."""
     fields = table(body)
     error = fields.get("error")
     for candidate in (error, table(error).get("message"), fields.get("message"), fields.get("detail"), body):
@@ -153,7 +159,10 @@ def _message(body: object) -> str:
 
 
 def _relayed(raw: object, message: str) -> str:
-    """What an upstream said beyond `message`, as its own sentence where it can be found."""
+    """Return the words of an upstream that are not in `message`.
+
+    They are its own sentence where that can be found.
+    """
     said = _message(_document(raw) or raw)
     if said.lstrip().startswith("<"):
         return "an HTML page"
@@ -174,9 +183,9 @@ _NAMED_PERSON = re.compile(r"\byou \([^)]{1,200}\)", re.IGNORECASE)
 
 
 def evidence(text: str) -> str:
-    """`text` as one line of at most `EVIDENCE_CHARACTERS`.
+    """Shorten `text` to one line of at most `EVIDENCE_CHARACTERS`.
 
-    Ollama addresses people by their account's name; that is nobody else's business.
+    Ollama addresses people by their account's name, which is private and taken out.
     """
     line = " ".join(text[:_READ_CHARACTERS].split())
     line = _NAMED_PERSON.sub("you (…)", line).encode("utf-8", "replace").decode("utf-8")
@@ -185,20 +194,23 @@ def evidence(text: str) -> str:
 
 _QUOTED_BYTES = 16
 _BLOCK = 8
-"""Bytes. Any sixteen of a source hold, whole, one of the blocks of eight that it is cut into."""
+"""Bytes of a block. A source is cut into blocks, and any sixteen bytes of it contain a whole one."""
 _SLICE = 1 << 18
-"""Characters that are looked through at once: between two slices other threads have their turn."""
+"""Characters of a slice. Between two slices other threads have their turn."""
 _ASCII = bytes(range(128))
 _FOLDED = bytes.maketrans(bytes(range(65, 91)) + b"\t\n\v\f\r\x1c\x1d\x1e\x1f", bytes(range(97, 123)) + b" " * 9)
 _WIDE_BLANKS = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 _FEW = 12
-"""Letters of a text that are quicker changed one by one than by looking at all of the text."""
+"""The most different letters that are changed one by one, because that is quicker than casefolding the whole text."""
 
 
 class Words:
-    """Texts that evidence may repeat, however long. They are made even once, for all the evidence there may be."""
+    """Texts of any length that evidence may repeat.
+
+    They are made even once, for all the evidence there may be.
+    """
 
     __slots__ = ("_as_it_is", "_in_json", "_texts")
 
@@ -212,14 +224,14 @@ class Words:
 
     @property
     def size(self) -> int:
-        """Characters."""
+        """The size in characters."""
         return sum(map(len, self._texts))
 
     def are_quoted(self, text: str) -> bool:
-        """Whether `text` repeats sixteen bytes of one, or all of a shorter one, as it is or as JSON has it.
+        """Say whether `text` repeats sixteen bytes of a text, or all of a shorter one.
 
-        Upper and lower case, and white space of any kind, count as the same. JSON's form has a backslash wherever it
-        is another one, so it is looked for where `text` has one.
+        It may stand as it is or in JSON's form. Upper and lower case, and white space of any kind, count as the same.
+        JSON's form has a backslash wherever it is another one, so it is looked for where `text` has one.
         """
         found = _even(text).strip()
         quotation = _Quotation(found)
@@ -235,12 +247,15 @@ class Words:
 
 
 def quotes(text: str, sources: Iterable[str]) -> bool:
-    """Whether `text` repeats one of `sources`: see `Words.are_quoted`."""
+    """Say whether `text` repeats one of `sources`, as `Words.are_quoted` does."""
     return Words(sources).are_quoted(text)
 
 
 def _slices(source: str, form: Callable[[str], str]) -> Iterator[bytes]:
-    """`source` made even, in slices; each begins with the end of the last, so that no window falls between two."""
+    """Yield `source` in slices, each made even.
+
+    Each begins with the end of the last, so that no window falls between two.
+    """
     before = b""
     for at in range(0, len(source), _SLICE):
         here = _even(form(source[at : at + _SLICE]))
@@ -256,7 +271,7 @@ def _in_json(text: str) -> str:
 
 
 def _even(text: str) -> bytes:
-    """`text` in lower case, each run of white space one blank."""
+    """Return `text` in lower case, with one blank for each run of white space."""
     even = _folded(text).translate(_FOLDED)
     while b"  " in even:
         even = even.replace(b"  ", b" ")
@@ -264,7 +279,7 @@ def _even(text: str) -> bytes:
 
 
 def _folded(text: str) -> bytes:
-    """`text` with what is not ASCII in lower case, its white space as blanks."""
+    """Return `text` with other letters than ASCII in lower case, and white space as blanks."""
     data = text.encode("utf-8", "replace")
     if text.isascii():
         return data
@@ -300,7 +315,7 @@ class _Quotation:
         self._blocks = frozenset(memoryview(blocks).cast("Q"))
 
     def repeats(self, slices: Sequence[bytes]) -> bool:
-        """Whether it has a piece of them, or all where that is short."""
+        """Say whether the text has a piece of `slices`, or all of them if they are short."""
         if max(map(len, slices), default=0) < _QUOTED_BYTES:
             return bool(slices) and self._has_word(slices[-1])
         return any(map(self._shares, slices))
@@ -309,7 +324,10 @@ class _Quotation:
         return bool(word) and re.search(rb"(?<!\w)" + re.escape(word) + rb"(?!\w)", self._found) is not None
 
     def _shares(self, piece: bytes) -> bool:
-        """Whether `piece` has one of the windows: looked for only around blocks that both have."""
+        """Say whether `piece` has one of the windows.
+
+        They are looked for only around blocks that both have.
+        """
         if not self._windows:
             return False
         blocks = memoryview(piece)[: len(piece) // _BLOCK * _BLOCK].cast("Q")

@@ -1,8 +1,9 @@
-"""When a provider says to come back: every place where that has been seen, read with suspicion.
+"""The time at which a provider says to come back.
 
-Which word wins: headers before the body, a wait (`Retry-After`) before the reset of a limit, a field before prose. Of
-one field's several values, and of several limits that are used up, the longest. A zero says nothing beside a figure.
-Whatever cannot be a time to come (NaN, a negative figure, a moment that is over) counts as not said at all.
+Every place where that has been seen is read with suspicion. Headers win over the body, a wait (`Retry-After`) over the
+reset of a limit, a field over prose. The longest wins among one field's several values, and among several limits that
+are used up. A zero says nothing beside a figure. A value that cannot be a time to come (NaN, a negative figure, a
+moment that is over) counts as not said at all.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ _Read = Callable[[object, datetime], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """When to come back (`until`, UTC), which field said so, and its value as it stood there.
+    """A time to come back (`until`, UTC), with the field that named it and its raw value.
 
-    `clamped` where the value named a later moment than we are ready to believe.
+    `clamped`: the value named a later moment than is believed.
     """
 
     until: datetime
@@ -38,7 +39,7 @@ class Hint:
 
 
 class _Claim(NamedTuple):
-    """What one field says: so many seconds from now, its own value, and what it is called."""
+    """The word of one field: the seconds from now, its own value, and its name."""
 
     seconds: float
     value: object
@@ -46,7 +47,10 @@ class _Claim(NamedTuple):
 
 
 class _Quota(NamedTuple):
-    """One limit in the headers: how much of it is left (`None`: not told), and when it is whole again."""
+    """One limit in the headers, with how much of it is left.
+
+    `left` of `None` means that nothing was told. `reset` says when the limit is whole again.
+    """
 
     left: float | None
     reset: _Claim
@@ -55,10 +59,10 @@ class _Quota(NamedTuple):
 def retry_hint(
     headers: Mapping[str, str], body: object, now: datetime, longest: timedelta, *, limited: bool = True
 ) -> Hint | None:
-    """The first believable hint in `headers` or in the parsed JSON `body`; `None` where there is none.
+    """Return the first believable hint in `headers` or in the parsed JSON `body`, or `None`.
 
     Header names may be in any case. `now` is aware; no hint reaches past `now + longest`. `limited`: a limit was passed
-    (429), so that one is believed which has something left, where no other is named.
+    (429). Then a limit with something left is believed too, if no other is named.
     """
     at_once = None
     for claim in _claims(headers, body, now, limited=limited):
@@ -75,7 +79,7 @@ def _hint(claim: _Claim, now: datetime, longest: timedelta) -> Hint:
 
 
 def _claims(headers: Mapping[str, str], body: object, now: datetime, *, limited: bool) -> Iterator[_Claim]:
-    """What every field says that may hold a hint, the most direct first."""
+    """Yield the word of every field that may hold a hint, the most direct first."""
     yield from _in_headers(headers, "", now, limited=limited)
     documents = list(_documents(body, _DEEPEST))
     for document in documents:
@@ -89,7 +93,10 @@ def _claims(headers: Mapping[str, str], body: object, now: datetime, *, limited:
 
 
 def _read(read: _Read, value: object, name: str, now: datetime) -> Iterator[_Claim]:
-    """The longest that `value` says, which may be a list: of times, and of nothing else."""
+    """Yield the longest time in `value`.
+
+    It may be a list: of times, and of nothing else.
+    """
     whole = read(value, now)
     parts = [whole] if whole is not None else [read(part, now) for part in each(value)]
     found = [seconds for part in parts if (seconds := _usable(part)) is not None]
@@ -119,12 +126,18 @@ def _in_headers(headers: Mapping[str, object], where: str, now: datetime, *, lim
 
 
 def _directness(name: str) -> int:
-    """The standard's own name, and its finer one before that, come before anybody else's."""
+    """Rank a header name for sorting, the most direct first.
+
+    The standard's own name comes before all others, and its finer form before it.
+    """
     return ("retry-after-ms", "retry-after", name).index(name)
 
 
 def _quotas(known: Mapping[str, object], name: str, where: str, now: datetime) -> Iterator[_Quota]:
-    """The limits that the header `name` tells of; those of `X-RateLimit-Reset-…` beside their `…-Remaining-…`."""
+    """Yield the limits that the header `name` tells of.
+
+    Those of `X-RateLimit-Reset-…` come with their `…-Remaining-…`.
+    """
     title, value = _title(name) + where, known[name]
     if name == "ratelimit":
         yield from _structured(str(value), str(known.get("ratelimit-policy", "")), title, now)
@@ -138,7 +151,10 @@ def _quotas(known: Mapping[str, object], name: str, where: str, now: datetime) -
 
 
 def _windows(headers: Mapping[str, str], now: datetime) -> Iterator[_Claim]:
-    """The longest window of a policy: where nothing else is told, after it every limit is whole again."""
+    """Yield the longest window of a policy.
+
+    After it every limit is whole again, where nothing else is told.
+    """
     for name, value in headers.items():
         if name.casefold() in {"ratelimit-policy", "ratelimit-limit"}:
             windows = [fields["w"] for _, fields in _items(value) if "w" in fields]
@@ -146,7 +162,7 @@ def _windows(headers: Mapping[str, str], now: datetime) -> Iterator[_Claim]:
 
 
 def _bare(value: object) -> object:
-    """`value` without the parameters that the older drafts allow: `60;w=3600`."""
+    """Return `value` without the parameters that the older drafts allow, as in `60;w=3600`."""
     return value.partition(";")[0] if isinstance(value, str) else value
 
 
@@ -154,7 +170,9 @@ _ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,;"]+)((?:\s*;[^,;]*)*)')
 
 
 def _structured(value: str, policy: str, title: str, now: datetime) -> Iterator[_Quota]:
-    """The limits of `RateLimit`, in both shapes of its drafts; where one has no reset, the window of its policy.
+    """Yield the limits of `RateLimit`, in both shapes of its drafts.
+
+    A limit without a reset has the window of its policy.
 
     `"default";r=0;t=30` (draft-ietf-httpapi-ratelimit-headers, from 08 on), `limit=9, remaining=0, reset=30` (to 07).
     """
@@ -167,7 +185,10 @@ def _structured(value: str, policy: str, title: str, now: datetime) -> Iterator[
 
 
 def _items(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Each member of a structured list with its parameters; a dictionary of bare figures is one without a name."""
+    """Yield each member of a structured list with its parameters.
+
+    A dictionary of bare figures is one member without a name.
+    """
     bare: dict[str, str] = {}
     for item, parameters in _ITEM.findall(text[:2_000]):
         name, sign, value = item.strip().partition("=")
@@ -191,7 +212,10 @@ def _title(name: str) -> str:
 
 
 def _documents(body: object, levels: int) -> Iterator[Mapping[str, object]]:
-    """The tables that are an error: the body, those of a list, and what an upstream said, where that was passed on."""
+    """Yield the tables that are an error.
+
+    They are the body, those of a list, and an upstream's words that were passed on.
+    """
     if isinstance(body, list):
         for one in body[:10] if levels else ():
             yield from _documents(one, levels - 1)
@@ -215,7 +239,7 @@ def _in_document(document: Mapping[str, object], now: datetime, *, limited: bool
 
 
 def _details(error: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """Google's errors keep their `retryDelay` in a list of details."""
+    """Yield the tables in which Google's errors keep their `retryDelay`, from a list of details."""
     details = error.get("details")
     for detail in details[:10] if isinstance(details, list) else ():
         yield table(detail)

@@ -1,9 +1,9 @@
-"""The failure table: what a failed attempt means, how far that reaches, and for how long.
+"""The failure table: the meaning of a failed attempt, its reach and its time.
 
 One list of rows, tried from the top; the first that holds decides. Statuses, codes and texts are those of the
 providers' documentation and of live replies that others recorded until autumn 2026.
 
-A local daemon is its user's own: mended at any moment, so of its failures nothing is remembered beyond the request.
+A local daemon belongs to its user, who may mend it at any moment, so its failures are forgotten after the request.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _OK, _TOO_MANY = 200, 429
 
 
 class _Wait(Enum):
-    """For how long: `HINT_OR_…` believes the provider first."""
+    """A length of time.
+
+    `HINT_OR_…` believes the provider first.
+    """
 
     NOTHING = auto()
     HINT_OR_RATE_LIMITED = auto()
@@ -59,7 +62,10 @@ def _by(provider: Provider) -> _Test:
 
 
 def _code(*codes: str) -> _Test:
-    """One of the machine-readable words of the error: its type, its code, its limit source, its reason."""
+    """Test whether the error has one of these machine-readable words.
+
+    They are its type, its code, its limit source and its reason.
+    """
     return lambda seen: not seen.codes.isdisjoint(codes)
 
 
@@ -73,7 +79,7 @@ def _either(*tests: _Test) -> _Test:
 
 _OLLAMA, _OPENROUTER, _LOCAL = _by(Provider.OLLAMA), _by(Provider.OPENROUTER), _by(Provider.LOCAL)
 _PLAIN = frozenset({408, 429, 503, 504, 524})
-"""Statuses that say all there is to say, whoever sends them and whatever the body is."""
+"""Statuses whose meaning does not depend on the sender or the body."""
 _PAGE: _Test = lambda seen: seen.html and seen.status not in _PLAIN  # noqa: E731 - reads as a column of the table
 _JSON: _Test = lambda seen: seen.json  # noqa: E731
 _FREE: _Test = lambda seen: seen.free  # noqa: E731
@@ -182,7 +188,10 @@ _POSSIBLE_KINDS = {
 
 
 def classifier(cooldowns: Cooldowns, clock: Callable[[], datetime]) -> Classifier:
-    """The table for one configuration; `clock` tells the time (aware, UTC) when it is asked."""
+    """Make the failure table for one configuration.
+
+    `clock` tells the time (aware, UTC) when it is asked.
+    """
 
     def judge(what: Reply | Trouble, provider: Provider, *, free: bool, detail: str = "") -> Failure:
         return classify(what, provider, free=free, cooldowns=cooldowns, now=clock(), detail=detail)
@@ -193,7 +202,7 @@ def classifier(cooldowns: Cooldowns, clock: Callable[[], datetime]) -> Classifie
 def classify(
     what: Reply | Trouble, provider: Provider, *, free: bool, cooldowns: Cooldowns, now: datetime, detail: str = ""
 ) -> Failure:
-    """What one failed attempt means.
+    """Judge one failed attempt.
 
     `free` says whether the model was one that the provider gives away. Never raises, whatever the reply holds.
     """
@@ -229,7 +238,7 @@ def _judge(reply: Reply, seen: Symptoms, cooldowns: Cooldowns, now: datetime, de
 
 
 def _ours(kind: OutcomeKind, status: int, seen: Symptoms) -> str:
-    """Our words, where what came was made for a browser, or may be an answer."""
+    """Return our own words for a page for browsers, or for a reply that may be an answer."""
     if kind is OutcomeKind.REDIRECTED:
         return "the address leads elsewhere; redirects are not followed"
     if seen.inside and status != _OK and not seen.html:
@@ -261,7 +270,10 @@ def _until(
 
 
 def _word(hint: Hint) -> str:
-    """By whose word. A value that was not believed in full is shown as it stood."""
+    """Return the source of a hint.
+
+    A value that was not believed in full is shown as it was.
+    """
     return f"{hint.source} (shortened from {hint.raw})" if hint.clamped else hint.source
 
 

@@ -1,4 +1,4 @@
-"""Times as providers write them: figures, durations, moments, and a few words of English.
+"""Times in the forms that providers write: figures, durations, moments, and a few words of English.
 
 Numbers are tried first and never handed on to a date parser, because `2026` is a number of seconds and not a year.
 Every reader gives seconds from now; `None` where it finds no time, NaN or a negative figure where it finds no use.
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 _EPOCH_FROM = 1e9
-"""From here on a figure is a moment, not a delay: thirty years of waiting is nobody's hint."""
+"""The least figure that is a moment and not a delay: nobody asks for thirty years of waiting."""
 _EPOCH_MS_FROM = 1e11
 _PROSE_CHARACTERS = 2_000
 _LIST_CHARACTERS = 1_000
@@ -71,7 +71,10 @@ _PROSE = tuple(
 
 
 def delay_or_moment(value: object, now: datetime) -> float | None:
-    """Seconds from `now`: a delay (`17`, `17s`, `1h30m`), or a moment (an epoch, an HTTP date, an ISO time)."""
+    """Return the seconds from `now` to a delay's end or to a moment.
+
+    A delay is `17`, `17s` or `1h30m`; a moment is an epoch, an HTTP date or an ISO time.
+    """
     figure = number(value)
     if figure is not None:
         return figure if figure < _EPOCH_FROM else _until_epoch(figure, now)
@@ -87,7 +90,7 @@ def delay_or_moment(value: object, now: datetime) -> float | None:
 
 
 def milliseconds(value: object, now: datetime) -> float | None:
-    """Seconds from `now`, where a bare figure is one of milliseconds."""
+    """Return the seconds from `now`, with a bare figure read as milliseconds."""
     figure = number(value)
     if figure is None:
         return delay_or_moment(value, now)
@@ -95,7 +98,10 @@ def milliseconds(value: object, now: datetime) -> float | None:
 
 
 def moment(value: object, now: datetime) -> float | None:
-    """Seconds from `now` to a moment; a figure too small to be an epoch says nothing here."""
+    """Return the seconds from `now` to a moment.
+
+    A figure too small to be an epoch says nothing here.
+    """
     figure = number(value)
     if figure is not None:
         return _until_epoch(figure, now) if figure >= _EPOCH_FROM else None
@@ -103,7 +109,10 @@ def moment(value: object, now: datetime) -> float | None:
 
 
 def each(value: object) -> list[object]:
-    """The parts of a list (`120, 60`, or one date twice); a value that is none, alone. A date keeps its comma."""
+    """Return the parts of a list, such as `120, 60` or one date twice.
+
+    A value that is no list comes back alone. A date keeps its comma.
+    """
     if isinstance(value, list):
         return value[:10]
     if not isinstance(value, str) or "," not in value:
@@ -113,7 +122,10 @@ def each(value: object) -> list[object]:
 
 
 def spoken(text: object) -> Iterator[str]:
-    """The times in `reset after 140h 21m` or `will reset at 2026-09-09 03:30:06` (no zone: taken for UTC)."""
+    """Yield the times in prose, such as `reset after 140h 21m` or `will reset at 2026-09-09 03:30:06`.
+
+    A time without a zone is taken for UTC.
+    """
     line = " ".join(text[:_PROSE_CHARACTERS].split()) if isinstance(text, str) else ""
     for pattern in _PROSE:
         for found in pattern.finditer(line):
@@ -121,7 +133,10 @@ def spoken(text: object) -> Iterator[str]:
 
 
 def number(value: object) -> float | None:
-    """`value` as a figure; NaN where it is one that cannot be used; `None` where it is no figure at all."""
+    """Return `value` as a figure, or `None` if it is no figure at all.
+
+    NaN stands for a figure that cannot be used.
+    """
     if isinstance(value, bool):
         return math.nan
     if isinstance(value, str):
@@ -138,7 +153,7 @@ def number(value: object) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    """A length of time in seconds: `1h30m`, `an hour`, `02:14:33`, `PT37S`."""
+    """Read a length of time in seconds, such as `1h30m`, `an hour`, `02:14:33` or `PT37S`."""
     if clock := _CLOCK.fullmatch(text):
         hours, minutes, seconds = map(int, clock.groups())
         return hours * 3_600.0 + minutes * 60 + seconds
@@ -151,7 +166,10 @@ def _duration(text: str) -> float | None:
 
 
 def _until_epoch(figure: float, now: datetime) -> float:
-    """An epoch may count seconds, or thousandths, millionths or billionths of them."""
+    """Return the seconds from `now` to an epoch.
+
+    It may count seconds, or thousandths, millionths or billionths of them.
+    """
     for _ in range(3):
         figure = figure / 1_000 if figure >= _EPOCH_MS_FROM else figure
     return figure - now.timestamp() if figure < _EPOCH_MS_FROM else math.nan
@@ -168,7 +186,7 @@ def _iso(text: str) -> datetime | None:
 
 
 def _named(text: str) -> datetime | None:
-    """`Dec 3, 2026`, `November 26th, 2026 2:11 PM`."""
+    """Read a date with the name of a month: `Dec 3, 2026`, `November 26th, 2026 2:11 PM`."""
     found = _NAMED_DAY.fullmatch(text)
     if not found:
         return None
@@ -179,7 +197,7 @@ def _named(text: str) -> datetime | None:
 
 
 def _next(text: str, now: datetime) -> datetime | None:
-    """The next time that a clock shows `00:00 UTC`."""
+    """Return the next time that a clock shows the hour of a text like `00:00 UTC`."""
     found = _NEXT.fullmatch(text)
     if not found:
         return None

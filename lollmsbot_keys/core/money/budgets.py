@@ -1,8 +1,8 @@
 """The budgets of one moment, with what is spent or held of each.
 
 They also tell which of them a call could pass. A budget is a provider's or a key's, for a day or for a calendar month
-of the configured zone. All are hard stops: what is recorded, what is held, and the most that the new call can cost
-never exceed one together. Held is not spent: most of it comes back when its call ends.
+of the configured zone. All are hard stops: the sum of what is recorded, what is held, and the most that the new call
+can cost never exceeds a budget. Held is not spent: most of it comes back when its call ends.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from lollmsbot_keys.core.money import amounts
 
 _WHEN = {Window.DAY: "today", Window.MONTH: "this month"}
 _USUAL = timedelta(seconds=10)
-"""How long a call takes, where none of its key was seen to end."""
+"""The length of a call whose key has no finished call yet."""
 _SOON = timedelta(seconds=1)
 
 
 class BudgetLimit(NamedTuple):
     """One configured budget and what is committed against it.
 
-    `table` is the configuration's table that sets it. Some of what is committed is only held. `key` is the owner, or
-    `None` for the provider.
+    `table` is the configuration's table that sets it. Some of what is committed is only held. `key` is the key that it
+    limits, or `None` where it is the provider's.
     """
 
     table: str

@@ -28,7 +28,7 @@ from lollmsbot_keys.core.money.amounts import NOTHING, Moment, dropped, month_of
 from lollmsbot_keys.core.money.charges import Charge
 
 MOST_CELLS = 200
-"""More combinations of key, model and pillar than this in one day share a cell: the state stays small."""
+"""The most combinations of key, model and pillar with their own cell in a day, so that the state stays small."""
 OTHER = "(other)"
 CLOSED_DAYS_KEPT = 8
 MONTHS_KEPT = 3

@@ -13,10 +13,10 @@ from lollmsbot_keys.core.model.config import Config, Provider
 from lollmsbot_keys.core.model.snapshot import Snapshot
 
 MOST_TOKENS = 32_768
-"""So much is believed of one report: one wrong one must not price a model out of every budget for ever."""
+"""The most that is believed of one report: a wrong one must not price a model out of every budget for ever."""
 MOST_MODELS = 64
 OTHERS = "(others)"
-"""Beyond `MOST_MODELS` of one provider, models share a figure: nothing is forgotten, and the state stays small."""
+"""The shared name of models beyond `MOST_MODELS` of one provider: nothing is forgotten, and the state stays small."""
 
 
 class TemplateSeen(NamedTuple):

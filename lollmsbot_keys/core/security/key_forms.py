@@ -21,14 +21,14 @@ PREFIXES = (
     ("ghs_", "GitHub"),
     ("github_pat_", "GitHub"),
 )
-"""How keys begin; those of Ollama have no documented form, so none of its own is ever doubted for lacking one."""
+"""The beginnings of keys. Those of Ollama have no documented form, so no Ollama key is doubted for lacking one."""
 
 _OTHERS = ("sk-", "sk_", "nvapi-", "glpat-", "csk-", "fw_", "tgp_")
 _OLLAMA = re.compile(r"[0-9a-f]{32}\.[\w-]{16,}")
 _PIECES = re.compile(r"[\s\"'`=,;()<>]+")
 _LONG_MIXED, _LONG = 12, 24
 _REQUEST_ID = re.compile("[0-9a-f]{16}")
-"""Ids that lbk itself gives are to be typed, and to be read in answers."""
+"""The ids that lbk itself gives, which people type and read in answers."""
 
 
 def company_of(characters: str) -> str:

@@ -14,9 +14,9 @@ from lollmsbot_keys.core.model.config import as_compared, is_cloud_name
 from lollmsbot_keys.core.security.trusted_hosts import is_loopback, is_on_loopback
 
 FORMATS = frozenset({"gguf", "ggml", "safetensors"})
-"""In which weights are kept. A model that is run elsewhere has none, or a word such as `cloud`."""
+"""The formats of weights. A model that is run elsewhere has none, or a word such as `cloud`."""
 LEAST_BYTES = 65_536
-"""Weights are larger; what stands for a model elsewhere has a few hundred bytes."""
+"""The least size of weights. An entry for a model elsewhere has a few hundred bytes."""
 
 _ELSEWHERE = ("remote", "cloud", "upstream", "proxy", "relay")
 _NOT_HERE = frozenset({*_ELSEWHERE, "hosted", "external", "api"})
@@ -25,14 +25,14 @@ _FREE_TEXT = frozenset(
 )
 """Fields whose text may say anything."""
 _PLACES = frozenset({"host", "hostname", "endpoint", "server", "provider", "location", "region", "baseurl", "apibase"})
-"""Fields that a daemon of one's own does not have, and a relay may."""
+"""Fields that a relay may have, and a user's own daemon does not."""
 _HERE = frozenset({"local", "localhost", "ollama"})
 _LONGEST_WORD = 200
 _FROM = re.compile(r"^[^\S\n]*#?[^\S\n]*FROM[^\S\n]+([^\n]+)$", re.IGNORECASE | re.MULTILINE)
-"""What a Modelfile says a model is made from; in a comment, too, where Ollama puts the model's own name."""
+"""The line of a Modelfile with the model's origin, also in a comment, where Ollama puts the model's own name."""
 _OWN_PARTS = {"details", "model_info", "modelfile", "template", "capabilities"}
 _NO_CHAT = ("embed", "minilm", "rerank", "bert", "bge-")
-"""Of what names and families of models that cannot chat are made."""
+"""Parts of names and families of models that cannot chat."""
 
 
 def elsewhere(said: Mapping[str, object]) -> str:

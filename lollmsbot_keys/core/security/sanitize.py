@@ -13,7 +13,7 @@ import re
 from functools import cache
 
 LONGEST_STRING = 4096
-"""A control string (window title, hyperlink, …) is believed to end after so many characters, whatever it says."""
+"""The most characters of a control string (window title, hyperlink, …), after which it is taken to end."""
 
 _STRING_START = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])"
 _STRING_BODY = r"[^\n\x07\x18\x1a\x1b\x9c]"

@@ -1,4 +1,4 @@
-"""Settlements that could not be written when they came: made of events, and recorded later, each exactly once."""
+"""Settlements that could not be written in time: made of events, and recorded later, each exactly once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Released, 
 
 
 def settlement_of(hold: Hold, events: Iterable[Event]) -> Settlement:
-    """What `events` say of the end of `hold`."""
+    """Collect from `events` the settlement of `hold`."""
     kept = Settlement(hold)
     for event in events:
         match event:
@@ -35,9 +35,10 @@ def settlement_of(hold: Hold, events: Iterable[Event]) -> Settlement:
 
 
 def adopt(snapshot: Snapshot, kept: Mapping[str, Settlement], now: datetime) -> Snapshot:
-    """The snapshot with all of `kept`, and their names remembered for as long as they lie there.
+    """Return the snapshot with all settlements of `kept`.
 
-    So one that is still there after a crash, though it is in the state, is not counted again.
+    Their names are remembered while their files exist, so one whose file remains after a crash, though it is in the
+    state, is not counted again.
     """
     for name, settlement in kept.items():
         if name not in snapshot.adopted:
@@ -47,7 +48,10 @@ def adopt(snapshot: Snapshot, kept: Mapping[str, Settlement], now: datetime) -> 
 
 
 def _events(settlement: Settlement) -> Iterable[Event]:
-    """As if they came now. A hold that lapsed and was forgotten is remembered where the call cost more than it."""
+    """Yield the events of a settlement as if they came now.
+
+    A hold that lapsed and was forgotten is remembered where the call cost more than it.
+    """
     hold, booked = settlement.hold, settlement.booked
     if booked is None:
         yield Released(hold.id)

@@ -1,8 +1,8 @@
-"""Who has been told what: alerts as they are raised, delivered, and over, in the snapshot.
+"""The delivery of alerts, in the snapshot: which are raised, delivered and over, and who was told.
 
-Each channel hears of an alert once in its window, and once that it is over. Somebody who is about to deliver takes a
-lease, so that two processes do not deliver the same; what is delivered is noted afterwards. Whoever dies in between
-leaves it undelivered, and the next one delivers it: sooner twice than never.
+Each channel hears of an alert once in its window, and once of its end. A process that is about to deliver takes a
+lease, so that two processes do not deliver the same; the delivery is noted afterwards. A process that dies in between
+leaves the alert undelivered, and the next one delivers it: twice is better than never.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from lollmsbot_keys.core.model.lease import Lease, Owner
 from lollmsbot_keys.core.model.snapshot import Raised, Snapshot
 
 MOST_RAISED = 64
-"""More alerts than this never hold at once: who has so many looks at the first ones."""
+"""The most alerts that are kept at once: with so many, people look at the first ones."""
 OVER_KEPT = timedelta(days=3)
-"""So long the end of an alert waits for a channel that is out of order."""
+"""The time that the end of an alert waits for a channel that is out of order."""
 
 
 def apply(snapshot: Snapshot, event: Watched | Telling | AlertsDelivered, now: datetime) -> Snapshot:
-    """The snapshot after `event`; the very same one where it is no news."""
+    """Return the snapshot after `event`, or the very same one if it brings no news."""
     match event:
         case Watched(alerts, usable, channels, today, ends):
             observed = observe(snapshot, alerts, channels, today, now, ends=ends)
@@ -46,16 +46,19 @@ def apply(snapshot: Snapshot, event: Watched | Telling | AlertsDelivered, now: d
 
 
 def _is_shrunk(snapshot: Snapshot) -> bool:
-    """Whether the pool is down to its last key: then the day before that stays the measure, until it has recovered."""
+    """Say whether the pool is down to its last key.
+
+    Then the day before that stays the measure, until the pool has recovered.
+    """
     return POOL in snapshot.alerts and snapshot.alerts[POOL].over is None
 
 
 def observe(
     snapshot: Snapshot, held: Sequence[Alert], channels: Sequence[str], today: date, now: datetime, *, ends: bool
 ) -> Snapshot:
-    """Note what holds now; with `ends` also what holds no more.
+    """Note the alerts that hold now, and with `ends` also those that hold no more.
 
-    Who only looked at what has just happened does not see ends: those are for whoever prints them.
+    A process that only looked at what has just happened does not see ends: those are for the process that prints them.
     """
     alerts = dict(snapshot.alerts)
     for alert in held[:MOST_RAISED]:
@@ -91,21 +94,30 @@ def _raised(known: Raised | None, alert: Alert, today: str, now: datetime) -> Ra
 
 
 def _unsure(known: Raised) -> Raised:
-    """Who was on the way with the end of it, and never came back, may have told it to some."""
+    """Return the alert with channels that may have heard of its end marked as not told.
+
+    The process that was delivering the end never came back, and may have told some of them.
+    """
     if known.lease is None:
         return known
     return known._replace(told=tuple(channel for channel in known.told if channel not in known.due))
 
 
 def _ended(known: Raised, channels: Sequence[str], today: str, now: datetime) -> Raised:
-    """Those who heard that it was over, and not that it came back in the same window, are left in peace."""
+    """Return the alert with the end that channels must hear of.
+
+    Channels that heard that it was over, and not that it came back in the same window, hear nothing.
+    """
     due = (STANDARD_OUTPUT, *(channel for channel in channels if channel not in known.calmed))
     window = max(known.window, today) if known.lasting else known.window
     return known._replace(window=window, over=now, due=due)
 
 
 def _kept(alerts: Mapping[str, Raised], today: str, now: datetime) -> dict[str, Raised]:
-    """Without what is over, told and past its window; what came back within it must be recognised."""
+    """Return `alerts` without those that are over, told and past their window.
+
+    An alert that came back within its window must be recognised.
+    """
     kept = {
         name: raised
         for name, raised in alerts.items()
@@ -118,7 +130,10 @@ def _kept(alerts: Mapping[str, Raised], today: str, now: datetime) -> dict[str, 
 
 
 def remember(snapshot: Snapshot, usable: AbstractSet[str], today: date) -> Snapshot:
-    """Note which keys can be used on this day. Of the days before it only the last is kept, to hold today against."""
+    """Note the keys that can be used today.
+
+    Of the days before it only the last is kept, to compare today with it.
+    """
     known = snapshot.usable.get(today, frozenset())
     before = max((day for day in snapshot.usable if day < today), default=None)
     days = {} if before is None else {before: snapshot.usable[before]}
@@ -128,7 +143,7 @@ def remember(snapshot: Snapshot, usable: AbstractSet[str], today: date) -> Snaps
 
 
 def owed(snapshot: Snapshot, channels: Iterable[str], now: datetime) -> tuple[Letter, ...]:
-    """What is to be delivered and is not being delivered by somebody else."""
+    """Return the messages that are to be delivered and that no other process is delivering."""
     letters: list[Letter] = []
     for name, raised in snapshot.alerts.items():
         if raised.lease is not None and raised.lease.until > now:
@@ -143,7 +158,10 @@ def owed(snapshot: Snapshot, channels: Iterable[str], now: datetime) -> tuple[Le
 
 
 def lend(snapshot: Snapshot, names: AbstractSet[str], lease: Lease) -> Snapshot:
-    """Nobody else delivers these until the lease ends."""
+    """Give the lease on these alerts to one process.
+
+    Nobody else delivers them until it ends.
+    """
     alerts = {
         name: _unsure(raised)._replace(lease=lease) if name in names and raised.lease != lease else raised
         for name, raised in snapshot.alerts.items()
@@ -152,7 +170,10 @@ def lend(snapshot: Snapshot, names: AbstractSet[str], lease: Lease) -> Snapshot:
 
 
 def delivered(snapshot: Snapshot, letters: Iterable[Letter], lease: Lease) -> Snapshot:
-    """These were delivered; the lease is given back. What has become another message since is still to be told."""
+    """Note the delivered letters and give the lease back.
+
+    An alert that has changed since is still to be told.
+    """
     alerts = {
         name: raised._replace(lease=None) if raised.lease == lease else raised
         for name, raised in snapshot.alerts.items()
@@ -176,7 +197,10 @@ def _calmed(raised: Raised, channel: str) -> Raised:
 
 
 def without_leases(snapshot: Snapshot, dead: AbstractSet[Owner]) -> Snapshot:
-    """What a process that has ended was delivering is free for others; how far it came nobody knows."""
+    """End the leases of processes that have ended.
+
+    Nobody knows how far they came, so others may deliver.
+    """
     alerts = {
         name: raised._replace(lease=raised.lease._replace(until=raised.since))
         if raised.lease is not None and raised.lease.owner in dead
@@ -187,7 +211,7 @@ def without_leases(snapshot: Snapshot, dead: AbstractSet[Owner]) -> Snapshot:
 
 
 def ended(snapshot: Snapshot, letters: Iterable[Letter]) -> tuple[AlertEnded, ...]:
-    """The ends that these letters tell of, each once."""
+    """Return the ended alerts that these letters tell of, each once."""
     names = dict.fromkeys(letter.name for letter in letters if letter.over)
     return tuple(
         AlertEnded(name, raised.title, raised.since, raised.over)

@@ -1,7 +1,7 @@
-"""The sliding hour: calls counted in one-minute buckets, so that a window costs the same however many there were.
+"""The sliding hour of calls, counted in buckets of one minute.
 
-A bucket counts until all of its minute is more than an hour old. So the window is never short, and at most a minute
-long on the safe side.
+So a window costs the same for any number of calls. A bucket counts until all of its minute is more than an hour old. So
+the window is never short, and at most a minute long on the safe side.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ _MINUTES = 60
 
 
 def minute_of(now: datetime) -> int:
-    """The minute since the epoch that `now` lies in."""
+    """Return the minute since the epoch that `now` is in."""
     return int(now.timestamp()) // 60
 
 
 def calls_within_an_hour(buckets: Mapping[int, int], now: datetime) -> int:
-    """Calls of the last 60 minutes. Buckets from the future (a clock that stepped back) count: better than too few."""
+    """Count the calls of the last 60 minutes.
+
+    Buckets from the future (a clock that stepped back) count: too many is better than too few.
+    """
     if not buckets:
         return 0
     oldest = minute_of(now) - _MINUTES
@@ -28,7 +31,7 @@ def calls_within_an_hour(buckets: Mapping[int, int], now: datetime) -> int:
 
 
 def free_again(buckets: Mapping[int, int], limit: int, now: datetime) -> datetime | None:
-    """When the window holds fewer than `limit` calls again; `None` where no time will do that."""
+    """Return when the window holds fewer than `limit` calls again, or `None` if never."""
     calls = calls_within_an_hour(buckets, now)
     oldest = minute_of(now) - _MINUTES
     for minute in sorted(minute for minute in buckets if minute >= oldest):
@@ -39,10 +42,10 @@ def free_again(buckets: Mapping[int, int], limit: int, now: datetime) -> datetim
 
 
 def counted(buckets: Mapping[int, int], now: datetime) -> dict[int, int]:
-    """The window with one more call at `now`. Buckets that no longer count are dropped.
+    """Return the window with one more call at `now`.
 
-    Buckets from the future, left by a clock that has since stepped back, are moved to this minute: they leave the
-    window an hour from now instead of when the wrong time comes round.
+    Buckets that no longer count are dropped. Buckets from the future, left by a clock that has since stepped back, are
+    moved to this minute: they leave the window an hour from now instead of an hour after their wrong time.
     """
     this = minute_of(now)
     kept = tidied(buckets, now)
@@ -51,7 +54,10 @@ def counted(buckets: Mapping[int, int], now: datetime) -> dict[int, int]:
 
 
 def tidied(buckets: Mapping[int, int], now: datetime) -> dict[int, int]:
-    """The window without old buckets, and with those from the future moved to this minute."""
+    """Return the window without old buckets.
+
+    Buckets from the future are moved to this minute.
+    """
     this = minute_of(now)
     if not buckets or (min(buckets) >= this - _MINUTES and max(buckets) <= this):  # as at most times
         return dict(buckets)

@@ -1,4 +1,4 @@
-"""What is known of keys and models from how they behaved: cooldowns, rows of stumbles, refused secrets, accounts."""
+"""The behaviour of keys and models: cooldowns, rows of stumbles, refused secrets, accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 from lollmsbot_keys.core.model.snapshot import OTHER_SECRETS, Account, Cooldown, Disabled, Snapshot, same_secret
 
 STUMBLES = 3
-"""So many junk answers in a row on one key and model cool that pair."""
+"""The number of junk answers in a row on one key and model that cool that pair."""
 MOST_COOLDOWNS = 256
 """More scopes than this do not cool at once: whoever names endless models must not grow the state. A model's is the
 first to go; what keeps a whole key or account out stays.
@@ -24,7 +24,10 @@ def without(mapping: Mapping[K, V], gone: AbstractSet[K]) -> dict[K, V]:
 
 
 def cool(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
-    """Keep the later end: a new failure only ever extends what was known."""
+    """Add a cooldown, or keep the known one if it ends later.
+
+    A new failure only ever extends what was known.
+    """
     known = snapshot.cooldowns.get(cooldown.scope)
     if known is not None and known.until >= cooldown.until:
         return snapshot
@@ -45,7 +48,11 @@ def stumble(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
 
 
 def refuse(snapshot: Snapshot, key: str, disabled: Disabled) -> Snapshot:
-    """Late news of an old secret must not free the new one, nor the reverse: what was refused before stays refused."""
+    """Mark a key's secret as refused, and keep the marks of its former secrets.
+
+    Late news of an old secret must not free the new one, nor the reverse: a secret that was refused before stays
+    refused.
+    """
     before = snapshot.disabled.get(key)
     if before is not None:
         former = (before.fingerprint, *before.others)
@@ -55,7 +62,10 @@ def refuse(snapshot: Snapshot, key: str, disabled: Disabled) -> Snapshot:
 
 
 def prove(snapshot: Snapshot, key: str, fingerprint: str, account: str | None) -> Snapshot:
-    """The secret of that fingerprint is good; `account` is whose it is, where that was told."""
+    """Note that the secret of that fingerprint is good.
+
+    `account` is who is billed for it, where that was told.
+    """
     disabled = snapshot.disabled.get(key)
     if disabled is not None and fingerprint:
         snapshot = snapshot._replace(disabled=_forgiven(snapshot.disabled, key, disabled, fingerprint))

@@ -1,4 +1,4 @@
-"""What happened, written into the state: `record(snapshot, event, now)` gives the next snapshot.
+"""The events of the shared state: `record(snapshot, event, now)` gives the next snapshot.
 
 Each event may be recorded twice without harm. Cooldowns only grow. A settlement moves money from a hold into the day
 that the hold was claimed in, whenever it comes.
@@ -25,20 +25,24 @@ from lollmsbot_keys.core.state.call_window import counted
 from lollmsbot_keys.core.state.cooldowns import without
 
 MOST_LOST = 32
-"""So many calls of unknown cost are remembered by the provider's id."""
+"""The most calls of unknown cost that are remembered by the provider's id."""
 
 
 class Claimed(NamedTuple):
-    """A call is about to be sent: its bound is held, its key's window grows, the turn is taken."""
+    """A call that is about to be sent.
+
+    Its bound is held, its key's window grows, the turn is taken.
+    """
 
     hold: Hold
     takes_turn: bool
 
 
 class Settled(NamedTuple):
-    """A call ended: what it is booked at, and whether it failed or stood in for another.
+    """The end of a call, with what it is booked at.
 
-    `outcome` is its `OutcomeKind`; `generation` the provider's id of it, under which a lost figure can be asked for.
+    It tells whether the call failed or stood in for another. `outcome` is its `OutcomeKind`; `generation` is the
+    provider's id of it, under which a lost figure can be asked for.
     """
 
     hold_id: str
@@ -52,16 +56,20 @@ class Settled(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """A call is about to be settled, at more than its hold; should that have lapsed and be forgotten, here it is.
+    """The hold of a call that is about to be settled at more than its hold.
 
-    So no excess is lost, however many other holds lapsed. Said by who claimed the hold, once, with the settlement.
+    It is here in case the hold has lapsed and was forgotten. So no excess is lost, however many other holds lapsed. The
+    process that claimed the hold says this once, with the settlement.
     """
 
     hold: Hold
 
 
 class Found(NamedTuple):
-    """The provider told what a call cost that had been booked at its hold, because its answer broke off."""
+    """The true cost of a call that had been booked at its hold.
+
+    The provider told it later; the answer had broken off.
+    """
 
     generation: str
     charge: Charge
@@ -69,21 +77,24 @@ class Found(NamedTuple):
 
 
 class Sighted(NamedTuple):
-    """A key was used with the secret of that fingerprint."""
+    """The use of a key with the secret of that fingerprint."""
 
     key: str
     fingerprint: str
 
 
 class Replaced(NamedTuple):
-    """A key has the secret of that fingerprint from now on."""
+    """The replacement of a key's secret by the one of that fingerprint."""
 
     key: str
     fingerprint: str
 
 
 class Returned(NamedTuple):
-    """A key has its former secret again, as old as it is. Says nothing where that is the one it has."""
+    """The return of a key's former secret, which keeps its old age.
+
+    It says nothing where that is the one the key has.
+    """
 
     key: str
     fingerprint: str
@@ -92,14 +103,20 @@ class Returned(NamedTuple):
 
 
 class Journalled(NamedTuple):
-    """How far the replacing of a key's secret has come; `None`: nothing is left to remember of it."""
+    """The progress of a rotation of a key's secret.
+
+    `None`: nothing is left to remember of it.
+    """
 
     key: str
     rotation: Replacement | None
 
 
 class Released(NamedTuple):
-    """A hold whose call was never made: nothing was sent, so nothing is booked."""
+    """A hold whose call was never made.
+
+    Nothing was sent, so nothing is booked.
+    """
 
     hold_id: str
 
@@ -109,26 +126,32 @@ class Cooled(NamedTuple):
 
 
 class Stumbled(NamedTuple):
-    """Junk, a dropped line, a timeout: harmless alone, a cooldown when it is the third in a row."""
+    """A junk answer, a dropped line or a timeout.
+
+    It is harmless alone, and a cooldown when it is the third in a row.
+    """
 
     cooldown: Cooldown
 
 
 class Answered(NamedTuple):
-    """A key and model answered: the row of stumbles is over. Cooldowns stay."""
+    """An answer of a key and model, which ends the row of stumbles.
+
+    Cooldowns stay.
+    """
 
     scope: Scope
 
 
 class KeyRefused(NamedTuple):
-    """The provider refused this secret, and the key check agreed."""
+    """The refusal of a key's secret by its provider, with which the key check agreed."""
 
     key: str
     disabled: Disabled
 
 
 class KeyProved(NamedTuple):
-    """A key check found this secret good; perhaps it also told whose it is."""
+    """The proof of a key check that a secret is good, perhaps with its account."""
 
     key: str
     fingerprint: str
@@ -136,14 +159,20 @@ class KeyProved(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """A person wants these tried again: see `resettable`. Money and hourly windows stay as they are."""
+    """The wish of a person that these are tried again.
+
+    See `resettable`. Money and hourly windows stay as they are.
+    """
 
     scopes: frozenset[Scope]
     keys: frozenset[str]
 
 
 class Lapsed(NamedTuple):
-    """The owners of these holds are gone: each may have been billed, so each is charged in full."""
+    """The holds of owners that are gone.
+
+    Each may have been billed, so each is charged in full.
+    """
 
     hold_ids: frozenset[str]
 
@@ -158,7 +187,7 @@ class WaitOver(NamedTuple):
 
 
 class Noticed(NamedTuple):
-    """A notice that is given only once was given."""
+    """A one-time notice that was given."""
 
     notice: str
 
@@ -193,7 +222,7 @@ Event = (
 def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
     snapshot: Snapshot, event: Event, now: datetime
 ) -> Snapshot:
-    """The snapshot after `event`."""
+    """Return the snapshot after `event`."""
     match event:
         case Claimed():
             return _claimed(snapshot, event, now)
@@ -288,7 +317,10 @@ def _lost(snapshot: Snapshot, generation: str, hold: Hold) -> Snapshot:
 
 
 def _found(snapshot: Snapshot, event: Found) -> Snapshot:
-    """Put the true figure in the hold's place. Where the day has left for the history, this is one more part of it."""
+    """Put the true figure in place of the hold.
+
+    If the day has left for the history, this is one more part of it.
+    """
     hold = snapshot.lost.get(event.generation)
     if hold is None:
         return snapshot
@@ -334,7 +366,9 @@ def resettable(
     providers: AbstractSet[Provider],
     known_as: Callable[[Scope], Iterable[Scope]] = lambda scope: (scope,),
 ) -> Reset:
-    """Everything that keeps some keys out. `accounts` maps their names to their accounts.
+    """Return everything that keeps some keys out.
+
+    `accounts` maps their names to their accounts.
 
     A key's reset clears what is said of it and of its account, by each name that `known_as` gives that; what is said of
     a model or of a whole provider is cleared with `providers`.

@@ -1,4 +1,7 @@
-"""Keeping the state small and sane: what has expired goes, and what a wrong clock left behind is put right."""
+"""Upkeep that keeps the state small and sane.
+
+What has expired goes, and what a wrong clock left behind is put right.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from lollmsbot_keys.core.money.amounts import budget_day, forgotten
 from lollmsbot_keys.core.state.call_window import tidied
 
 LAPSED_KEPT = 32
-"""So many lapsed holds wait for a late settlement; processes that die in a loop must not pile them up."""
+"""The most lapsed holds that wait for a late settlement: processes that die in a loop must not pile them up."""
 SKEW = timedelta(minutes=2)
-"""Clocks of processes that share a state may differ by so much before a time counts as coming from the future."""
+"""The most that clocks of processes may differ before a time counts as coming from the future."""
 
 
 def upkeep(
@@ -26,7 +29,7 @@ def upkeep(
     dead: AbstractSet[Owner] = frozenset(),
     alive: AbstractSet[Owner] = frozenset(),
 ) -> Snapshot:
-    """The snapshot without what is over at `now`.
+    """Return the snapshot without what is over at `now`.
 
     A hold lapses when its owner is among the `dead`, or when it has expired and its owner is not among those known to
     be `alive`. A cooldown that began in the future was recorded by a clock that has since stepped back: it keeps its
@@ -83,7 +86,10 @@ def _kept(holds: Mapping[str, Hold], now: datetime) -> list[tuple[str, Hold]]:
 
 
 def _in_time(hold: Hold, now: datetime) -> Hold:
-    """A hold from the future must not outlive its call by as long as the clock was wrong."""
+    """Return `hold` with times that fit the clock.
+
+    A hold from the future must not outlive its call by as long as the clock was wrong.
+    """
     if hold.lapsed:
         return hold._replace(expires=min(hold.expires, now + KEPT_AFTER_LAPSE))
     if hold.claimed > now + SKEW:
@@ -96,7 +102,10 @@ def _still_waiting(waiter: Waiter, now: datetime) -> bool:
 
 
 class Housekeeping(NamedTuple):
-    """Upkeep with the configuration's settings filled in: what a state store does around every change."""
+    """The upkeep with the configuration's settings filled in.
+
+    A state store does it around every change.
+    """
 
     timezone: tzinfo
     longest: timedelta
@@ -104,28 +113,31 @@ class Housekeeping(NamedTuple):
     def before(
         self, snapshot: Snapshot, now: datetime, dead: AbstractSet[Owner], alive: AbstractSet[Owner]
     ) -> Snapshot:
-        """What a reading of the state means at `now`."""
+        """Return the meaning of a reading of the state at `now`."""
         return upkeep(snapshot, now, self.longest, dead, alive)
 
     def adopted(self, snapshot: Snapshot, kept: Mapping[str, Settlement], now: datetime) -> Snapshot:
-        """The snapshot with settlements that could not be written when they came."""
+        """Return the snapshot with settlements that could not be written in time."""
         from lollmsbot_keys.core.state.adoption import adopt
 
         return adopt(snapshot, kept, now)
 
     def forgotten(self, snapshot: Snapshot, now: datetime) -> date | None:
-        """Today, where what was spent on it, or in its month, must be looked up in the history."""
+        """Return today, or `None` if its spending is not to be looked up in the history.
+
+        The spending is that of today or of its month.
+        """
         today = budget_day(now, self.timezone)
         return today if forgotten(snapshot, today) else None
 
     def recalled(self, snapshot: Snapshot, today: date, stored: Iterable[tuple[date, Day]]) -> Snapshot:
-        """The snapshot with what the history has of the month."""
+        """Return the snapshot with the history's sums of the month."""
         from lollmsbot_keys.core.money.ledger import recalled
 
         return recalled(snapshot, today, stored)
 
     def after(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[ClosedDay, ...]]:
-        """What to write, and the days that leave for the history."""
+        """Return the snapshot to write, and the days that leave for the history."""
         from lollmsbot_keys.core.money.ledger import close_days
 
         snapshot, closed = close_days(snapshot, budget_day(now, self.timezone))

@@ -1,4 +1,7 @@
-"""Which secret each key has, and since when: the age of a secret counts from the first time it was seen here."""
+"""The history of each key's secret.
+
+A secret's age counts from the first time it was seen here.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,27 @@ MOST_KEYS = 64
 
 
 def sight(snapshot: Snapshot, key: str, fingerprint: str, now: datetime) -> Snapshot:
-    """Note that `key` was used with the secret of that fingerprint. A former secret is no news: a shell still holds it.
+    """Note that `key` was used with the secret of that fingerprint.
 
-    An unknown fingerprint ("") says nothing.
+    A former secret is no news, because an open shell may still hold it. An unknown fingerprint ("") says nothing.
     """
     return replace(snapshot, key, fingerprint, now) if is_news(snapshot, key, fingerprint) else snapshot
 
 
 def is_news(snapshot: Snapshot, key: str, fingerprint: str) -> bool:
-    """Whether no secret of that fingerprint was ever seen as one of `key`, as far as is remembered."""
+    """Say whether no secret of that fingerprint was ever seen as one of `key`.
+
+    The state remembers only some former secrets.
+    """
     known = snapshot.sightings.get(key)
     return bool(fingerprint and key) and (known is None or fingerprint not in {known.fingerprint, *known.others})
 
 
 def replace(snapshot: Snapshot, key: str, fingerprint: str, now: datetime) -> Snapshot:
-    """The secret of `key` is the one of that fingerprint from now on, also where it is a former one come back."""
+    """Make the secret of that fingerprint the one of `key` from now on.
+
+    It may also be a former one that is back.
+    """
     known = snapshot.sightings.get(key)
     if known is not None and known.fingerprint == fingerprint:
         return snapshot
@@ -37,7 +46,10 @@ def replace(snapshot: Snapshot, key: str, fingerprint: str, now: datetime) -> Sn
 
 
 def give_back(snapshot: Snapshot, key: str, fingerprint: str, since: datetime, generation: int) -> Snapshot:
-    """The former secret of that fingerprint is the one of `key` again, and no younger for it."""
+    """Make the former secret of that fingerprint the one of `key` again.
+
+    Its age stays the old one.
+    """
     known = snapshot.sightings.get(key)
     if known is None or known.fingerprint == fingerprint:
         return snapshot

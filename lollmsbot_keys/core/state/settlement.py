@@ -1,4 +1,7 @@
-"""What one finished attempt means for the state: an outcome in, the events to record out."""
+"""The meaning of one finished attempt for the state.
+
+An outcome goes in, the events to record come out.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Settled, S
 
 
 class Finished(NamedTuple):
-    """One attempt that is over. `failover` is true when it stood in for a failed one."""
+    """One attempt that is over.
+
+    `failover` is true when it stood in for a failed one.
+    """
 
     candidate: Candidate
     hold: Hold
@@ -27,7 +33,7 @@ class Finished(NamedTuple):
 
 
 def discreet(outcome: Outcome, prompt: Words, answer: str) -> Outcome:
-    """`outcome`, with its evidence kept nowhere if that repeats words of the prompt or of the answer."""
+    """Return `outcome`, with its evidence kept nowhere if it repeats words of prompt or answer."""
     failure = outcome.failure
     if failure is None or failure.fleeting:
         return outcome
@@ -37,9 +43,10 @@ def discreet(outcome: Outcome, prompt: Words, answer: str) -> Outcome:
 
 
 def charge_for(finished: Finished) -> Charge:
-    """What the attempt is booked at. A failed one costs nothing unless it may have been billed, or tokens were used.
+    """Return the charge that the attempt is booked at.
 
-    A figure of a moment says only what it cost at least.
+    A failed one costs nothing unless it may have been billed, or tokens were used. The figure of a moment amid the
+    answer says only the least that it cost.
     """
     candidate, outcome, held = finished.candidate, finished.outcome, finished.hold.amount_usd
     usage = outcome.usage or Usage()
@@ -60,7 +67,7 @@ def charge_for(finished: Finished) -> Charge:
 
 
 def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:
-    """Everything to record of the attempt, settlement first."""
+    """Return everything to record of the attempt, settlement first."""
     outcome = finished.outcome
     settled = Settled(
         finished.hold.id,
@@ -77,13 +84,19 @@ def events_of(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: dat
 
 
 def tokens_beyond(finished: Finished) -> int:
-    """By how many tokens the prompt was longer, as its provider counts, than its bound had."""
+    """Return by how many tokens the prompt exceeded the estimate in its bound.
+
+    The provider's count is compared.
+    """
     usage, expected = finished.outcome.usage, finished.candidate.prompt_tokens
     return max(0, usage.prompt_tokens - expected) if usage is not None and expected else 0
 
 
 def _template(finished: Finished) -> tuple[Event, ...]:
-    """What to learn of the model's template. A call on this machine has no price, and so no bound to mend."""
+    """Return the event that teaches the model's template.
+
+    A call on this machine has no price, and so no bound to mend.
+    """
     candidate, beyond = finished.candidate, tokens_beyond(finished)
     if not beyond or candidate.provider is Provider.LOCAL:
         return ()
@@ -91,7 +104,10 @@ def _template(finished: Finished) -> tuple[Event, ...]:
 
 
 def _not_free(finished: Finished, booked: Charge, cooldowns: Cooldowns, now: datetime) -> tuple[Event, ...]:
-    """A free model that cost money, against the `max_price` of nothing that was sent along, is left alone."""
+    """Return the event that leaves a free model out, if it cost money.
+
+    The cost came in spite of the `max_price` of nothing that was sent along.
+    """
     if not was_charged_for_free(finished, booked):
         return ()
     scope = Scope.of(Reach.MODEL, finished.candidate)
@@ -104,7 +120,7 @@ NOT_FREE = "not free any more"
 
 
 def was_charged_for_free(finished: Finished, booked: Charge) -> bool:
-    """Whether money was taken for a model that its provider is said to give away."""
+    """Say whether a model that the provider is said to give away cost money."""
     return finished.candidate.free and booked.amount_usd > 0
 
 
@@ -130,6 +146,6 @@ _REASONS = {
 
 
 def cools_until(snapshot: Snapshot, candidate: Candidate, now: datetime) -> datetime | None:
-    """Until when `candidate` is left out, as `snapshot` has it."""
+    """Return until when `candidate` is left out by the cooldowns of `snapshot`."""
     covering = (c.until for c in snapshot.cooldowns.values() if c.until > now and c.scope.covers(candidate))
     return max(covering, default=None)

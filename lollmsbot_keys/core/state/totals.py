@@ -1,8 +1,9 @@
-"""Counts since the state began: they only grow, whatever is corrected later, so that a monitoring system can rate them.
+"""Counts since the state began.
 
-The ledger is the truth about money and follows every correction; these follow upwards only. Those who come when the
-table is full share one row for each provider. Nobody who is in it is ever put there: it would grow by a whole past at
-once, which a monitoring system takes for fresh calls.
+They only grow, whatever is corrected later, so that a monitoring system can compute rates. The ledger is the truth
+about money and follows every correction; these follow upwards only. Keys that come when the table is full share one row
+for each provider. A key that is in the table is never put there: the shared row would grow by a whole past at once,
+which a monitoring system takes for fresh calls.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from lollmsbot_keys.core.money.amounts import NOTHING
 from lollmsbot_keys.core.money.ledger import OTHER, added
 
 MOST_SPENDERS = 64
-"""More keys than this were never configured together: so many have rows of their own."""
+"""The most keys with rows of their own: more were never configured together."""
 MOST_FAILURES = 512
 LAPSED = "lapsed"
 
 
 def count(snapshot: Snapshot, hold: Hold, entry: Cell, outcome: str, now: datetime) -> Snapshot:
-    """Count one finished call. One that lapsed is counted already: only what it cost beyond its hold is added."""
+    """Count one finished call.
+
+    One that lapsed is counted already: only its cost beyond its hold is added.
+    """
     spender = Spender(hold.provider, hold.key)
     if spender not in snapshot.totals and len(snapshot.totals) >= MOST_SPENDERS:
         spender = spender._replace(key=OTHER)

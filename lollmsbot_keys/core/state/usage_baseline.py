@@ -1,8 +1,9 @@
-"""What is usual for a key, by its own last days; and what is so far above it that people should look.
+"""The usual use of a key by its own last days, and the line above which use is unusual.
 
-The line is drawn at three times the median of the days on which the key was used, or six times their usual distance
-from it (the median absolute deviation) above it, whichever is higher. One wild day among them moves neither, and a key
-whose days always differ widely is given its room. Below a floor nothing is worth a message, and a few days say nothing.
+People should look at use above it. The line is drawn at three times the median of the days on which the key was used,
+or six times their usual distance from it (the median absolute deviation) above it, whichever is higher. One wild day
+among them moves neither, and a key whose days always differ widely is given its room. Below a floor nothing is worth a
+message, and a few days say nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ TIMES_THE_MEDIAN = 3
 SPREADS = 6
 LEAST_CALLS = Decimal(50)
 LEAST_USD = Decimal(1)
-"""No use below these is unusual: nobody wants to be woken for pennies."""
+"""The least calls and dollars that can be unusual: nobody wants to be woken for pennies."""
 
 
 class Usual(NamedTuple):
-    """How a key was used on `days` of its last days, and above what use of a day is unusual."""
+    """The usual use of a key on `days` of its last days.
+
+    Above `line` the use of a day is unusual.
+    """
 
     days: int
     median: Decimal
@@ -35,30 +39,33 @@ class Usual(NamedTuple):
 
 
 def usual_calls(snapshot: Snapshot, key: str, today: date) -> Usual | None:
-    """The usual calls of a day; `None` where too few days are known."""
+    """Return the usual calls of a day, or `None` if too few days are known."""
     return _usual([Decimal(calls) for calls in _recent(snapshot.trail.get(key, {}), today) if calls], LEAST_CALLS)
 
 
 def usual_cost(snapshot: Snapshot, spender: Spender, today: date) -> Usual | None:
-    """The usual cost of a day in US dollars; `None` where too few days are known."""
+    """Return the usual cost of a day in US dollars, or `None` if too few days are known."""
     costs = [sums[spender] for sums in _recent(snapshot.closed, today) if spender in sums]
     return _usual(costs, LEAST_USD)
 
 
 def calls_of(snapshot: Snapshot, key: str, day: date) -> int:
-    """The calls of `key` on an open day."""
+    """Count the calls of `key` on an open day."""
     content = snapshot.days.get(day)
     return sum(cell.calls for place, cell in content.cells.items() if place.key == key) if content is not None else 0
 
 
 def cost_of(snapshot: Snapshot, spender: Spender, day: date) -> Decimal:
-    """What was spent on an open day."""
+    """Return the spending of `spender` on an open day."""
     content = snapshot.days.get(day)
     return content.spent.get(spender, Decimal(0)) if content is not None else Decimal(0)
 
 
 def lengthened(snapshot: Snapshot, closed: Iterable[ClosedDay]) -> Snapshot:
-    """The snapshot after these days left it: their calls stay, for as long as their cost does."""
+    """Return the snapshot with the calls of days that left it.
+
+    They stay as long as the cost of those days does.
+    """
     trail = {key: dict(days) for key, days in snapshot.trail.items()}
     for day, content in closed:
         for place, cell in content.cells.items():
