@@ -15,7 +15,7 @@ from lollmsbot_keys.core.model.accounts import account_of, known_as
 from lollmsbot_keys.core.model.config import Config, Key, Provider
 from lollmsbot_keys.core.model.request import EMPTY, Facts, Known, Plan, Request, SetAside
 from lollmsbot_keys.core.model.snapshot import Snapshot
-from lollmsbot_keys.core.routing.resolve import unknown
+from lollmsbot_keys.core.routing.resolve import KEY_AS_MODEL, unknown
 from lollmsbot_keys.core.routing.route import route
 from lollmsbot_keys.core.security.trusted_hosts import is_own_host
 from lollmsbot_keys.core.state.expiry import Housekeeping
@@ -163,7 +163,18 @@ class Engine:
             UsageError, StateError: see `route` and `StateFile.read`.
         """
         now = at or self.clock()
-        return route(request, self.config, self.state.read(now), self.facts(assumed), now)
+        facts = self.facts(assumed)
+        self.refuse_own_secret(request)
+        return route(request, self.config, self.state.read(now), facts, now)
+
+    def refuse_own_secret(self, request: Request) -> None:
+        """Look whether a secret that is open stands where a model's name belongs; it may have any form.
+
+        Raises:
+            UsageError: it does.
+        """
+        if request.model and self.secrets.has(request.model.strip()):
+            raise UsageError(KEY_AS_MODEL)
 
     def account(self, key: Key, snapshot: Snapshot) -> str:
         """Who is billed for `key`, as far as is known."""

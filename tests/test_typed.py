@@ -161,6 +161,16 @@ def test_no_command_repeats_a_secret(arguments: list[str], tmp_path: Path) -> No
         assert SECRET[9:] not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", [["ask", "hi", "-m"], ["route", "-m"], ["ask", "--json", "hi", "-m"]], ids=" ".join
+)
+def test_one_s_own_secret_is_no_model_however_it_looks(arguments: list[str], tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        secret = here.env["OLLAMA_API_KEY"]
+        done = run_lbk([*arguments, secret], here.env)
+    assert (done.returncode, secret in done.stdout + done.stderr) == (2, False)
+
+
 def test_json_repeats_no_secret(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         done = run_lbk(["route", "--json", "--key", OLLAMA_FORM], here.env)

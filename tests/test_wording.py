@@ -143,4 +143,6 @@ def test_at_critical_only_this_machine_is_spoken_of() -> None:
     attempt = Attempt(None, Provider.LOCAL, "0", OutcomeKind.UNAVAILABLE, 503, 1)
     assert exhausted(critical, (attempt,), "") == ("failed", "No key answered. local: unavailable (503).")
     unproven = attempt._replace(outcome=OutcomeKind.UNPROVEN, detail="it may be run elsewhere")
-    assert " now. local: it may be run elsewhere. Critical prompts need" in exhausted(critical, (unproven,), "")[1]
+    for local in ("", "it cannot be asked"):
+        said = exhausted(critical, (unproven,), local)[1]
+        assert " now. local: it may be run elsewhere. Critical prompts need" in said

@@ -19,7 +19,7 @@ def exhausted(plan: Plan, attempts: Sequence[Attempt], local: str) -> tuple[NoAn
     """
     aside = set_aside(plan)
     sent = {one.key or LOCAL_NAME: told(one) for one in attempts if one.outcome is not OutcomeKind.UNPROVEN}
-    if plan.privacy is not Privacy.CRITICAL and LOCAL_NAME in {*aside, *sent}:
+    if attempts if plan.privacy is Privacy.CRITICAL else LOCAL_NAME in {*aside, *sent}:
         local = ""
     if not sent:
         why = "; ".join(f"{one.key or LOCAL_NAME}: {one.detail}" for one in attempts) or why_not(plan)

@@ -23,9 +23,13 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
     Whoever does not tell a list might have it: then it is asked for.
 
     Raises:
-        UsageError: nobody has it.
+        UsageError: nobody has it, or it is a secret.
     """
-    if request.model is None or slip_of(request.model, engine.config, engine.facts().lists) is None:
+    if request.model is None:
+        return
+    lists = engine.facts().lists
+    engine.refuse_own_secret(request)
+    if slip_of(request.model, engine.config, lists) is None:
         return
     sellers, told = _sellers(engine, request), set[Provider]()
     if not sellers:  # a daemon of this machine says itself what it has, and for nothing

@@ -11,6 +11,7 @@ from lollmsbot_keys.core.security.key_forms import is_key
 from lollmsbot_keys.errors import UsageError
 
 _SHORTEST_SECRET = 8
+KEY_AS_MODEL = "What was given as a model's name looks like a key, and is sent to nobody."
 LOCAL_NAME = "local"
 """What people write for the keyless local candidate, where a key's name stands."""
 
@@ -73,7 +74,7 @@ def understand(request: Request, config: Config) -> ResolvedRequest:
     if named is not None and len(named) > LONGEST_NAME:
         raise UsageError(f"No model has a name of {len(named)} characters; at most {LONGEST_NAME} are taken.")
     if named is not None and is_key(named):
-        raise UsageError("What was given as a model's name looks like a key, and is sent to nobody.")
+        raise UsageError(KEY_AS_MODEL)
     general = named is None
     model = named or config.routing.default_model
     said = [level for level in (request.privacy, role.privacy if role else None) if level is not None]
