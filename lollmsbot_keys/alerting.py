@@ -1,7 +1,7 @@
-"""Alerts looked for and told: once in a window and to each channel, however many processes look at the same moment.
+"""The search for alerts, and the telling: each once in a window and to each channel.
 
-One look is one step under the lock of the state. What is to be told is told after it, without the lock, and noted when
-it has arrived.
+However many processes look at the same moment, an alert is told once. One look is one step under the lock of the state.
+What is to be told is told after it, without the lock, and noted when it has arrived.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ CRON_PATIENCE, PROMPT_PATIENCE = timedelta(seconds=20), timedelta(seconds=10)
 
 
 class Alarm:
-    """The alerts of one engine. `ends`: also sees to what is over, and to printing that once.
+    """The alerts of one engine.
 
-    `problems` gathers what kept alerts from being noted or told.
+    `ends`: also handles what is over, and prints that once. `problems` gathers what kept alerts from being noted or
+    told.
     """
 
     def __init__(self, engine: Engine, *, ends: bool = True) -> None:
@@ -43,10 +44,10 @@ class Alarm:
         self.problems: list[str] = []
 
     def look(self, facts: Facts | None = None) -> Watch:
-        """What holds now, and what is to be told. The state is only written where there is news.
+        """Return what holds now, and what must be told.
 
-        Where it cannot be written what holds is answered all the same, and nothing is told to channels: nobody could
-        remember it, and cron would tell them every time.
+        The state is only written where there is news. Where it cannot be written what holds is returned all the same,
+        and nothing is told to channels: nobody could remember it, and cron would tell them every time.
 
         Raises:
             StateError: the state cannot be read.
@@ -71,7 +72,10 @@ class Alarm:
             return seen._replace(letters=())
 
     def tell(self, seen: Watch, patience: timedelta, *, printed: bool = True) -> None:
-        """Tell the channels what they are owed. Whoever calls has printed what is for standard output, or has not."""
+        """Tell the channels what they are owed.
+
+        `printed`: the caller has printed what is for standard output.
+        """
         arrived = [letter for letter in seen.letters if printed and letter.channel == STANDARD_OUTPUT]
         messages = _messages(seen)
         if messages and self._channels is not None:
@@ -108,18 +112,24 @@ class Alarm:
 
 
 def to_say(seen: Watch) -> tuple[str, ...]:
-    """What whoever made the call should hear. That its key was refused, or all of them, the pool has said already."""
+    """Return the messages for the one that made the call.
+
+    The pool has already said that its key was refused, or that all of them were.
+    """
     known = {AlertKind.KEY_DISABLED, AlertKind.STANDSTILL}
     return tuple(alert.message for alert in seen.news if alert.kind not in known)
 
 
 def holding(engine: Engine, now: datetime) -> tuple[Alert, ...]:
-    """What holds at `now`. Changes nothing, tells nobody."""
+    """Return the alerts that hold at `now`.
+
+    Changes nothing, tells nobody.
+    """
     return alerts(engine.config, engine.state.read(now), engine.facts(), now)
 
 
 def _messages(seen: Watch) -> dict[str, Notification]:
-    """One message for each channel, with all that it is owed, the gravest first."""
+    """Return one message for each channel, with all that it is owed, the gravest first."""
     owed: dict[str, list[Letter]] = {}
     for letter in seen.letters:
         if letter.channel != STANDARD_OUTPUT:

@@ -1,4 +1,4 @@
-"""Configuration, state and secrets brought together: what every command and the pool stand on.
+"""The configuration, state and secrets together: the base of every command and of the pool.
 
 Nothing here waits for a network, and nothing here is slow to import: `lbk route` needs no more than this.
 """
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 
 
 def utc_now() -> datetime:
-    """The only clock."""
+    """Return the time in UTC: the clock of every engine."""
     return datetime.now(UTC)
 
 
 class Engine:
-    """One configuration with its state file and secrets. `warnings` gathers what a person should be told."""
+    """One configuration with its state file and secrets.
+
+    `warnings` gathers what a person should be told.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,9 @@ class Engine:
         clock: Callable[[], datetime] = utc_now,
         create: bool = True,
     ) -> Engine:
-        """Load everything. `create` allows making the fingerprint key, which a command that changes nothing must not.
+        """Load everything.
+
+        `create` allows making the fingerprint key, which a command that changes nothing must not.
 
         Raises:
             ConfigError: the configuration cannot be used.
@@ -95,7 +100,7 @@ class Engine:
         return engine
 
     def log_path(self, option: Path | None = None) -> Path | None:
-        """Where decisions are written down: in `option`, where the environment says, or the configuration; or nowhere.
+        """Return the path of the log: `option`, the environment's, or the configuration's; `None` for no log.
 
         Raises:
             ConfigError: the name begins with the home folder of a user who does not exist, names no file, or one that
@@ -112,14 +117,17 @@ class Engine:
         return path
 
     def keeps(self, path: Path) -> bool:
-        """Whether `path` is the configuration, the state, or among what lies beside it: no place for other things."""
+        """Say whether `path` is the configuration, the state, or one of the files beside the state.
+
+        No other thing may be put there.
+        """
         real, state = Path(os.path.realpath(path)), self.state
         files = {state.path, state.lock, state.copy, state.fingerprint_key, self._cached, self._config_file}
         folders = {Path(os.path.realpath(folder)) for folder in (state.history, state.cache, state.unsettled)}
         return real in {Path(os.path.realpath(file)) for file in files} or not folders.isdisjoint((real, *real.parents))
 
     def facts(self, assumed: Mapping[str, SetAside] | None = None) -> Facts:
-        """What routing must know besides configuration and state, as of now."""
+        """Return what routing must know besides configuration and state, as of now."""
         kept = self._lists()
         misplaced = self._misplaced()
         present = {name: of for name, of in self.secrets.present().items() if name not in misplaced}
@@ -128,7 +136,10 @@ class Engine:
         return Facts(present, kept.lists, assumed or {}, problems, kept.prices, kept.local_chat or "")
 
     def _misplaced(self) -> dict[str, str]:
-        """Keys whose secret is plainly another company's, where it would go to nobody but the provider itself."""
+        """Return the keys whose secret is plainly another company's, each with the reason why it is not sent.
+
+        Only keys whose secret would go to nobody but the provider itself.
+        """
         self.secrets.present()
         found = {}
         for name, company in self.secrets.foreign.items():
@@ -138,7 +149,7 @@ class Engine:
         return found
 
     def doubts(self) -> dict[str, str]:
-        """What a person should be told of secrets before any is sent, by key: they are not what they should be."""
+        """Return what a person should be told of secrets before any is sent, by key."""
         misplaced, secrets = self._misplaced(), self.secrets
         wrong = {key.name: secrets.problem(key.name) for key in self.config.keys if secrets.is_unusable(key.name)}
         told = {name: f"{name} is not used: {problem}." for name, problem in {**wrong, **misplaced}.items()}
@@ -148,7 +159,7 @@ class Engine:
         }
 
     def known(self) -> Known:
-        """How old the models and prices are that plans are made of."""
+        """Return the age of the models and prices behind the plans."""
         return Known(self.config.catalogue_read_on, self._lists().fetched)
 
     def _lists(self) -> CachedModelLists:
@@ -157,7 +168,9 @@ class Engine:
         return read_lists(self.state.cache, self.clock(), tuple(self._listed.values()))
 
     def plan(self, request: Request, at: datetime | None = None, assumed: Mapping[str, SetAside] | None = None) -> Plan:
-        """What would happen to `request` (at another time, under assumptions). Changes nothing.
+        """Return the plan of `request`, now or at another time, under assumptions.
+
+        Changes nothing.
 
         Raises:
             UsageError, StateError: see `route` and `StateFile.read`.
@@ -177,7 +190,7 @@ class Engine:
             raise UsageError(KEY_AS_MODEL)
 
     def account(self, key: Key, snapshot: Snapshot) -> str:
-        """Who is billed for `key`, as far as is known."""
+        """Return who is billed for `key`, as far as is known."""
         return account_of(key, self.secrets.present().get(key.name, ""), snapshot)
 
     def keep_list(
@@ -187,21 +200,25 @@ class Engine:
         prices: Mapping[str, Sequence[str] | None] = EMPTY,
         chat: str | None = None,
     ) -> None:
-        """Remember a provider's fetched model list, what it asks for them, and which of local's chats."""
+        """Remember a provider's fetched model list with its prices, and local's chat model."""
         from lollmsbot_keys.edges.caches.model_lists import keep_list
 
         self._listed[provider] = keep_list(self.state.cache, provider, names, self.clock(), prices, chat)
 
     def summary(self) -> Summary:
-        """Today at a glance. Changes nothing."""
+        """Return the summary of today.
+
+        Changes nothing.
+        """
         from lollmsbot_keys.core.model.statement import By
 
         return self.statement(By.KEY).summary
 
     def statement(self, by: By, since: date | None = None) -> Statement:
-        """What was spent from `since` (by default, today) to today. Changes nothing.
+        """Return what was spent from `since` (by default, today) to today.
 
-        The history is only read for a day that may be in it. It is read after the state, see `query.parts_of`.
+        Changes nothing. The history is only read for a day that may be in it. It is read after the state, see
+        `query.parts_of`.
 
         Raises:
             StateError: the state cannot be read, or a month that is asked for.
@@ -231,7 +248,9 @@ class Engine:
     def resetting(
         self, keys: Collection[str] | None, providers: Collection[Provider] = ()
     ) -> Callable[[Snapshot, datetime], tuple[Snapshot, Reset]]:
-        """The change that clears what keeps `keys` out (`None`: all keys and providers); it answers what it cleared.
+        """Return the change that clears what keeps `keys` out (`None`: all keys and providers).
+
+        The change returns what it cleared.
 
         Raises:
             UsageError: there is no such key.

@@ -39,7 +39,7 @@ class KeyPool:
 
     When a call crosses a line (a share of a budget, unusual use, a refused key), its listener gets a notice, and
     `alerts.urls` are told where there are some: in the background, after the answer. `alerts=False` leaves all of that
-    to whoever made the pool.
+    to the code that made the pool.
 
     Leaving the block waits for all that was begun; a stream that nobody reads any more is ended first, and charged.
     From then on the pool takes no question.
@@ -68,7 +68,7 @@ class KeyPool:
 
     @classmethod
     def open(cls, config: Path | None = None, state: Path | None = None, log_file: Path | None = None) -> Self:
-        """A pool on the files that `lbk` uses, or on others.
+        """Open a pool on the files that `lbk` uses, or on others.
 
         Raises:
             ConfigError: the configuration cannot be used.
@@ -101,7 +101,7 @@ class KeyPool:
         self._closed = True  # what a call costs from now on nobody would wait to see written
 
     async def ask(self, prompt: str, **options: Unpack[Options]) -> Answer:
-        """The whole answer to `prompt`.
+        """Ask `prompt`, and return the whole answer.
 
         Raises:
             Refused: nothing may take it now, and nothing was sent; `error.report` says why, and when to try again.
@@ -112,7 +112,10 @@ class KeyPool:
         return delivered(await self.answer(question(prompt, options)))
 
     def stream(self, prompt: str, **options: Unpack[Options]) -> Answers:
-        """The answer to `prompt` piece by piece: `async for piece in pool.stream("…")`. Raises as `ask` does."""
+        """Ask `prompt`, and return the answer piece by piece: `async for piece in pool.stream("…")`.
+
+        Raises as `ask` does.
+        """
         return Answers(self._begin, question(prompt, options))
 
     def _begin(self, asked: Prompt, listener: Listener) -> asyncio.Task[Report]:
@@ -122,7 +125,9 @@ class KeyPool:
         return stream
 
     async def answer(self, asked: Prompt, listener: Listener | None = None) -> Report:
-        """The report on one question: an answer, or why there is none. `listener` hears of it as it happens.
+        """Ask one question, and return the report: an answer, or why there is none.
+
+        `listener` hears of it as it happens.
 
         Raises:
             UsageError, ConfigError, StateError, SecretError: something that a person must mend.
@@ -152,11 +157,16 @@ class KeyPool:
                 self._lookout.crossed(listener)
 
     def route(self, **options: Unpack[Options]) -> Plan:
-        """The plan that a question with these options would follow now. Sends nothing, changes nothing."""
+        """Return the plan that a question with these options would follow now.
+
+        Sends nothing, changes nothing.
+        """
         return self.engine.plan(question("?", options).request)
 
     async def reset_limits(self, keys: Collection[str] | None = None) -> Reset:
-        """Clear cooldowns and disabled marks of some keys, or of all. Returns what was cleared. Money stays.
+        """Clear cooldowns and disabled marks of some keys, or of all, and return what was cleared.
+
+        Money stays.
 
         Raises:
             UsageError: there is no such key.
@@ -164,7 +174,7 @@ class KeyPool:
         return await self._queue.update(self.engine.resetting(keys))
 
     async def daily_summary(self) -> Summary:
-        """Today's calls, tokens and money by key and provider, and which keys are ready."""
+        """Return today's calls, tokens and money by key and provider, and which keys are ready."""
         await self._queue.written()
         return await asyncio.to_thread(self.engine.summary)
 
@@ -178,13 +188,16 @@ def _log_at(path: Path | None) -> EventLog | None:
 
 
 class Unheard(Listener):
-    """Nobody."""
+    """A listener for a question to which nobody listens."""
 
     live = False
 
 
 class Answers(Listener):
-    """A streamed answer: iterate over it; afterwards `answer` is the whole. Leaving early cancels the call."""
+    """A streamed answer: iterate over it; afterwards `answer` is the whole.
+
+    Leaving early cancels the call.
+    """
 
     def __init__(self, begin: Callable[[Prompt, Listener], asyncio.Task[Report]], asked: Prompt) -> None:
         self._begin, self._asked = begin, asked

@@ -1,4 +1,4 @@
-"""What a pool does when one of its calls crossed a line: it looks at the alerts, while the answer is already out."""
+"""The look at the alerts after a call crossed a line, while the answer is already out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from lollmsbot_keys.runtime import Engine
 
 
 class Lookout:
-    """Looks in the background: no answer waits for it, and closing the pool waits for as long as sending may take."""
+    """The looks in the background.
+
+    No answer waits for them, and closing the pool waits for as long as sending may take.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._looking: set[asyncio.Task[None]] = set()
 
     def crossed(self, listener: Listener) -> None:
-        """A call crossed a line: tell `listener`, and the channels if there are any."""
+        """Tell `listener`, and the channels if there are any, because a call crossed a line."""
         task = asyncio.create_task(self._look(listener))
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)

@@ -1,4 +1,4 @@
-"""The next candidate of the plan, with its bound held before anything is sent."""
+"""The claim of a plan's next candidate, with its bound held before anything is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lollmsbot_keys.pool.wait_queue import Queueing
 
 
 def new_id() -> str:
-    """A name that no other hold has."""
+    """Return a name that no other hold has."""
     return os.urandom(8).hex()
 
 
@@ -29,7 +29,7 @@ class Claimer:
         self._doubted = set[str]()
 
     async def claim(self) -> Claim | Nothing:
-        """Claim the next candidate; else say what stands in the way.
+        """Claim the next candidate, or return why none can be claimed.
 
         Raises:
             ConfigError: it would be a candidate whose host is not trusted.
@@ -68,7 +68,7 @@ class Claimer:
         return answer
 
     def _tell_doubts(self) -> None:
-        """Say once what is odd about a secret, before one is sent."""
+        """Tell each doubt about a secret once, before any secret is sent."""
         for name, doubt in self._context.engine.doubts().items():
             if name not in self._doubted:
                 self._doubted.add(name)

@@ -1,4 +1,4 @@
-"""What all prompts of a pool use, and one prompt on its way."""
+"""The things that all prompts of a pool use, and one prompt on its way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Resources(NamedTuple):
-    """What all prompts of one pool use."""
+    """The things that all prompts of one pool use."""
 
     engine: Engine
     queue: StateQueue
@@ -44,7 +44,10 @@ class AskContext:
 
 
 async def to_the_end(work: Coroutine[object, object, object]) -> None:
-    """Finish `work` although this task is being cancelled. What goes wrong in it must not hide why it is."""
+    """Finish `work` although this task is being cancelled.
+
+    An error in it must not hide the reason for the cancelling.
+    """
     task = asyncio.ensure_future(work)
     while not task.done():
         with suppress(asyncio.CancelledError):

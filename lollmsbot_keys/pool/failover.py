@@ -1,7 +1,7 @@
-"""One prompt, from the first claim to the report: the only loop that fails over.
+"""The way of one prompt, from the first claim to the report: the only loop that fails over.
 
-Each turn claims a candidate under the lock, sends once, settles, and stops at an answer, at the first piece of text
-that somebody saw, at a failure that no other key would mend, or when nothing is left.
+Each turn claims a candidate under the lock, sends once, and settles. The loop stops at an answer, at the first piece of
+text that somebody saw, at a failure that no other key would mend, or when nothing is left.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Failover:
         """What came of the last answer that broke off and that nobody saw."""
 
     async def run(self) -> Report:
-        """Follow the plan to its end.
+        """Follow the plan to its end, and return the report.
 
         Raises:
             UsageError, ConfigError, StateError, SecretError: see there. What the providers do is in the report.
@@ -74,7 +74,7 @@ class Failover:
         return None
 
     async def _attempt(self, claimed: Claim, began: float) -> Report | None:
-        """Send once, and say whether that was the end."""
+        """Send once, and return the report if that was the end."""
         context, candidate = self._context, claimed.candidate
         for notice in claimed.notices:
             context.listener.notice(notice)

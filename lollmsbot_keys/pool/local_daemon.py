@@ -1,4 +1,4 @@
-"""A daemon on this machine that may have been started since its models were last asked for."""
+"""The daemon on this machine, which may have been started since its models were last asked for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _PATIENCE = timedelta(seconds=2)
 
 
 class LocalDaemon:
-    """What one prompt learns of the daemon, which it asks once. `problem` says why the daemon is no help."""
+    """The facts that one prompt learns of the daemon, which it asks once.
+
+    `problem` says why the daemon is no help.
+    """
 
     def __init__(self, context: AskContext, settling: Settling) -> None:
         self._context, self._settling = context, settling
@@ -26,7 +29,7 @@ class LocalDaemon:
         self.problem = ""
 
     async def list_models(self) -> bool:
-        """Ask for the daemon's list, the first time only, and keep it. Gives whether it came."""
+        """Ask for the daemon's list, the first time only, keep it, and say whether it came."""
         context = self._context
         endpoints = context.engine.config.providers[Provider.LOCAL].endpoints
         if self._asked or not all(map(is_on_loopback, endpoints)):
@@ -40,7 +43,7 @@ class LocalDaemon:
         return True
 
     async def may_help(self, plan: Plan) -> bool:
-        """Look, before giving up, whether the daemon has the model.
+        """Say, before the prompt is given up, whether the daemon has the model.
 
         At `critical` local is in the plan already, whatever it is known to have.
         """
@@ -54,7 +57,10 @@ class LocalDaemon:
         return any(candidate.eligible for candidate in here)
 
     async def replaces(self, claimed: Claim) -> bool:
-        """Look, before a stand-in answers, whether the daemon has the model itself. Then give the claim back."""
+        """Say, before a stand-in answers, whether the daemon has the model itself.
+
+        If it has, the claim is given back.
+        """
         if claimed.candidate.rule is not Rule.STAND_IN or Provider.LOCAL in self._context.engine.facts().lists:
             return False
         helps = True

@@ -1,4 +1,4 @@
-"""What is asked of a pool, and who listens while it is answered."""
+"""The prompt that a pool gets, its options, and the listener while it is answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOTTEST = 2
 
 
 class Options(TypedDict, total=False):
-    """How a prompt is to be asked; everything may be left out.
+    """The options of a prompt; everything may be left out.
 
     `timeout` is the longest silence of one attempt (to the first byte, then between chunks), `wait` how long to wait
     for a key to come free when all are exhausted. Without it money that calls on their way hold is waited for a moment;
@@ -59,7 +59,7 @@ class Prompt:
 
 
 def question(prompt: str, options: Options) -> Prompt:
-    """The question that `prompt` is under `options`.
+    """Make the question from `prompt` and `options`.
 
     Raises:
         UsageError: the prompt is empty, there is no such option, or one has an impossible value.
@@ -114,7 +114,7 @@ def _priority(text: Priority | str) -> Priority:
 
 
 class Listener:
-    """What happens while a question is answered. Every method does nothing until a subclass says otherwise.
+    """The listener to one question; every method does nothing until a subclass says otherwise.
 
     `live`: the text is passed on as it comes, so that after its first piece nothing is asked again. Otherwise it comes
     with the report alone.
@@ -123,19 +123,19 @@ class Listener:
     live = True
 
     def text(self, piece: str) -> None:
-        """The next piece of the answer, already harmless and without secrets."""
+        """Take the next piece of the answer, already harmless and without secrets."""
 
     def asking(self, candidate: str) -> None:
-        """An attempt begins, with a key and a model in words."""
+        """Hear that an attempt begins; `candidate` is its key and model in words."""
 
     def attempt(self, attempt: Attempt) -> None:
-        """An attempt ended."""
+        """Hear that an attempt ended."""
 
     def notice(self, message: str) -> None:
-        """Something that a person should be told."""
+        """Take a message for a person."""
 
     def waiting(self, until: datetime) -> None:
-        """Nothing is free; the first key may come free at `until`. Said about once a second."""
+        """Hear that nothing is free, about once a second; the first key may come free at `until`."""
 
     def done_waiting(self) -> None:
-        """The wait is over, one way or the other."""
+        """Hear that the wait is over, with or without a key."""

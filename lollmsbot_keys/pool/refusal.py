@@ -1,4 +1,4 @@
-"""What is said where nothing answered: of every key what became of it, until when, and what to do."""
+"""The messages where nothing answered: what became of every key, until when, and what to do."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lollmsbot_keys.errors import ConfigError
 
 
 def exhausted(plan: Plan, attempts: Sequence[Attempt], local: str) -> tuple[NoAnswerCode, str]:
-    """Whether it was tried at all, and the message. `local` says why this machine is no help; "" where it is in `plan`.
+    """Return whether anything was tried (`failed`) or not (`refused`), and the message.
 
-    `plan` is the whole one, after all attempts.
+    `local` says why this machine is no help; "" where it is in `plan`. `plan` is the whole one, after all attempts.
     """
     aside = set_aside(plan)
     sent = {one.key or LOCAL_NAME: told(one) for one in attempts if one.outcome is not OutcomeKind.UNPROVEN}
@@ -38,7 +38,7 @@ def _beside(local: str) -> str:
 
 
 def told(attempt: Attempt) -> str:
-    """What became of one attempt, in a few words."""
+    """Say in a few words what became of one attempt."""
     status = f" ({attempt.status})" if attempt.status else ""
     # Where nothing was reached, the place is what a person must know; other words are for -v and --json.
     where = f" ({attempt.detail})" if attempt.outcome is OutcomeKind.UNREACHABLE and attempt.detail else ""
@@ -46,16 +46,16 @@ def told(attempt: Attempt) -> str:
 
 
 def words(failure: Failure) -> str:
-    """What went wrong, and in whose words."""
+    """Say what went wrong, with the words of the one that said so."""
     return f"{failure.kind.words}: {failure.evidence}" if failure.evidence else failure.kind.words
 
 
 def broken_off(failure: Failure) -> str:
-    """That an answer was cut, and by what."""
+    """Say that an answer was cut, and by what."""
     return f"The answer was cut: {words(failure).removeprefix(f'{OutcomeKind.CUT.words}: ')}"
 
 
 def untrusted(candidate: Candidate) -> ConfigError:
-    """What to say of a candidate that would be used if its host could be trusted."""
+    """Make the error for a candidate that would be used if its host could be trusted."""
     detail = candidate.set_aside.detail if candidate.set_aside else ""
     return ConfigError(f"{candidate.label} would be used now, but {detail}. Nothing was sent to it.")

@@ -1,4 +1,4 @@
-"""What the log is told of one question: every attempt, and a refusal."""
+"""The log's part about one question: every attempt, and a refusal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RequestLog:
         self.request = os.urandom(8).hex()
 
     def attempt(self, claimed: Claim, finished: Finished, charge: Charge, attempt: Attempt) -> None:
-        """An attempt ended, and was booked at `charge`."""
+        """Log an attempt that ended and was booked at `charge`."""
         self._attempts += 1
         usage, hold = finished.outcome.usage or Usage(), claimed.hold
         booked = LoggedCost(
@@ -43,7 +43,7 @@ class RequestLog:
         self._write(Entry(now, self.request, hold.claimed, claimed.plan, sent, __version__))
 
     def refused(self, plan: Plan) -> None:
-        """Nothing of `plan` might take the question."""
+        """Log that no candidate of `plan` may take the question."""
         now = self._engine.clock()
         self._write(Entry(now, self.request, now, plan, None, __version__))
 

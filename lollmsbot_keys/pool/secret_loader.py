@@ -1,4 +1,4 @@
-"""Secrets that take a while: a command is run, a keychain may ask a person."""
+"""The opening of secrets that takes a while: a command is run, a keychain may ask a person."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from lollmsbot_keys.edges.secrets.secret import Secret
 
 
 class Opening:
-    """Opens each secret once, however many questions wait for it: nobody wants to be asked by a keychain twice."""
+    """The opening of each secret, once, for all questions that wait for it.
+
+    Nobody wants to be asked by a keychain twice.
+    """
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._under_way: dict[str, asyncio.Task[Secret]] = {}
 
     async def open(self, key: str) -> None:
-        """Wait until the secret of `key` is open. Whoever gives up waiting leaves it to the others.
+        """Wait until the secret of `key` is open.
+
+        A question that gives up waiting leaves the opening to the others.
 
         Raises:
             SecretError: there is none; the message says why.

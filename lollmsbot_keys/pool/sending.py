@@ -1,4 +1,4 @@
-"""One attempt: sent once, heard, and settled whatever becomes of it."""
+"""One attempt: sent once, read, and settled whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _INTERRUPTED = Failure(OutcomeKind.INTERRUPTED, Reach.REQUEST, final=True, billi
 
 
 class Sender:
-    """The attempts of one prompt. `text` is what came of the last one."""
+    """The attempts of one prompt.
+
+    `text` is what came of the last one.
+    """
 
     def __init__(self, context: AskContext, settling: Settling) -> None:
         self._context, self._settling = context, settling
@@ -39,7 +42,7 @@ class Sender:
         """Send once, and settle.
 
         Raises:
-            ConfigError, SecretError: before a byte left; the hold is given back.
+            ConfigError, SecretError: raised before a byte was sent; the hold is given back.
         """
         context, candidate, sent_at = self._context, claimed.candidate, monotonic()
         self._pieces = []

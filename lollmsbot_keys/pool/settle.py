@@ -1,7 +1,7 @@
-"""What one question's attempts come to: booked in the state, told to whoever listens, and written to the log.
+"""The settlements of one question's attempts: booked in the state, told to the listener, written to the log.
 
 The answer is worth more than its entry: where the state cannot be written any more, the entry is kept beside it for the
-next who can. Where nothing can be written, the hold stays, and lapses to the full charge.
+next process that can write. Where nothing can be written, the hold stays, and lapses to the full charge.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ from lollmsbot_keys.pool.context import AskContext
 
 
 class Settling:
-    """The settlements of one question. `attempts` are those that are settled, or are about to be."""
+    """The settlements of one question.
+
+    `attempts` are those that are settled, or are about to be.
+    """
 
     def __init__(self, context: AskContext) -> None:
         self._engine, self._queue = context.engine, context.queue
@@ -45,7 +48,7 @@ class Settling:
         """Whether this question's calls crossed a line that people want to be told of."""
 
     async def settle(self, claimed: Claim, finished: Finished) -> Charge:
-        """Write down what became of an attempt. Gives what it is charged.
+        """Write down what became of an attempt, and return its charge.
 
         After an answer nothing depends on the entry, and until it is written the hold stands for it: then it is left to
         the queue, and nobody waits.
@@ -91,11 +94,17 @@ class Settling:
         return settlement_of(finished.hold, self._events(finished, charge, self._engine.clock()))
 
     async def release(self, hold: Hold) -> None:
-        """Give a hold back: nothing was sent. What prevents that is told."""
+        """Give a hold back because nothing was sent.
+
+        An error that prevents it is told to the listener.
+        """
         await self._record((Released(hold.id),), lambda: Settlement(hold))
 
     async def record(self, *events: Event) -> None:
-        """Write down something else that this question brought to light. What prevents that is told."""
+        """Write down other events that this question brought to light.
+
+        An error that prevents it is told to the listener.
+        """
         await self._record(events, None)
 
     async def _record(self, events: Sequence[Event], kept: Callable[[], Settlement] | None) -> None:
@@ -110,7 +119,7 @@ class Settling:
             self._listener.notice(str(error))
 
     def when_settled(self, then: Callable[[], None]) -> None:
-        """Call `then` once all attempts are settled; at once where they are."""
+        """Call `then` once all attempts are settled; at once if they are already."""
         if self._last is None or self._last.done():
             then()
         else:
@@ -156,7 +165,7 @@ class Settling:
 
 
 def _excess(finished: Finished, charge: Charge) -> str:
-    """That a call cost more than was held for it, and what follows."""
+    """Say that a call cost more than was held for it, and what follows."""
     candidate, beyond = finished.candidate, tokens_beyond(finished)
     booked = f"{candidate.label} cost {charge.amount_usd:f} USD, more than the {finished.hold.amount_usd:f} held for it"
     if beyond:

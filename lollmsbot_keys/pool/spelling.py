@@ -1,4 +1,7 @@
-"""A misspelt model is told before any call: where a name is like a known one, the live lists are asked first."""
+"""The refusal of a misspelt model before any call.
+
+Where a name is like a known one, the live lists are asked first.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ _PATIENCE = timedelta(seconds=5)
 
 
 async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
-    """Look for the model that `request` names, in the lists of this moment, if it is like another one.
+    """Refuse the model that `request` names if it is like another one and in no list of this moment.
 
-    Whoever does not tell a list might have it: then it is asked for.
+    A provider that does not give its list might have the model: then it is asked for it.
 
     Raises:
         UsageError: nobody has it, or it is a secret.
@@ -50,7 +53,7 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
 
 
 def _sellers(engine: Engine, request: Request) -> list[Provider]:
-    """Who could have a model of that name for this request, besides this machine."""
+    """Return who could have a model of that name for this request, besides this machine."""
     wish, model = understand(request, engine.config), request.model or ""
     key = engine.config.key(request.key) if request.key else None
     home = Provider.OPENROUTER if "/" in model else Provider.OLLAMA

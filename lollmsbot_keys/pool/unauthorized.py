@@ -1,4 +1,7 @@
-"""What follows from a 401. It disables a key only if the provider's key check agrees: some come for other reasons."""
+"""The consequences of a 401.
+
+It disables a key only if the provider's key check agrees: some come for other reasons.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from lollmsbot_keys.pool.settle import Settling
 
 
 async def confirm(context: AskContext, candidate: Candidate, settling: Settling) -> None:
-    """Ask the key check about a candidate that was refused with a 401, and record what it says."""
+    """Ask the key check about a candidate that was refused with a 401, and record its answer."""
     if candidate.key is None:
         return
     engine = context.engine
@@ -36,7 +39,7 @@ async def confirm(context: AskContext, candidate: Candidate, settling: Settling)
 def after_unauthorized(
     candidate: Candidate, key: str, check: KeyCheck, now: datetime, unavailable: timedelta
 ) -> tuple[Event, ...]:
-    """What to record of `candidate`, whose `key` was refused with a 401, now that the key check was made.
+    """Return the events to record after a 401 for `key` and the key check that followed.
 
     Where the check found the key good, or could not be made, something is left out for `unavailable` only.
     """

@@ -1,7 +1,7 @@
-"""Waiting for a key to come free, in one queue of all processes that wait.
+"""The wait for a key to come free, in one queue of all processes that wait.
 
 Time alone is waited for where `--wait` asks for it. Money that is only held comes back in a moment, so that is waited
-for unasked, as a lock would be: as long as calls end or begin, and no longer than an attempt may be silent.
+for without being asked, as with a lock: as long as calls end or begin, and no longer than an attempt may be silent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MARGIN = timedelta(milliseconds=5)
 
 
 class Wait(Enum):
-    """How a wait ended."""
+    """The end of a wait."""
 
     NO_USE = auto()  # not asked for, nothing comes back by itself, or not in time
     NOT_YET = auto()
@@ -39,7 +39,10 @@ class Wait(Enum):
 
 
 class Queueing:
-    """The waiting of one question. `ticket` names its place in the queue while it has one."""
+    """The waiting of one question.
+
+    `ticket` names its place in the queue while it has one.
+    """
 
     def __init__(self, context: AskContext) -> None:
         self._engine, self._queue, self._owner = context.engine, context.queue, context.owner
@@ -80,7 +83,10 @@ class Queueing:
         return min(since + self._prompt.timeout, moved + UNMOVED)
 
     async def leave(self) -> None:
-        """Give the place in the queue back. A place that cannot be given back ends with the process."""
+        """Give the place in the queue back.
+
+        A place that cannot be given back ends with the process.
+        """
         if self._since is not None:
             self._listener.done_waiting()
         if self.ticket is not None:
@@ -89,7 +95,10 @@ class Queueing:
                 await self._record(WaitOver(frozenset({ticket})))
 
     async def _queue_up(self, keys: Mapping[str, datetime], since: datetime) -> None:
-        """Take a place, or say anew which keys are of use from when: who can use one no more keeps nobody from it."""
+        """Take a place in the queue, or write anew which keys are of use, and from when.
+
+        A question that can no longer use a key keeps nobody else from it.
+        """
         if self.ticket is not None and keys == self._keys:
             return
         self._keys = keys
