@@ -1,4 +1,4 @@
-"""How alerts look: one line each, and as JSON."""
+"""The forms of alerts: one line each, and JSON."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lollmsbot_keys.core.security.sanitize import clean_line
 
 
 def alert_lines(alerts: Iterable[Alert], ended: Iterable[AlertEnded]) -> Iterator[str]:
-    """What holds, the gravest first; then what is over."""
+    """Yield a line for each alert that holds, the gravest first, then for each that is over."""
     yield from (clean_line(alert.message) for alert in alerts)
     yield from (clean_line(one.message) for one in ended)
 
 
 def alert_trees(alerts: Iterable[Alert]) -> list[dict[str, object]]:
-    """The `alerts` of the document of `lbk costs`."""
+    """Return the `alerts` of the document of `lbk costs`."""
     return [
         {
             "kind": alert.kind,
@@ -33,5 +33,5 @@ def alert_trees(alerts: Iterable[Alert]) -> list[dict[str, object]]:
 
 
 def ended_trees(ended: Iterable[AlertEnded]) -> list[dict[str, object]]:
-    """The `resolved` of the document of `lbk costs --alert`."""
+    """Return the `resolved` of the document of `lbk costs --alert`."""
     return [{"title": one.title, "message": one.message, "since": one.since, "over": one.over} for one in ended]

@@ -1,4 +1,4 @@
-"""How `lbk config` looks: aligned lines for pipes, tables with headings for a terminal, JSON for machines."""
+"""The output of `lbk config`: aligned lines for pipes, tables with headings for a terminal, JSON for machines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STYLES = {Origin.DEFAULT: "dim", Origin.FILE: "green", Origin.ENVIRONMENT: "yel
 
 
 def draw(settings: Sequence[Setting], looks: OutputStyle) -> None:
-    """Print settings: table by table where drawing is welcome, else one a line."""
+    """Print settings: in tables where drawing is welcome, else one a line."""
     if is_drawn(looks):
         _draw_tables(settings, looks)
     else:
@@ -35,7 +35,7 @@ def draw(settings: Sequence[Setting], looks: OutputStyle) -> None:
 
 
 def lines(settings: Sequence[Setting]) -> str:
-    """One setting a line: key path, value, origin, in columns."""
+    """Return one setting a line: key path, value, origin, in columns."""
     shown = [(setting.key, toml(setting.value), clean_line(setting.source)) for setting in settings]
     key_width = max((_cells(key) for key, _, _ in shown), default=0)
     value_width = min(_LONGEST, max((_cells(value) for _, value, _ in shown), default=0))
@@ -49,7 +49,7 @@ def _filled(text: str, width: int) -> str:
 
 
 def _cells(text: str) -> int:
-    """How wide `text` is on a terminal."""
+    """Return the width of `text` on a terminal, in columns."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # not for what hardly anybody has
@@ -58,7 +58,7 @@ def _cells(text: str) -> int:
 
 
 def _draw_tables(settings: Sequence[Setting], looks: OutputStyle) -> None:
-    """The origin to the right, what is not default set off."""
+    """Print the settings in tables, with the origin at the right and values that are not default set off."""
     from rich.text import Text
 
     with page(looks) as out:
@@ -90,7 +90,7 @@ def _source(setting: Setting) -> Text:
 
 
 def toml(value: Value) -> str:
-    """A value in TOML's spelling, as far as a reader needs it."""
+    """Spell a value as in TOML, as far as a reader needs it."""
     match value:
         case None:
             return ""
@@ -101,7 +101,7 @@ def toml(value: Value) -> str:
 
 
 def settings_json(path: str, settings: Iterable[Setting], *, found: bool) -> str:
-    """The document of `show`: path, found, and settings with key, value, origin and file, line or variable."""
+    """Return the document of `show`: path, found, and settings with key, value, origin and file, line or variable."""
     rows: list[Mapping[str, object]] = [
         {
             "key": setting.key,
@@ -117,7 +117,7 @@ def settings_json(path: str, settings: Iterable[Setting], *, found: bool) -> str
 
 
 def check_lines(path: str, problems: Sequence[Problem], warnings: Sequence[str], *, found: bool) -> str:
-    """What is wrong, one thing a line; or that all is well."""
+    """Return the problems and warnings, one a line; without problems a line says so."""
     shown = [clean_line(str(problem)) for problem in problems] + [f"warning: {clean_line(one)}" for one in warnings]
     if not problems:
         shown.append(
@@ -127,7 +127,10 @@ def check_lines(path: str, problems: Sequence[Problem], warnings: Sequence[str],
 
 
 def check_json(path: str, problems: Sequence[Problem], warnings: Sequence[str], *, found: bool) -> str:
-    """The document of `check`: ok, path, found, problems, warnings; with problems also the `error` of every command."""
+    """Return the document of `check`: ok, path, found, problems, warnings.
+
+    With problems it has also the `error` that every command prints.
+    """
     rows = [
         {
             "key": problem.key,
@@ -151,5 +154,5 @@ def check_json(path: str, problems: Sequence[Problem], warnings: Sequence[str], 
 
 
 def document(value: Mapping[str, object]) -> str:
-    """One JSON document, safe for every terminal and pipe."""
+    """Return one JSON document, safe for every terminal and pipe."""
     return json.dumps(value, indent=2, ensure_ascii=True)

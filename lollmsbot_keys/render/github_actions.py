@@ -1,4 +1,4 @@
-"""What GitHub's runner is told: secrets to hide, annotations, and the Markdown of the step's summary.
+"""The messages to GitHub's runner: secrets to hide, annotations, and the Markdown of the step's summary.
 
 Escapes are those of actions/toolkit, and what the runner undoes (ActionCommand.cs of actions/runner).
 """
@@ -18,12 +18,15 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~@:$-])")
 
 
 def mask(secret: str) -> str:
-    """The command that hides `secret` in everything printed after it. For a runner only: it holds the secret itself."""
+    """Return the command that hides `secret` in everything printed after it.
+
+    It is for a runner only: it holds the secret itself.
+    """
     return f"::add-mask::{_data(secret)}"
 
 
 def commands(found: Findings) -> Iterator[str]:
-    """An error for each key that fails the test, a warning for what is rotten."""
+    """Yield an error for each key that fails the test, and a warning for each other problem."""
     for key in found.failing:
         words = f"{key.key} is {key.verdict}: {key.proof.reason}. {key.proof.next_step}"
         yield f"::error title={_property(f'{key.key}: {key.verdict.words}')}::{_data(clean_line(words))}"
@@ -46,7 +49,7 @@ def _property(text: str) -> str:
 
 
 def summary(found: Findings, now: datetime) -> str:
-    """The findings as Markdown, to be appended to the step's summary."""
+    """Return the findings as Markdown, to be appended to the step's summary."""
     lines = [
         f"### {'✅' if found.ok else '❌'} {_cell(conclusion(found))}",
         "",
@@ -84,6 +87,6 @@ def _model_row(model: ModelFinding) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that is no markup, no link and no mention, whatever it says."""
+    """Escape text, so that it is no markup, no link and no mention."""
     plain = clean_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(lambda match: f"\\{match[0]}", plain)

@@ -1,4 +1,4 @@
-"""What `--json` prints: one document a command, with ISO 8601 times in UTC and amounts as numbers."""
+"""The documents of `--json`: one a command, with ISO 8601 times in UTC and amounts as numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled
 
 
 def document(tree: object) -> str:
-    """`tree` as text. Pure ASCII, so that nothing in it can be terminal control, and no line is a CI command."""
+    """Return `tree` as JSON text.
+
+    It is pure ASCII, so that nothing in it can be terminal control, and no line is a CI command.
+    """
     return json.dumps(tree, indent=2, ensure_ascii=True, default=_plain).replace("##[", "##\\u005b")
 
 
@@ -29,7 +32,7 @@ def _plain(value: object) -> object:
 
 
 def instant(moment: datetime) -> str:
-    """`2026-11-23T18:30:00Z`."""
+    """Format a moment as `2026-11-23T18:30:00Z`."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -37,13 +40,13 @@ def instant(moment: datetime) -> str:
 
 
 def route_tree(plan: Plan, known: Known) -> dict[str, object]:
-    """The document of `lbk route`."""
+    """Return the document of `lbk route`."""
     lists = {provider: known.lists.get(provider) for provider in Provider}
     return {**plan_tree(plan), "catalogue": {"read_on": known.read_on, "lists": lists}}
 
 
 def plan_tree(plan: Plan) -> dict[str, object]:
-    """What every document says of a plan."""
+    """Return the part of a document that every plan has."""
     return {
         "decision": None if plan.choice is None else _decision(plan.choice),
         "retry_at": plan.retry_at,
@@ -93,7 +96,7 @@ def _priced_on(candidate: Candidate) -> date | None:
 
 
 def report_tree(report: Report) -> dict[str, object]:
-    """The document of `lbk ask`."""
+    """Return the document of `lbk ask`."""
     attempts = [attempt_tree(attempt) for attempt in report.attempts]
     match report:
         case Answer():
@@ -127,7 +130,7 @@ def report_tree(report: Report) -> dict[str, object]:
 
 
 def attempt_tree(attempt: Attempt) -> dict[str, object]:
-    """One attempt, in the document of `lbk ask` and elsewhere."""
+    """Return one attempt, for the document of `lbk ask` and others."""
     return {
         "key": attempt.key,
         "provider": attempt.provider,
@@ -146,7 +149,7 @@ def attempt_tree(attempt: Attempt) -> dict[str, object]:
 def cleared_tree(
     cooldowns: Iterable[Cooldown], disabled: Mapping[str, Disabled], *, dry_run: bool
 ) -> dict[str, object]:
-    """The document of `lbk reset-limits`."""
+    """Return the document of `lbk reset-limits`."""
     return {
         "dry_run": dry_run,
         "cooldowns": [

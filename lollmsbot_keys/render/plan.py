@@ -1,4 +1,4 @@
-"""How `lbk route` looks: which one, why this one, why not the others, until when."""
+"""The page of `lbk route`: the chosen key and why, the others and why not, and until when."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def draw_plan(plan: Plan, known: Known, now: datetime, looks: OutputStyle) -> No
 
 
 def draw_decision(out: Console, plan: Plan, now: datetime) -> None:
-    """Draw what `plan` means at `now`: the choice, or that there is none, and every candidate."""
+    """Draw the meaning of `plan` at `now`: the choice, or that there is none, and every candidate."""
     from rich.text import Text
 
     out.print(Text(_asked_for(plan)))

@@ -1,4 +1,4 @@
-"""How `lbk costs --reconcile` looks: both ledgers side by side, and in words what follows."""
+"""The page of `lbk costs --reconcile`: both ledgers side by side, and the conclusion in words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STYLES = {
 
 
 def draw_reconciliation(found: Reconciliation, looks: OutputStyle) -> None:
-    """Print all of it."""
+    """Print the whole reconciliation."""
     with page(looks) as out:
         _draw(out, found)
 
@@ -78,7 +78,7 @@ _CAUSES = {
 
 
 def _why(cause: Cause) -> str:
-    """A cause in a sentence, to follow "0.3 USD: "."""
+    """Describe a cause in a sentence that follows "0.3 USD: "."""
     match cause:
         case Cause.ON_THEIR_WAY:
             return "calls on their way, which are booked here when they end"
@@ -103,7 +103,7 @@ def _why(cause: Cause) -> str:
 
 
 def sentences(one: Comparison) -> Iterator[str]:
-    """What a comparison came to, and what to do about it."""
+    """Yield sentences on the result of a comparison, and on what to do about it."""
     name = clean_line(" + ".join(one.keys))
     if one.theirs is None:
         yield f"{name}: not compared: {clean_line(one.problem).rstrip('.')}."
@@ -136,7 +136,7 @@ def _counts(one: Comparison) -> str:
 
 
 def remarks(found: Reconciliation) -> Iterator[str]:
-    """What else to tell."""
+    """Yield the remarks that belong to no single comparison."""
     lost = found.lost
     if lost.found:
         yield (
@@ -165,7 +165,7 @@ def _signed(amount: Decimal) -> str:
 
 
 def reconciliation_tree(found: Reconciliation) -> dict[str, object]:
-    """The document of `lbk costs --reconcile`."""
+    """Return the document of `lbk costs --reconcile`."""
     lost = found.lost
     return {
         **_error(found),
@@ -184,7 +184,7 @@ def _error(found: Reconciliation) -> dict[str, object]:
 
 
 def nobody(found: Reconciliation) -> str:
-    """Why nothing could be compared."""
+    """Return the reason why nothing could be compared."""
     why = "; ".join(f"{' + '.join(one.keys)}: {one.problem}" for one in found.comparisons)
     return clean_line(f"No provider could be asked. {why or 'No key has a secret. See: lbk test-keys'}")
 

@@ -1,4 +1,4 @@
-"""How `lbk route --replay` looks: each decision as `lbk route` would have drawn it then, and what became of it."""
+"""The page of `lbk route --replay`: each decision as `lbk route` would have drawn it then, and its outcome."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def _ending(sent: Sent) -> str:
 
 
 def replay_tree(entries: Sequence[Entry]) -> dict[str, object]:
-    """The document: the first decision in the shape of `lbk route`, and in `later` those that followed it."""
+    """Return the document of a replay.
+
+    It is the first decision in the shape of `lbk route`; `later` holds those that followed it.
+    """
     first, *later = [_decision(entry) for entry in entries]
     return {"request_id": entries[0].request, **first, "later": later}
 

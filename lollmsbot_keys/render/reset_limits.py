@@ -1,4 +1,4 @@
-"""How `lbk reset-limits` looks."""
+"""The output of `lbk reset-limits`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lollmsbot_keys.core.security.sanitize import clean_line
 
 
 def cleared_lines(cooldowns: Iterable[Cooldown], disabled: Mapping[str, Disabled], *, dry_run: bool) -> Iterator[str]:
-    """One line for each thing that was cleared; one that says so where there was nothing."""
+    """Yield one line for each thing that was cleared, or one that says that there was nothing."""
     verb = "would clear" if dry_run else "cleared"
     any_cleared = False
     for key, mark in disabled.items():

@@ -1,4 +1,4 @@
-"""Calls, tokens and money for people, and the marks of what is not the provider's own figure."""
+"""Calls, tokens and money for people, and the marks of figures that are not the provider's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lollmsbot_keys.core.model.snapshot import Cell
 
 
 class Mark(NamedTuple):
-    """A sign before an amount, what it means, and how much of a sum it is about."""
+    """A sign before an amount, its meaning, and the part of a sum that it concerns."""
 
     sign: str
     meaning: str
@@ -27,12 +27,15 @@ MARKS = (
 
 
 def marks(sums: Cell) -> str:
-    """The signs of everything in `sums` that is not the provider's own figure."""
+    """Return the signs for the parts of `sums` that are not the provider's own figure."""
     return "".join(mark.sign for mark in MARKS if mark.part(sums))
 
 
 def remarks(sums: Mapping[str, Cell]) -> Iterator[str]:
-    """One line for each mark that some of `sums` bear, with how much of each; by what they are called."""
+    """Yield one line for each mark that stands before some of `sums`, with the amount of each.
+
+    The keys of `sums` are the names that the line uses.
+    """
     for mark in MARKS:
         parts = [f"{amount(part)} USD of {name}" for name, cell in sums.items() if (part := mark.part(cell))]
         if parts:
@@ -40,7 +43,7 @@ def remarks(sums: Mapping[str, Cell]) -> Iterator[str]:
 
 
 def amount(value: Decimal, *, short: bool = False) -> str:
-    """Dollars to the millionth, or to four digits; never 0 for what is something."""
+    """Format dollars to the millionth, or with `short` to four digits; never 0 for what is more."""
     digits = 4 if short else 6
     least = Decimal(1).scaleb(-digits)
     if value and abs(value) < least / 2:
@@ -49,18 +52,18 @@ def amount(value: Decimal, *, short: bool = False) -> str:
 
 
 def round_amount(value: Decimal) -> str:
-    """What is only known by and large: `0.0123`, `1.23`, `1234`."""
+    """Format an amount that is only known roughly: `0.0123`, `1.23`, `1234`."""
     digits = 4 if abs(value) < Decimal("0.1") else 2 if abs(value) < 1000 else 0
     return f"{value:.{digits}f}"
 
 
 def limit(value: Decimal) -> str:
-    """A budget as a person writes it: `50.00`, `0.015`."""
+    """Format a budget as a person writes it: `50.00`, `0.015`."""
     return f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
 
 
 def count(number: int, *, short: bool = False) -> str:
-    """Calls or tokens; `short`: `9999`, `12.3k`, `123k`, `1.2M`."""
+    """Format calls or tokens; `short`: `9999`, `12.3k`, `123k`, `1.2M`."""
     if not short or abs(number) < 10_000:
         return str(number)
     scaled, unit = Decimal(number), ""

@@ -1,4 +1,4 @@
-"""What is written where an encoding has no such character."""
+"""The text that stands for a character that an encoding does not have."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ _STAND_INS = {
 
 
 def stand_in(text: str) -> str:
-    """`text` in ASCII. What has no likeness there keeps its number, as Python and JSON write it."""
+    """Replace the characters of `text` that are not ASCII.
+
+    A character that nothing in ASCII resembles keeps its number, as Python and JSON write it.
+    """
     return "".join(map(_spelt, text))
 
 
 def has_likeness(text: str) -> bool:
-    """Whether every character of `text` has one in ASCII."""
+    """Say whether every character of `text` is ASCII or has a likeness there."""
     return all(char.isascii() or char in _STAND_INS for char in text)
 
 

@@ -19,7 +19,10 @@ NARROWEST, WIDEST = 8, 40
 
 
 def bar(share: Decimal, width: int) -> str:
-    """`share` of `width` characters; anything above nothing is seen, anything above the whole fills it."""
+    """Draw `share` of `width` characters.
+
+    Anything above nothing is seen, and anything above the whole fills all of it.
+    """
     eighths = min(width * 8, max(0, round(share * width * 8)))
     if share > 0:
         eighths = max(1, eighths)
@@ -30,7 +33,7 @@ def bar(share: Decimal, width: int) -> str:
 
 
 def gauge(share: Decimal, width: int, style: str) -> Text:
-    """A bar on the strip that it can fill."""
+    """Draw a bar on a strip as long as the full bar."""
     from rich.text import Text
 
     drawn = bar(share, width)
@@ -38,7 +41,10 @@ def gauge(share: Decimal, width: int, style: str) -> Text:
 
 
 def room(out: Console, table: Grid) -> int:
-    """How wide a bar beside `table` can be; 0 where there is no room, or where nothing is to be drawn."""
+    """Return the width for a bar beside `table`.
+
+    It is 0 where there is no room, or where nothing is to be drawn.
+    """
     from rich.measure import Measurement
 
     if not out.is_terminal:

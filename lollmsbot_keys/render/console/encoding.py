@@ -1,4 +1,4 @@
-"""What stdout's encoding can show, and text cut to fit it."""
+"""The characters that stdout's encoding can show, and text cut to fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GAP = 2
 
 
 def can_print(text: str) -> bool:
-    """Whether stdout's encoding has these characters."""
+    """Say whether stdout's encoding has these characters."""
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -19,7 +19,7 @@ def can_print(text: str) -> bool:
 
 
 def shortened(text: str, longest: int) -> str:
-    """The beginning of `text`, if all of it is longer than that."""
+    """Return `text`, cut to its beginning where it is longer than `longest` characters."""
     if len(text) <= longest:
         return text
     cut = "…" if can_print("…") else "..."
@@ -27,5 +27,5 @@ def shortened(text: str, longest: int) -> str:
 
 
 def usd(amount: Decimal) -> str:
-    """An amount for people, to a millionth: calls cost fractions of a cent."""
+    """Format an amount for people, to a millionth, since calls cost fractions of a cent."""
     return f"{amount:.6f}".rstrip("0").rstrip(".") + " USD"

@@ -1,4 +1,7 @@
-"""A page of Rich's that knows its reader, and tables for it that never lie: no figure is cut to make room."""
+"""A page of Rich's that is made for its reader, and tables for it.
+
+No figure of a table is cut to make room: it would be a wrong figure.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ _UNSEEN = re.compile(
 
 
 class PageConsole(Console):
-    """A console that reads no environment. `spoken`: it is heard, not seen."""
+    """A console that reads no environment.
+
+    `spoken`: the page is heard, not seen.
+    """
 
     def __init__(self, file: IO[str], *, width: int, colours: Literal["auto", "standard"] | None, spoken: bool) -> None:
         super().__init__(
@@ -48,15 +54,16 @@ class PageConsole(Console):
         self.spoken = spoken
 
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - whatever Rich can print
-        """Print what stdout's encoding has, and something like the rest."""
+        """Print the characters that stdout's encoding has, and similar ones for the rest."""
         super().print(*(shown(one) if isinstance(one, str | Text) else one for one in objects), **options)
 
 
 class Grid:
-    """An aligned table without lines. Columns in `wraps` give way when the terminal is narrow, the others never do.
+    """An aligned table without lines.
 
-    Where that does not help, and for people who listen, each row becomes a paragraph: what its first column says, then
-    a line for each of the others with its heading.
+    Columns in `wraps` give way when the terminal is narrow, the others never do. Where that does not help, and for
+    people who listen, each row becomes a paragraph: the text of its first column, then a line for each of the others
+    with its heading.
     """
 
     def __init__(self, headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> None:
@@ -64,7 +71,7 @@ class Grid:
         self._rows: list[tuple[list[Text], str]] = []
 
     def add_row(self, *cells: str | Text, style: str = "") -> None:
-        """One cell for each heading; the last ones may be missing."""
+        """Add one cell for each heading; the last ones may be missing."""
         missing = [""] * (len(self._headings) - len(cells))
         self._rows.append(([shown(cell) for cell in (*cells, *missing)], style))
 
@@ -94,7 +101,7 @@ class Grid:
 
     @property
     def _least(self) -> int:
-        """The narrowest terminal that shows it as a table."""
+        """The width of the narrowest terminal that shows it as a table."""
         columns = zip(self._headings, *([cell.plain for cell in cells] for cells, _ in self._rows), strict=True)
         return sum(self._need(*column) for column in columns) + GAP * (len(self._headings) - 1)
 
@@ -117,7 +124,7 @@ class Grid:
 
 
 def shown(text: str | Text) -> Text:
-    """`text` in characters that can be seen, and that stdout's encoding has."""
+    """Return `text` in characters that can be seen, and that stdout's encoding has."""
     found = Text(text) if isinstance(text, str) else text
     if can_print(found.plain) and not _UNSEEN.search(found.plain):
         return found

@@ -27,13 +27,14 @@ WIDE, NARROW = 100, 76
 
 @contextmanager
 def page(looks: OutputStyle) -> Iterator[Console]:
-    """A console whose page goes to stdout when it is complete.
+    """Yield a console whose page goes to stdout when it is complete.
 
     No line of it is a command to GitHub's runner, wherever a line was broken: it may begin with a name that anybody
     may have chosen.
 
-    Not straight to stdout: Rich would fill every line of a table with blanks to its width, and end the process with
-    its own exit code when nobody reads. And Rich would read the environment, of which it is told here instead.
+    It does not go straight to stdout: Rich would fill every line of a table with blanks to its width, and end the
+    process with its own exit code when nobody reads. And Rich would read the environment; it is told the same
+    here instead.
     """
     from lollmsbot_keys.render.console.table import PageConsole
 
@@ -45,12 +46,12 @@ def page(looks: OutputStyle) -> Iterator[Console]:
 
 
 def is_drawn(looks: OutputStyle) -> bool:
-    """Whether stdout gets colours and bars."""
+    """Say whether stdout gets colours and bars."""
     return not looks.plain and (looks.forced or sys.stdout.isatty())
 
 
 def width(looks: OutputStyle) -> int:
-    """How many characters a line may have.
+    """Return the number of characters that a line may have.
 
     Where drawing is forced into a pipe, there is a pager or the like at its end, in the terminal that is at hand.
     """
@@ -68,7 +69,7 @@ def width(looks: OutputStyle) -> int:
 
 
 def grid(headings: Sequence[str], *, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Grid:
-    """A table; see there."""
+    """Make a `Grid`, and import its module only now."""
     from lollmsbot_keys.render.console.table import Grid
 
     return Grid(headings, right=right, wraps=wraps)

@@ -1,4 +1,4 @@
-"""Times for people: how long from now, and for what is further off, when."""
+"""Times for people: the time from now, and for a distant moment also its date."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 
 def until(moment: datetime, now: datetime) -> str:
-    """`in 42 s`, `in 5 min`, `in 3 h 20 min`; beyond a day the date as well."""
+    """Format a time to come: `in 42 s`, `in 5 min`, `in 3 h 20 min`.
+
+    Beyond a day it has the date as well.
+    """
     left = max(0, -(-(moment - now) // timedelta(seconds=1)))
     if left < 90:
         return f"in {left} s"
@@ -20,7 +23,7 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """`42 s ago`, `5 min ago`, `3 h ago`, `12 days ago`."""
+    """Format a time that is over: `42 s ago`, `5 min ago`, `3 h ago`, `12 days ago`."""
     passed = max(timedelta(), now - moment)
     if passed < timedelta(seconds=90):
         return f"{passed // timedelta(seconds=1)} s ago"

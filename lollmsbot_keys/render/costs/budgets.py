@@ -1,4 +1,4 @@
-"""The budgets of `lbk costs`: what is spent and held of each, as a figure and as a bar, and where it is heading."""
+"""The budgets of `lbk costs`: spent and held money as a figure and as a bar, and the forecast."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PERIOD = {Window.DAY: "today", Window.MONTH: "month"}
 
 
 class _Line(NamedTuple):
-    """One budget, or one sum without any."""
+    """The use of one budget, or one sum without a budget."""
 
     owner: str
     window: Window
@@ -36,7 +36,7 @@ class _Line(NamedTuple):
 
     @property
     def style(self) -> str:
-        """Its colour, by how much of it is used."""
+        """The colour of the line, by how much of the budget is used."""
         used = self.use.used_percent or 0
         return "red" if used >= 100 else "yellow" if used >= self.alert_at else "green"
 
@@ -55,7 +55,7 @@ def draw_budgets(out: Console, summary: Summary, now: datetime) -> None:
 
 
 def _matters(provider: ProviderDay) -> bool:
-    """Whether there is anything to say of its money. Local calls cost nothing."""
+    """Say whether there is anything to show of a provider's money; local calls cost nothing."""
     budgets = provider.day.budget_usd is not None or provider.month.budget_usd is not None
     return provider.provider is not Provider.LOCAL and (budgets or bool(provider.month_usd))
 

@@ -1,4 +1,4 @@
-"""`lbk costs --csv`: for spreadsheets, after RFC 4180."""
+"""The output of `lbk costs --csv`: a table for spreadsheets, after RFC 4180."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ of another country parts cells at."""
 
 
 def statement_csv(statement: Statement) -> str:
-    """A header and one record for each row; no total, which the spreadsheet would add up again.
+    """Return a header and one record for each row.
 
-    Amounts are exact decimals. Lines end in CR LF, as the RFC wants.
+    There is no total, which the spreadsheet would add up again. Amounts are exact decimals. Lines end in CR LF, as
+    the RFC wants.
     """
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
@@ -67,5 +68,8 @@ def _record(row: Row, statement: Statement) -> tuple[object, ...]:
 
 
 def _harmless(name: str) -> str:
-    """A model's name is what somebody typed: no spreadsheet must take it for a formula."""
+    """Return a name that no spreadsheet takes for a formula.
+
+    A model's name is text that somebody typed.
+    """
     return _FORMULA.sub(r"\1'", clean_line(name))

@@ -8,7 +8,10 @@ from lollmsbot_keys.core.model.summary import Forecast, KeyDay, ProviderDay, Use
 
 
 def statement_tree(statement: Statement) -> dict[str, object]:
-    """Everything. `keys`, `rows` and `total` are about the span, `providers` and all budgets about today."""
+    """Return the whole statement as a document.
+
+    `keys`, `rows` and `total` are about the span, `providers` and all budgets about today.
+    """
     summary, prices = statement.summary, statement.summary.prices
     return {
         "day": summary.day,

@@ -1,4 +1,4 @@
-"""How `lbk costs` looks: what was spent, the budgets and where they are heading, and what the figures rest on."""
+"""The page of `lbk costs`: the money spent, the budgets with their forecasts, and the sources of the figures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _draw(out: Console, statement: Statement, now: datetime) -> None:
 
 
 def _is_current(span: DaySpan) -> bool:
-    """Whether the span is today, or this month so far: what budgets are for."""
+    """Say whether the span is today, or this month so far, which are the spans of budgets."""
     return span.days == 1 or span.since == span.until.replace(day=1)
 
 
@@ -81,7 +81,7 @@ def _remarks(statement: Statement, now: datetime, *, with_month: bool) -> Iterat
 
 
 def _prices(prices: PriceDates, today: date) -> str:
-    """How old the dated prices are that today's estimates were made with."""
+    """Return a line with the age of the dated prices that today's estimates were made with."""
     age = (today - prices.oldest).days
     if prices.oldest == prices.newest:
         return f"Today's estimates: prices of {prices.oldest}, {age} days old."
@@ -89,7 +89,7 @@ def _prices(prices: PriceDates, today: date) -> str:
 
 
 def _list(fetched: datetime, now: datetime) -> str:
-    """How old OpenRouter's own prices are, which bound what a call may cost."""
+    """Return a line with the age of OpenRouter's own prices, which bound what a call may cost."""
     line = f"OpenRouter's prices: its list of {ago(fetched, now)}"
     if now - fetched < LIST_FRESH_FOR:
         return f"{line}."

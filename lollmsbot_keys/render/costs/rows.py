@@ -29,7 +29,10 @@ _STYLE = {Reason.DISABLED: "red", Reason.OVER_BUDGET: "red", Reason.NO_CREDIT: "
 
 
 class _Column(NamedTuple):
-    """One figure. `narrow` is its heading where room is scarce; where there is least, only the `narrowest` stay."""
+    """One figure of a row.
+
+    `narrow` is its heading where room is scarce; where there is least room, only the `narrowest` stay.
+    """
 
     heading: str
     narrow: str
@@ -48,7 +51,10 @@ _COLUMNS = (
 
 
 class _Figures:
-    """The columns that fit into so many characters, and what stands in them. A figure is never cut."""
+    """The columns that fit into a number of characters, and the text of their cells.
+
+    A figure is never cut.
+    """
 
     def __init__(self, width: int) -> None:
         self._short = width < WIDE
@@ -58,11 +64,11 @@ class _Figures:
         self.headings = [self.heading(name) for name in names]
 
     def heading(self, name: str) -> str:
-        """`name` on the line that the other headings end on."""
+        """Return `name` as a heading, on the line where the other headings end."""
         return "\n" * (self._lines - name.count("\n")) + name
 
     def of(self, cell: Cell) -> list[str]:
-        """The figures of one row."""
+        """Return the figures of one row."""
         return [column.figure(cell, self._short) for column in self._columns]
 
 
@@ -98,7 +104,10 @@ def _state(key: KeyDay, now: datetime) -> Text:
 
 
 def _shares(statement: Statement, figures: _Figures, bar_width: int) -> Grid:
-    """One row each; the bar of a day is beside that of the dearest day, the others' is their share of the total."""
+    """Return the table with one row for each part of the statement.
+
+    The bar of a day compares it with the dearest day; the bar of another row shows its share of the total.
+    """
     from rich.text import Text
 
     by_day = statement.by is By.DAY

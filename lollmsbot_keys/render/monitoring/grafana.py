@@ -1,4 +1,7 @@
-"""A Grafana dashboard for one configuration: its keys and providers to choose from, its thresholds as colours."""
+"""The Grafana dashboard for one configuration.
+
+Its keys and providers can be chosen, and its thresholds are the colours.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ _LASTS = -1
 
 
 def dashboard(config: Config) -> Tree:
-    """The dashboard as Grafana imports it, or provisions it from a file."""
+    """Return the dashboard as Grafana imports it, or provisions it from a file."""
     panels = (*_today(config), *_traffic(), *_trouble(), *_budgets(config), *_keys(config))
     return {
         "title": "lbk: the pool of LLM keys",
@@ -232,7 +235,10 @@ def _budgets(config: Config) -> Iterator[Panel]:
 
 
 def _time_left(scope: str) -> str:
-    """Seconds to the end of each budget of a provider or a key, or `_LASTS`."""
+    """Return the PromQL expression for the seconds to the end of each budget in `scope`, or `_LASTS`.
+
+    `scope` is a provider or a key.
+    """
     budget = f'{_HERE}, scope="{scope}"'
     owner = f"instance, job, pool, provider{', key' if scope == 'key' else ''}"
     return (
@@ -245,7 +251,7 @@ def _time_left(scope: str) -> str:
 
 
 def _colours(shares: tuple[Decimal, ...]) -> list[tuple[float | None, str]]:
-    """Green below the lowest share that alerts, red from the highest on."""
+    """Return the thresholds of a budget: green below the lowest share that alerts, red from the highest on."""
     between = ["yellow", "orange", "semi-dark-orange", "dark-orange"]
     warm = [between[min(place, len(between) - 1)] for place in range(len(shares) - 1)]
     return [(None, "green"), *zip(map(float, shares), [*warm, "red"], strict=False)]

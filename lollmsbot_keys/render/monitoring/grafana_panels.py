@@ -1,4 +1,4 @@
-"""The kinds of panels that a Grafana dashboard is put together from, in its classic JSON model (schema version 39).
+"""The kinds of panels that a Grafana dashboard is made of, in its classic JSON model (schema version 39).
 
 Field names and values are those of grafana/grafana's `kinds/dashboard` and of grafana-foundation-sdk's JSON schemas.
 """
@@ -20,7 +20,7 @@ ENOUGH_CALLS = "30m"
 
 
 class Query(NamedTuple):
-    """One PromQL expression and how its series are called."""
+    """One PromQL expression, and the name of its series."""
 
     expression: str
     legend: str = ""
@@ -28,7 +28,7 @@ class Query(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How values are shown: unit, scale, thresholds (value and colour, from the lowest up), and words for values."""
+    """The form of values: unit, scale, thresholds (value and colour, from the lowest up), and words for values."""
 
     unit: str
     thresholds: Sequence[tuple[float | None, str]] = ((None, "green"),)
@@ -39,7 +39,7 @@ class Look(NamedTuple):
 
 
 class GridPosition(NamedTuple):
-    """Where on the grid, which is 24 wide."""
+    """The place of a panel on the grid, which is 24 wide."""
 
     x: int
     y: int
@@ -48,7 +48,7 @@ class GridPosition(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One panel; what is special about its kind is in `options` and `custom`."""
+    """One panel, with the settings of its kind in `options` and `custom`."""
 
     kind: str
     title: str
@@ -65,7 +65,7 @@ class Panel(NamedTuple):
 
 
 def panel_tree(number: int, panel: Panel) -> Tree:
-    """The panel as Grafana reads it."""
+    """Return the panel as Grafana reads it."""
     place = panel.place
     tree: Tree = {
         "id": number,
@@ -114,7 +114,7 @@ def _defaults(panel: Panel) -> Tree:
 
 
 def words(by_value: Mapping[str, tuple[str, str]]) -> Tree:
-    """A mapping of values to words and their colours."""
+    """Return a mapping of values to words and their colours."""
     return {
         "type": "value",
         "options": {
@@ -128,7 +128,7 @@ def words(by_value: Mapping[str, tuple[str, str]]) -> Tree:
 
 
 def stat(title: str, description: str, expression: str, look: Look, place: GridPosition) -> Panel:
-    """One number, with its course behind it."""
+    """Make a panel with one number, and its course in the background."""
     options: Tree = {
         "reduceOptions": _last(),
         "colorMode": "value",
@@ -146,7 +146,7 @@ def stat(title: str, description: str, expression: str, look: Look, place: GridP
 def course(
     title: str, description: str, queries: Sequence[Query], look: Look, place: GridPosition, *, stacked: bool = False
 ) -> Panel:
-    """Values over time, as lines, or as areas on top of each other."""
+    """Make a panel with values over time, as lines, or as areas on top of each other."""
     custom: Tree = {
         "drawStyle": "line",
         "lineInterpolation": "linear",
@@ -166,7 +166,7 @@ def course(
 
 
 def bars(title: str, description: str, queries: Sequence[Query], look: Look, place: GridPosition) -> Panel:
-    """One bar for each series as it is now."""
+    """Make a panel with one bar for each series as it is now."""
     options: Tree = {
         "reduceOptions": _last(),
         "displayMode": "basic",
@@ -184,7 +184,7 @@ def bars(title: str, description: str, queries: Sequence[Query], look: Look, pla
 
 
 def states(title: str, description: str, query: Query, look: Look, place: GridPosition) -> Panel:
-    """Which state each series was in, and how long."""
+    """Make a panel with the states that each series was in, and their durations."""
     custom: Tree = {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False}
     options: Tree = {
         "alignValue": "center",
@@ -206,7 +206,7 @@ class Column(NamedTuple):
 
 
 def table(title: str, description: str, row: str, columns: Sequence[Column], place: GridPosition) -> Panel:
-    """One row for each value of the label `row`."""
+    """Make a table with one row for each value of the label `row`."""
     queries = tuple(Query(column.expression, instant=True) for column in columns)
     names = {f"Value #{letter}": column.title for letter, column in zip("ABCDEFGH", columns, strict=False)}
     arranged: Tree = {

@@ -8,7 +8,7 @@ from lollmsbot_keys.core.model.metric_family import Family
 
 
 def families_tree(families: Iterable[Family], pool: str) -> dict[str, object]:
-    """Every sample of `pool` under its family, with names and values as in the text."""
+    """Return every sample of `pool` under its family, with names and values as in the text."""
     return {"pool": pool, "families": [_family(family) for family in families]}
 
 

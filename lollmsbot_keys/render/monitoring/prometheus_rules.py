@@ -1,4 +1,4 @@
-"""Recording and alerting rules for Prometheus, made for one configuration's providers, budgets and thresholds.
+"""The recording and alerting rules for Prometheus, made for one configuration's providers, budgets and thresholds.
 
 Times and shares are those of `lbk costs --alert` where it has them. Alerts name what, which, and what next; the time
 that a wrong moment is forgiven (`for`) follows from how fast each figure can change by itself.
@@ -25,7 +25,10 @@ _COME_BACK = "ready|cooling_down|hourly_limit|over_budget|held"
 
 
 class _Alert(NamedTuple):
-    """One alerting rule. `forgiven` is how long its condition must hold."""
+    """One alerting rule.
+
+    `forgiven` is how long its condition must hold.
+    """
 
     name: str
     condition: str
@@ -37,12 +40,12 @@ class _Alert(NamedTuple):
 
 
 def rules_tree(config: Config) -> dict[str, object]:
-    """The rule file as Prometheus reads it."""
+    """Return the rule file as Prometheus reads it."""
     return {"groups": [{"name": "lbk", "rules": [*_recorded(), *map(_rule, _alerts(config))]}]}
 
 
 def rules_yaml(config: Config) -> str:
-    """The same for people: YAML, with what it was made for at its head."""
+    """Return the rules as YAML for people, with what they were made for at the top."""
     keys = ", ".join(key.name for key in config.keys) or "no key"
     shares = ", ".join(f"{_number(share)} %" for share in config.alerts.at_percent) or "none"
     lines = [
@@ -58,7 +61,7 @@ def rules_yaml(config: Config) -> str:
 
 
 def limited(owner: ProviderSettings | Key) -> bool:
-    """Whether there is a budget of its own."""
+    """Say whether `owner` has a budget of its own."""
     return owner.daily_budget_usd is not None or owner.monthly_budget_usd is not None
 
 
@@ -103,7 +106,10 @@ _SETTING = (
 
 
 def _budget_used(shares: tuple[Decimal, ...]) -> Iterator[_Alert]:
-    """One alert for each share: a budget raises that of the highest share it has reached, and no other."""
+    """Yield one alert for each share.
+
+    A budget raises the alert of the highest share that it has reached, and no other.
+    """
     for place, share in enumerate(shares):
         above = f" < {_number(shares[place + 1])}" if place + 1 < len(shares) else ""
         end = "Nothing more is sent on it until" if share >= 100 else "At 100 % nothing more is sent on it until"
@@ -135,7 +141,11 @@ def _provider_forecast() -> _Alert:
 
 
 def _key_forecast() -> _Alert:
-    """A key's pace is its average since the window began; not before a twelfth of it (two hours of a day)."""
+    """Return the alert for a key that is heading beyond its budget.
+
+    A key's pace is its average since the window began. No alert comes before a twelfth of the window (two hours of
+    a day).
+    """
     both = f"{_SAME}, window"
     return _Alert(
         name="LbkKeyBudgetForecast",
@@ -230,7 +240,7 @@ def _number(share: Decimal) -> str:
 
 
 def _item(rule: Mapping[str, object], indent: str) -> Iterator[str]:
-    """A rule as an item of a list."""
+    """Yield the lines of a rule as an item of a list."""
     for number, line in enumerate(_lines(rule)):
         yield f"{indent}- {line}" if number == 0 else f"{indent}  {line}"
 

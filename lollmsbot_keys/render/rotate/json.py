@@ -11,7 +11,7 @@ _DAY = timedelta(days=1)
 
 
 def report_tree(key: str, report: RotationReport | None) -> dict[str, object]:
-    """How far a rotation has come; without steps where there was none to go on with."""
+    """Return how far a rotation has come; without steps where there was none to continue."""
     if report is None:
         return {"key": key, "generation": None, "steps": [], "todo": [], "grace_until": None, "finished": True}
     return {
@@ -27,7 +27,7 @@ def report_tree(key: str, report: RotationReport | None) -> dict[str, object]:
 
 
 def standings_tree(standings: Iterable[Standing], now: datetime) -> dict[str, object]:
-    """How it stands with every key. `step` is `null` where no rotation is under way."""
+    """Return the standing of every key; `step` is `null` where no rotation is under way."""
     return {"keys": [_standing(standing, now) for standing in standings]}
 
 

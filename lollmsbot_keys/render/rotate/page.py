@@ -1,4 +1,4 @@
-"""How `lbk rotate` looks: each step as it ends, what has come of it, and how it stands with every key."""
+"""The output of `lbk rotate`: each step as it ends, the result, and the standing of every key."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _MARKS = {StepStatus.DONE: "", StepStatus.SKIPPED: "skipped: ", StepStatus.WAITI
 
 
 def step_line(report: StepReport) -> str:
-    """One step that ended, or came to a stop."""
+    """Return a line for one step that ended, or came to a stop."""
     return clean_line(f"{step_word(report.step)}: {_MARKS[report.status]}{report.detail}")
 
 
 def step_word(step: Step) -> str:
-    """A step as people read it."""
+    """Return the name of a step as people read it."""
     return step.value.replace("_", " ")
 
 
 def report_lines(key: str, report: RotationReport | None, now: datetime) -> Iterator[str]:
-    """What has come of it, and what is left to do."""
+    """Yield the result of a rotation, and what is left to do."""
     if report is None:
         yield f"{key} has no rotation under way: there is nothing to do."
         return
@@ -58,7 +58,7 @@ def _conclusion(report: RotationReport, now: datetime) -> str:
 
 
 def draw_standings(standings: Sequence[Standing], now: datetime, looks: OutputStyle) -> None:
-    """The table, and what to do about each key that needs it."""
+    """Print the table of all keys, and what to do about each key that needs it."""
     from rich.text import Text
 
     with page(looks) as out:

@@ -1,4 +1,4 @@
-"""What a key may still do, in few words."""
+"""The things that a key may still do, in few words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _FAR = timedelta(days=60)
 
 
 def still(proof: KeyProof, now: datetime) -> str:
-    """`session 75 % until in 3 h · weekly 40 %`; the reason where there is nothing to tell."""
+    """Format what a key may still do: `session 75 % until in 3 h · weekly 40 %`.
+
+    Where there is nothing to tell, it is the reason.
+    """
     return " · ".join(_parts(proof, now)) or proof.reason
 
 

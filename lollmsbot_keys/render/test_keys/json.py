@@ -7,7 +7,7 @@ from lollmsbot_keys.core.model.findings import Allowance, Findings, KeyFinding, 
 
 
 def findings_tree(found: Findings) -> dict[str, object]:
-    """Everything; `ok` is what the exit code says."""
+    """Return all findings as a document; `ok` is what the exit code says."""
     valid = sum(key.verdict is Verdict.VALID for key in found.present)
     return {
         "ok": found.ok,

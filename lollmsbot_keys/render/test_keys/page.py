@@ -1,4 +1,4 @@
-"""How `lbk test-keys` looks: the keys, the models and where they are, what is wrong, and the verdict on all of it."""
+"""The page of `lbk test-keys`: the keys, the models and their providers, the problems, and the verdict."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _REASON = 160
 
 
 class Depth(NamedTuple):
-    """What is drawn in full, and not only counted."""
+    """The choice of what is drawn in full, and not only counted."""
 
     models: bool = False
     pillars: bool = False
 
 
 def draw_findings(found: Findings, now: datetime, looks: OutputStyle, depth: Depth) -> None:
-    """Print everything, some of it as a line; the last one says whether all is well."""
+    """Print all findings, some only as a count; the last line says whether all is well."""
     with page(looks) as out:
         _draw_keys(out, found, now)
         if found.models and depth.models:
@@ -56,7 +56,7 @@ def draw_findings(found: Findings, now: datetime, looks: OutputStyle, depth: Dep
 
 
 def conclusion(found: Findings) -> str:
-    """`5/5 keys valid`, or what is wrong."""
+    """Return `5/5 keys valid`, or what is wrong."""
     lacking = len(found.keys) - len(found.present)
     without = f" ({lacking} without a secret)" if lacking else ""
     if found.keys and all(key.provider is Provider.LOCAL for key in found.keys):
@@ -145,7 +145,7 @@ def _at(model: ModelFinding, place: Provider) -> bool | None:
 
 
 def _alias(model: ModelFinding, place: Provider) -> str:
-    """What the model is called at `place`, if that is another name."""
+    """Return the model's name at `place`, if it is another one there."""
     return clean_line(model.equivalent) if place is Provider.OPENROUTER and model.equivalent else ""
 
 
@@ -192,7 +192,7 @@ def _legend(found: Findings, *, wide: bool) -> Iterator[str]:
 
 
 def _counted(found: Findings, depth: Depth) -> Iterator[str]:
-    """One line for all that is not drawn in full."""
+    """Yield a line for each group that is not drawn in full."""
     known = [model for model in found.models if model.rc2]
     if known and not depth.models:
         words = {ModelStatus.RETIRED: "retired", ModelStatus.UNLISTED: "unlisted", ModelStatus.UNKNOWN: "unknown"}
