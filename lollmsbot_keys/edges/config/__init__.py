@@ -1,4 +1,4 @@
-"""Reading the configuration: defaults, the user's file, the environment; checked, compiled and kept."""
+"""The configuration: defaults, the user's file and the environment, checked, compiled and kept."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""From a checked TOML tree to the compiled tree (plain JSON), and from there to the `Config` that the core reads.
+"""The `Config` that the core reads, built from a checked TOML tree.
 
-Fresh and cached configurations take the same last step, so they cannot differ.
+Between the two stands the compiled tree (plain JSON). Fresh and cached configurations take the same last step, so they
+cannot differ.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ PRICE_PARTS = ("priced_on", *_FURTHER)
 
 
 def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
-    """The JSON form of a TOML tree that fits the schema and keeps the rules; anything else is a bug of the caller.
+    """Return the JSON form of a TOML tree that fits the schema and keeps the rules.
 
-    `own_prices` names the models whose price is the user's own.
+    Any other tree is a bug of the caller. `own_prices` names the models whose price is the user's own.
     """
     from lollmsbot_keys.core.base import durations  # a cached configuration is already compiled
     from lollmsbot_keys.edges.config.merge import by_priority
@@ -68,7 +69,10 @@ def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:
 def own_prices(
     file: Mapping[str, object], defaults: Mapping[str, object], parts: tuple[str, ...] = (*_HALVES, *_FURTHER)
 ) -> list[str]:
-    """The models for which the user's file names another price than is shipped. What is malformed names none."""
+    """Return the models for which the user's file names another price than the shipped one.
+
+    Malformed parts of the file are skipped.
+    """
     mine, shipped = file.get("models"), cast("Mapping[str, Fields]", defaults.get("models", {}))
     return [
         name
@@ -79,7 +83,10 @@ def own_prices(
 
 
 def without_parts(defaults: Table, file: Mapping[str, object]) -> Table:
-    """What is shipped, without the date and the further prices of models whose price the user's file replaces."""
+    """Return the shipped defaults without the details of prices that the user's file replaces.
+
+    The details are the date and the further prices.
+    """
     from lollmsbot_keys.edges.config.merge import mended
 
     own = own_prices(file, defaults, _HALVES)
@@ -99,7 +106,7 @@ def _plain(value: object) -> object:
 
 
 def build(compiled: Mapping[str, object]) -> Config:
-    """The configuration of a compiled tree.
+    """Build the configuration from a compiled tree.
 
     Raises:
         KeyError, TypeError, ValueError, ArithmeticError, AttributeError: `compiled` is not what `compile_tree` makes.
@@ -126,7 +133,10 @@ def build(compiled: Mapping[str, object]) -> Config:
 
 
 def _shares(value: object) -> tuple[Decimal, ...]:
-    """A single share means that one and the whole budget: nobody wants to hear of 80 % and not of the end."""
+    """Read one share or several; one alone stands for itself and the whole budget.
+
+    Nobody wants to hear of 80 % and not of the end.
+    """
     shares = {Decimal(str(share)) for share in (value if isinstance(value, list) else (value, 100))}
     return tuple(sorted(shares))
 

@@ -1,7 +1,7 @@
 """The compiled configuration on disk, so that an unchanged one is neither parsed nor checked again.
 
-It is an optimisation and nothing else: whatever is wrong with it, it is as if it were not there. It holds no secret:
-references to them, and of alert URLs (which carry credentials) only that there are some.
+It is only an optimisation: a cache with any fault counts as absent. It holds no secret: of secrets only the references,
+and of alert URLs (which carry credentials) only that there are some.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ Identity = list[object]
 
 
 def identity(sources: Iterable[Path], overrides: Sequence[Override]) -> Identity | None:
-    """What the compiled form depends on: the files as they are now, the code's, and the variables' values.
+    """Return all that the compiled form depends on.
 
-    `None` where a source is there but no regular file, such as a pipe: what it holds is seen only once.
+    These are the files as they are now, lbk's own code, and the values of the variables. `None` where a source is not a
+    regular file, such as a pipe: it can be read only once.
     """
     code = [
         _file_identity(Path(__file__).with_name(f"{part}.py"))
@@ -47,12 +48,15 @@ def identity(sources: Iterable[Path], overrides: Sequence[Override]) -> Identity
 
 
 def has_user_file(found: Identity) -> bool:
-    """Whether the last source of an identity is there."""
+    """Say whether the last source of an identity exists."""
     return len(cast("list[list[object]]", found[_FILES])[-1]) > 1
 
 
 def read(path: Path, wanted: Identity) -> tuple[Compiled, tuple[str, ...]] | None:
-    """The compiled tree and its warnings, if they were made from `wanted` and nobody else could have written them."""
+    """Return the compiled tree and its warnings.
+
+    `None` unless they were made from `wanted` and nobody else could have written them.
+    """
     try:
         with open_plain(path) as file:
             found = os.fstat(file.fileno())
@@ -70,7 +74,10 @@ def read(path: Path, wanted: Identity) -> tuple[Compiled, tuple[str, ...]] | Non
 
 
 def write(path: Path, made_from: Identity, compiled: Compiled, warnings: Sequence[str]) -> None:
-    """Keep a compiled tree, by atomic replace, mode 0600. Best effort: no failure is reported, none leaves a mess."""
+    """Keep a compiled tree, by atomic replace, mode 0600.
+
+    Best effort: no failure is reported, and none leaves files behind.
+    """
     text = json.dumps(
         {"identity": made_from, "warnings": list(warnings), "config": compiled}, separators=(",", ":"), allow_nan=False
     )
@@ -94,7 +101,10 @@ def write(path: Path, made_from: Identity, compiled: Compiled, warnings: Sequenc
 
 
 def _file_identity(path: Path) -> list[object]:
-    """Path, size, times and inode of a file; the path alone where there is none; empty where it is no regular file."""
+    """Return path, size, times and inode of a file.
+
+    Only the path where there is no file; an empty list where it is not a regular file.
+    """
     try:
         found = path.stat()
     except OSError:

@@ -1,6 +1,7 @@
-"""The configuration as far as it can be read, for those who only want its names and must not disturb anybody.
+"""The configuration as far as it can be read, for code that needs only its names.
 
-A file that is missing, broken or no file at all counts as empty. Nothing is checked, cached or written.
+A file that is missing, broken or no file at all counts as empty. Nothing is checked, cached or written, and nobody is
+disturbed.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ _UNREADABLE = (OSError, ValueError, RecursionError, ArithmeticError, ConfigError
 
 
 def shipped() -> Table:
-    """The tables that everybody has. Numbers stay text."""
+    """Return the shipped tables; numbers stay text."""
     return tomllib.loads(DEFAULTS.read_text(encoding="utf-8"), parse_float=str)
 
 
 def in_force(option: str | None, environment: Environment) -> Table:
-    """The shipped tables under those of the user's file. `option` is `--config`."""
+    """Return the user's tables laid over the shipped ones.
+
+    `option` is `--config`.
+    """
     everybodys = shipped()
     try:
         path, _ = environment.config_path(Path(option) if option else None)
@@ -36,7 +40,10 @@ def in_force(option: str | None, environment: Environment) -> Table:
 
 
 def _read(path: Path) -> Table:
-    """Raises one of `_UNREADABLE`. A pipe is not opened: it can be read once only, and perhaps nobody writes to it."""
+    """Read the file; raise one of `_UNREADABLE` where that fails.
+
+    A pipe is not opened: it can be read only once, and perhaps nobody writes to it.
+    """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_BYTES:
         raise ValueError("not what a configuration is")

@@ -1,4 +1,4 @@
-"""On which line of a TOML text each table and value stands. The standard parser does not tell."""
+"""The line of each table and value in a TOML text, which the standard parser does not tell."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _CLOSING: Final = "]}"
 
 
 def line_numbers(text: str) -> dict[Path, int]:
-    """Key path → line (from 1) of every table header and value of a *valid* TOML text.
+    """Map the key path of every table header and value of a *valid* TOML text to its line, from 1.
 
-    What stands inside an inline table, and the entries of an array, have the line of the whole: ask `line_of`.
+    The parts of an inline table, and the entries of an array, have the line of the whole: ask `line_of`.
     """
     lines: dict[Path, int] = {}
     table: Path = ()
@@ -38,7 +38,7 @@ def line_numbers(text: str) -> dict[Path, int]:
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
-    """The line of the nearest thing to `path` that has one."""
+    """Return the line of the nearest table or value to `path` that has one."""
     for depth in range(len(path), 0, -1):
         if path[:depth] in lines:
             return lines[path[:depth]]
@@ -46,7 +46,7 @@ def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
 
 
 def key_path(path: Path) -> str:
-    """A key path as TOML writes it: names that are not bare in quotes."""
+    """Return a key path as TOML writes it: names that are not bare in quotes."""
     return ".".join(name if _is_bare(name) else _quoted(name) for name in path)
 
 
@@ -60,7 +60,7 @@ def _quoted(name: str) -> str:
 
 
 def _names(dotted: str) -> Path:
-    """The names of a dotted key, unquoted by the real parser."""
+    """Return the names of a dotted key, unquoted by the real parser."""
     node: object = tomllib.loads(f"{dotted.strip()} = 0")
     names: list[str] = []
     while isinstance(node, dict):
@@ -81,7 +81,10 @@ def _name_end(text: str, at: int, stop: str) -> int:
 
 
 def _value_end(text: str, at: int) -> int:
-    """Behind a value: at the end of its line, strings and brackets over several lines included."""
+    """Return the end of a value: the end of its line.
+
+    Strings and brackets over several lines belong to it.
+    """
     depth = 0
     while at < len(text):
         sign = text[at]

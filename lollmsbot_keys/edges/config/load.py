@@ -1,4 +1,4 @@
-"""Reading the configuration: the shipped defaults, the user's file over them, the environment over both."""
+"""The loader of the configuration: the shipped defaults, the user's file over them, the environment over both."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, 
 
 
 class Loaded(NamedTuple):
-    """The configuration in force, and the user's file: its path, and whether there is one."""
+    """The configuration in force, and the user's file: its path, and whether it exists."""
 
     config: Config
     path: Path
@@ -33,7 +33,10 @@ class Loaded(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """All that the configuration is made of, checked. `text` is the user's file, `None` where there is none."""
+    """The checked sources of the configuration.
+
+    `text` is the user's file, `None` where there is none.
+    """
 
     path: Path
     text: str | None
@@ -44,7 +47,9 @@ class Sources(NamedTuple):
 
 
 def load(option: Path | None, environment: Environment, cache: Path | None = None) -> Loaded:
-    """The configuration in force. `option` is `--config`; `cache` is where the compiled form is kept, if anywhere.
+    """Load the configuration in force.
+
+    `option` is `--config`; `cache` is the place of the compiled form, or `None` to keep none.
 
     Raises:
         ConfigError: a named file is missing, a file cannot be read, or something in it or in a variable is wrong;
@@ -65,19 +70,25 @@ def load(option: Path | None, environment: Environment, cache: Path | None = Non
 
 
 def read(option: Path | None, environment: Environment) -> Sources:
-    """Everything that `load` reads, for showing where each value comes from. Raises as `load` does."""
+    """Read all sources that `load` reads, to show where each value comes from.
+
+    Raises as `load` does.
+    """
     path, named = environment.config_path(option)
     return _read(path, _overrides(path, environment, must_exist=named), must_exist=named)
 
 
 def config_of(sources: Sources) -> Loaded:
-    """The configuration that `load` would give for these sources."""
+    """Return the configuration that `load` would give for these sources."""
     compiled, warnings = _compile(sources)
     return Loaded(build(compiled), sources.path, sources.text is not None, warnings)
 
 
 def _overrides(path: Path, environment: Environment, *, must_exist: bool) -> tuple[Override, ...]:
-    """What the variables set; where one is wrong, the error tells what is wrong in the file as well."""
+    """Return the values that the variables set.
+
+    Where a variable is wrong, the error names the faults of the file as well.
+    """
     try:
         return set_by(environment)
     except ConfigError as error:
@@ -92,7 +103,7 @@ def _overrides(path: Path, environment: Environment, *, must_exist: bool) -> tup
 
 
 def compiled_path(state: Path) -> Path:
-    """Where the compiled configuration is kept: beside the state file."""
+    """Return the place of the compiled configuration: beside the state file."""
     return state.with_name(f"{state.stem}-config.cache.json")
 
 
@@ -151,7 +162,7 @@ def _read(path: Path, overrides: tuple[Override, ...], *, must_exist: bool) -> S
 
 
 def _check(tree: Table, defaults: Table, file: Table, path: Path, *, line_source: str) -> None:
-    """Hold the merged tree against the schema, and what is right of it against the rules."""
+    """Check the merged tree against the schema, and its right values against the rules."""
     from lollmsbot_keys.edges.config import rules, schema  # pydantic takes 0.1 s
     from lollmsbot_keys.edges.config.merge import mended
 

@@ -1,4 +1,4 @@
-"""Laying one configuration tree over another, and the order of keys that follows."""
+"""Laying one configuration tree over another, and the resulting order of keys."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ Table = dict[str, object]
 
 
 def merge(under: Mapping[str, object], over: Mapping[str, object]) -> Table:
-    """`over` laid on `under`, table by table: what is already known keeps its place, what is new follows in its order.
+    """Lay `over` on `under`, table by table.
 
-    A value that is no table replaces what was there, an array as a whole. Neither argument is changed.
+    Known names keep their place, new ones follow in their order. A value that is no table replaces the old one, an
+    array as a whole. Neither argument is changed.
     """
     merged: Table = dict(under)
     for name, value in over.items():
@@ -22,7 +23,7 @@ def merge(under: Mapping[str, object], over: Mapping[str, object]) -> Table:
 
 
 def with_values(tree: Mapping[str, object], values: Iterable[tuple[tuple[str, ...], object]]) -> Table:
-    """`tree` with single values set at their key paths."""
+    """Return `tree` with single values set at their key paths."""
     merged: Table = dict(tree)
     for path, value in values:
         layer: object = value
@@ -33,7 +34,10 @@ def with_values(tree: Mapping[str, object], values: Iterable[tuple[tuple[str, ..
 
 
 def mended(tree: Mapping[str, object], wrong: Iterable[tuple[str, ...]], good: Mapping[str, object]) -> Table:
-    """`tree` with what stands at the wrong key paths taken from `good`, or gone where that has nothing there."""
+    """Return `tree` with the values at the wrong key paths taken from `good`.
+
+    A value that `good` does not have is removed.
+    """
     result: Table = dict(tree)
     for path in wrong:
         result = _mend(result, path, good)
@@ -54,7 +58,10 @@ def _mend(tree: Mapping[str, object], path: tuple[str, ...], good: object) -> Ta
 
 
 def by_priority(keys: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """The keys' names in order: those with a `priority` at that place (from 1), the others around them as before."""
+    """Return the keys' names in order.
+
+    A key with a `priority` stands at that place (from 1); the others keep their order around it.
+    """
     placed = {name: priority for name, key in keys.items() if isinstance(priority := key.get("priority"), int)}
     order = [name for name in keys if name not in placed]
     for name in sorted(placed, key=lambda one: placed[one]):

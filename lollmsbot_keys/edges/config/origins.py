@@ -1,4 +1,4 @@
-"""Every value in force with where it comes from."""
+"""Every value in force, and its origin."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _UNSAID = {"enabled": True, "reserved": False}
 
 
 def settings(sources: Sources) -> tuple[Setting, ...]:
-    """All values of a checked configuration in its order, those that a key has without being given them included.
+    """Return all values of a checked configuration, in its order.
 
-    Of alert URLs only the service is shown: the rest of them are credentials.
+    The values that a key has by default are included. Of alert URLs only the service is shown: the rest of them are
+    credentials.
     """
     lines = line_numbers(sources.text) if sources.text is not None else {}
     variables = {path: variable for variable, path, _ in sources.overrides}

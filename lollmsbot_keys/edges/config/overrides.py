@@ -1,4 +1,7 @@
-"""The environment variables that stand over the configuration. What they mean is read only where one is set."""
+"""The environment variables that stand over the configuration.
+
+The code that reads them is loaded only where one is set.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _NAMES = (
 
 
 def overrides(environment: Environment) -> tuple[Override, ...]:
-    """What the variables of the contract set, checked.
+    """Return the values that the variables of the contract set, checked.
 
     Raises:
         ConfigError: a variable holds something it cannot mean; names all such variables.
@@ -37,5 +40,5 @@ def overrides(environment: Environment) -> tuple[Override, ...]:
 
 
 def without_overrides(environment: Environment) -> Environment:
-    """The same environment, as far as it says nothing about the configuration's values."""
+    """Return the same environment without the variables that set values of the configuration."""
     return Environment({name: value for name, value in environment.variables.items() if name not in _NAMES})

@@ -1,4 +1,4 @@
-"""What must hold between values of the configuration: references, orders, chains, names."""
+"""The rules between values of the configuration: references, orders, chains, names."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LOCAL = "local"
 
 
 def faults(tree: Table, file: Table) -> list[Fault]:
-    """Every broken rule of a tree whose single values are right: a key path and what is wrong there.
+    """Return every broken rule of a tree whose single values are right, each with its key path.
 
-    `file` is the user's part of it, where a mistake that spans several tables is shown.
+    `file` is the user's part of the tree: a mistake that spans several tables is shown there.
     """
     keys, models = cast("Tables", tree["keys"]), cast("Tables", tree["models"])
     pillars = cast("Mapping[str, Tables]", tree["pillars"])
@@ -42,7 +42,7 @@ def faults(tree: Table, file: Table) -> list[Fault]:
 
 
 def warnings(tree: Table) -> tuple[str, ...]:
-    """What is possible but hardly meant."""
+    """Return warnings about values that are allowed but probably not intended."""
     owners: dict[object, str] = {}
     found: list[str] = []
     for name, key in cast("Tables", tree["keys"]).items():
@@ -76,7 +76,10 @@ def _names(keys: Tables, models: Tables, pillars: Mapping[str, Tables]) -> Itera
 
 
 def _twins(models: Tables) -> Iterator[Fault]:
-    """Models that are one for the daemon: of two tables only the one that is spelt as the request would count."""
+    """Yield models that are one and the same for the daemon.
+
+    Of two tables only the one that is spelt as in the request would count.
+    """
     first: dict[str, str] = {}
     for name in models:
         plain = name if "/" in name else strip_cloud(name)
@@ -152,7 +155,7 @@ def _roles(pillars: Mapping[str, Tables], keys: Tables) -> Iterator[Fault]:
 
 
 def _leaving(pillars: Mapping[str, Tables], routing: Table) -> Iterator[Fault]:
-    """Cloud models where critical prompts would go, which stay on this machine."""
+    """Yield every cloud model in a place for critical prompts, which must stay on this machine."""
     if is_cloud_name(str(routing["local_model"])):
         yield ("routing", "local_model"), "expected a model of this machine's own; this is a cloud model"
     for pillar, roles in pillars.items():

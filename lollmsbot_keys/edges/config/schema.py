@@ -1,6 +1,6 @@
-"""The shape of the configuration: which tables and names there are, and what kind of value each holds.
+"""The schema of the configuration: its tables and names, and the kind of value each holds.
 
-Only a person's own file is held against it (pydantic takes 0.1 s to import); a test holds the shipped defaults.
+Only a person's own file is checked against it (pydantic takes 0.1 s to import); a test checks the shipped defaults.
 """
 
 from __future__ import annotations
@@ -175,7 +175,10 @@ Path = tuple[str, ...]
 
 
 def faults(tree: object) -> list[tuple[Path, str]]:
-    """Every value that does not fit: its key path, and what is wrong with it. Nothing wrong: an empty list."""
+    """Return every value that does not fit: its key path, and the fault.
+
+    The list is empty if nothing is wrong.
+    """
     try:
         Root.model_validate(tree)
     except ValidationError as error:
@@ -204,7 +207,7 @@ def _message(kind: str, words: str, error: object, path: Path, tree: object) -> 
 
 
 def _hint(path: Path) -> str:
-    """The nearest right name in the same table, else the table where this very name belongs."""
+    """Return the nearest right name in the same table, else the table where this very name belongs."""
     *parent, name = path
     fields = _fields(tuple(parent))
     if near := validators.nearest(name, fields):
@@ -225,7 +228,7 @@ def _fields(parent: Path) -> list[str]:
 
 
 def _nearest_table(path: Path, tree: object) -> str:
-    """For a table that lacks what it needs: perhaps it only exists because its own name was misspelt."""
+    """Return a hint for a table that lacks a name: perhaps its own name was misspelt."""
     for depth in range(len(path) - 1, 1, -1):
         parent = _at(tree, path[: depth - 1])
         name = path[depth - 1]

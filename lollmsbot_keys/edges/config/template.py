@@ -16,7 +16,10 @@ _INTRODUCTION = """\
 
 
 def template() -> str:
-    """The file's text: valid TOML that says nothing, and says the defaults once every `#name` line is uncommented."""
+    """Return the file's text: valid TOML that sets nothing.
+
+    Once every `#name` line is uncommented, it sets the defaults.
+    """
     body = DEFAULTS.read_text(encoding="utf-8").partition("\n\n")[2]
     lines = [line if not line or line.startswith("#") else f"#{line}" for line in body.splitlines()]
     return "\n".join([_INTRODUCTION, *lines, ""])
@@ -48,7 +51,10 @@ def write_new(path: Path) -> None:
 
 
 def _make_folders(folder: Path) -> None:
-    """Like `mkdir -p`, but each new folder for its owner only (`Path.mkdir` gives the mode to the last one alone)."""
+    """Make folders like `mkdir -p`, but each new one for its owner only.
+
+    `Path.mkdir` gives the mode to the last one alone.
+    """
     missing = [folder, *folder.parents]
     for one in reversed([path for path in missing if not path.exists()]):
         one.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,7 @@
-"""The text of a TOML file, and the tree in it; what is wrong with either becomes a `ConfigError` that says where."""
+"""The text of a TOML file, and the tree in it.
+
+A fault in either becomes a `ConfigError` that names the place.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def read(path: Path, *, must_exist: Literal[True] = True) -> str: ...
 @overload
 def read(path: Path, *, must_exist: bool) -> str | None: ...
 def read(path: Path, *, must_exist: bool = True) -> str | None:
-    """The file's text; `None` where there is no such file and none must exist."""
+    """Read the file's text; return `None` if there is no such file and none must exist."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_BYTES + 1)
@@ -47,7 +50,7 @@ def read(path: Path, *, must_exist: bool = True) -> str | None:
 
 
 def parse(text: str, path: str) -> Table:
-    """The tree of a TOML text, with decimal numbers in place of binary ones."""
+    """Parse a TOML text into a tree, with decimal numbers in place of binary ones."""
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except RecursionError:
@@ -57,7 +60,7 @@ def parse(text: str, path: str) -> Table:
 
 
 def _syntax(error: Exception, text: str, path: str) -> Problem:
-    """Where and what, but never the offending line itself: it may hold a secret."""
+    """Return the place and the fault, but never the wrong line itself: it may hold a secret."""
     if not isinstance(error, tomllib.TOMLDecodeError):
         return Problem("no valid TOML: a number or a date that cannot be", file=path)
     message = str(error)

@@ -1,6 +1,7 @@
-"""The kinds of values that the configuration holds: each a check that returns what it was given, or says what it wants.
+"""The checks for the kinds of values that the configuration holds.
 
-Every check raises `ValueError` with what was expected, without the value; `Unechoed` where the value may hold a secret.
+Every check returns its value, or raises `ValueError` with what was expected, without the value; `Unechoed` where the
+value may hold a secret.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ SECRET_FORMS = "env:NAME, dotenv:PATH#NAME, keyring:SERVICE/NAME, command:... or
 
 
 class Unechoed(ValueError):
-    """Wrong, and not to be repeated: it may hold a secret."""
+    """A wrong value that must not be repeated, because it may hold a secret."""
 
 
 def show(value: object) -> str:
-    """A wrong value for a message: short, in TOML's spelling, and never something that could be a secret."""
+    """Return a wrong value for a message: short, in TOML's spelling, and never a possible secret."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -48,12 +49,12 @@ def show(value: object) -> str:
 
 
 def harmless(text: str) -> bool:
-    """Whether a wrong text may be repeated: short, printable, and not of the looks of a provider's key."""
+    """Say whether a wrong text may be repeated: short, printable, and unlike a provider's key."""
     return len(text) <= _LONGEST_ECHO and text.isprintable() and not re.search(r"(?i)sk-|[0-9a-f]{20}", text)
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """`; did you mean "..."?` with the nearest known name, or nothing."""
+    """Return `; did you mean "..."?` with the nearest known name, or nothing."""
     by_case = {one.casefold(): one for one in known}
     found = get_close_matches(name.casefold(), by_case, n=1, cutoff=0.6)
     return f'; did you mean "{by_case[found[0]]}"?' if found else ""
@@ -66,7 +67,10 @@ def flag(value: object) -> object:
 
 
 def calls(value: object) -> object:
-    """Calls an hour. Zero is impossible (a share of zero calls means nothing): `enabled = false` switches a key off."""
+    """Check a number of calls an hour.
+
+    Zero is impossible (a share of zero calls means nothing): `enabled = false` switches a key off.
+    """
     return _whole(value, 1)
 
 
@@ -79,7 +83,7 @@ def priority(value: object) -> object:
 
 
 def amount(value: object) -> object:
-    """US dollars, zero included."""
+    """Check an amount of US dollars; zero is allowed."""
     if not _is_number(value) or not 0 <= value <= _LARGEST:
         raise ValueError(f"expected an amount of US dollars from 0 to {_LARGEST}")
     return value
@@ -92,7 +96,10 @@ def percent(value: object) -> object:
 
 
 def percents(value: object) -> object:
-    """One share of a budget, which has the whole budget for company, or an array of shares."""
+    """Check one share of a budget, or an array of shares.
+
+    One alone stands for itself and the whole budget.
+    """
     if not isinstance(value, list):
         return percent(value)
     return _distinct(value, percent, "percentages, such as [75, 100]")
@@ -105,7 +112,10 @@ def week(value: object) -> object:
 
 
 def two_prices(value: object) -> object:
-    """Input and output. Not zero: an unknown price that counts as nothing would be no bound at all."""
+    """Check the prices of input and output.
+
+    Not zero: an unknown price that counts as nothing would be no bound at all.
+    """
     if not isinstance(value, list) or len(value) != 2 or not all(_is_number(price) and price > 0 for price in value):
         raise ValueError("expected two amounts above 0, for input and output, such as [15, 75]")
     return [amount(price) for price in value]
@@ -126,7 +136,7 @@ def day(value: object) -> object:
 
 
 def name(value: object) -> object:
-    """Something's name: not empty, without space around it, printable."""
+    """Check a name: not empty, without space around it, printable."""
     if not isinstance(value, str) or not value or value != value.strip() or not value.isprintable():
         raise ValueError("expected a name: text, not empty, without space around it")
     if len(value) > LONGEST_NAME:
@@ -135,7 +145,10 @@ def name(value: object) -> object:
 
 
 def model_name(value: object) -> object:
-    """A model's name. A blank in it is none: a daemon may not see it, and take the name for another."""
+    """Check a model's name, in which no blank may stand.
+
+    A daemon may not see the blank, and take the name for another.
+    """
     if isinstance(value, str) and value.strip() and len(value.split()) > 1:
         raise ValueError("expected a model's name, without white space in it")
     return name(value)
@@ -152,7 +165,7 @@ def file(value: object) -> object:
 
 
 def abilities(value: object) -> object:
-    """What a model can do; one that makes embeddings can do nothing else."""
+    """Check the abilities of a model; one that makes embeddings can do nothing else."""
     if (
         not isinstance(value, list)
         or not value
@@ -208,7 +221,10 @@ def timezone(value: object) -> object:
 
 
 def secret_reference(value: object) -> object:
-    """Where a secret is. Anything else is refused unseen, for it may be the secret."""
+    """Check a reference to a secret.
+
+    The message never quotes a wrong one, for it may be the secret itself.
+    """
     text = value if isinstance(value, str) and value.isprintable() and value == value.strip() else ""
     scheme, _, rest = text.partition(":")
     match scheme:
@@ -260,7 +276,7 @@ def model_names(value: object) -> object:
 
 
 def urls(value: object) -> object:
-    """Apprise URLs. They hold tokens and passwords."""
+    """Check Apprise URLs, which hold tokens and passwords."""
     return _distinct(value, _apprise, 'Apprise URLs, such as ["mailto://..."]')
 
 
@@ -298,7 +314,10 @@ def _whole(value: object, least: int) -> object:
 
 
 def _is_number(value: object) -> TypeGuard[int | Decimal]:
-    """Whether this is a number to reckon with: not true or false, not inf or nan, of a sane precision."""
+    """Say whether this is a number to calculate with.
+
+    True, false, inf, nan and numbers of an extreme precision are not.
+    """
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
         return isinstance(exponent, int) and -_DECIMAL_PLACES <= exponent <= _DECIMAL_PLACES

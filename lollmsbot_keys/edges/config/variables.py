@@ -20,10 +20,12 @@ _OLLAMA_PORT = 11_434
 
 
 def read(variables: Mapping[str, str]) -> tuple[Override, ...]:
-    """What each variable sets, in the order given; every name must be one of this module's table.
+    """Return what each variable sets, in the order given.
+
+    Every name must be one of this module's table.
 
     Raises:
-        ConfigProblems: one or more hold what they cannot mean; what could be a secret is not repeated.
+        ConfigProblems: one or more hold what they cannot mean; a possible secret is not repeated.
     """
     problems: list[Problem] = []
     overrides: list[Override] = []
@@ -40,12 +42,12 @@ def read(variables: Mapping[str, str]) -> tuple[Override, ...]:
 
 
 def set_by_variables() -> dict[str, str]:
-    """The setting that each variable stands over."""
+    """Return the setting that each variable stands over."""
     return {name: ".".join(path) for name, (path, _) in _VARIABLES.items()}
 
 
 def ollama_host(text: str) -> str:
-    """The address of the local Ollama as a full URL, by the rules of Ollama's own `OLLAMA_HOST`.
+    """Return the address of the local Ollama as a full URL, by the rules of Ollama's own `OLLAMA_HOST`.
 
     No scheme means http and port 11434; with one, its own default port. An address to listen on everywhere becomes
     loopback. Source: envconfig/config.go of github.com/ollama/ollama. An impossible port is an error here, not a guess.

@@ -1,8 +1,8 @@
 """A line of the log as JSON and back.
 
-What a provider said is left out, whoever repeats it: its words may repeat the prompt. So are endpoints other than the
-first, prices, accounts and fingerprints, which nobody needs in order to understand a decision. The rest comes back as
-it was, so that a replayed plan reads like the one that `lbk route` would have printed.
+The words of a provider are left out, also where another part repeats them: they may repeat the prompt. So are endpoints
+other than the first, prices, accounts and fingerprints, which nobody needs in order to understand a decision. The rest
+comes back as it was, so that a replayed plan reads like the one that `lbk route` would have printed.
 """
 
 from __future__ import annotations
@@ -50,18 +50,21 @@ Tree = Mapping[str, Any]
 
 
 class NotAnEntry(ValueError):
-    """The line is none of ours: torn, foreign, or damaged."""
+    """A line that is not one of ours: torn, foreign, or damaged."""
 
 
 class NewerEntry(ValueError):
-    """A newer lbk wrote the line. `args[0]` is its version."""
+    """A line that a newer lbk wrote; `args[0]` is its version."""
 
 
 # --- writing ---
 
 
 def encode(entry: Entry, scrub: Callable[[str], str]) -> bytes:
-    """`entry` as one line of pure ASCII, with its end. `scrub` takes secrets out of a text."""
+    """Return `entry` as one line of pure ASCII, with its end.
+
+    `scrub` takes secrets out of a text.
+    """
     word = _writer_of_words(entry, scrub)
     plan = entry.plan
     tree = {
@@ -81,7 +84,10 @@ def encode(entry: Entry, scrub: Callable[[str], str]) -> bytes:
 
 
 def _writer_of_words(entry: Entry, scrub: Callable[[str], str]) -> Callable[[str], str]:
-    """What makes a text fit for the log. All are searched at once first: hardly ever is there anything to take out."""
+    """Return the function that makes a text fit for the log.
+
+    All texts are searched together first, because there is hardly ever a secret in them.
+    """
     together = "\n".join(_words_of(entry.plan))
     if scrub(together) == together:
         return _short
@@ -89,7 +95,7 @@ def _writer_of_words(entry: Entry, scrub: Callable[[str], str]) -> Callable[[str
 
 
 def _words_of(plan: Plan) -> set[str]:
-    """All text of `plan` that is not lbk's or the configuration's alone: models are whatever somebody asked for."""
+    """Return all text of `plan` that is not only lbk's or the configuration's: a model's name may be any text."""
     words = {candidate.model for candidate in plan.candidates}
     words |= {c.set_aside.detail for c in plan.candidates if c.set_aside is not None}
     return words | {plan.model or "", *plan.notices}
@@ -164,7 +170,9 @@ def _maybe(moment: datetime | None) -> str | None:
 
 
 def decode(line: bytes) -> Entry:
-    """The entry in `line`. Whatever stands there, its texts come out as harmless ones of a bounded length.
+    """Read the entry in `line`.
+
+    Whatever stands there, its texts become harmless and no longer than a limit.
 
     Raises:
         NotAnEntry: there is none, or not a whole one.
@@ -278,7 +286,7 @@ def _count(value: object) -> int:
 
 
 def _amount(value: object) -> Decimal:
-    """The amount that was written: the shortest decimal of the float that it became."""
+    """Return the amount that was written: the shortest decimal of the float that it became."""
     if type(value) not in (int, float) or not isfinite(cast("float", value)):
         raise NotAnEntry("expected an amount")
     return Decimal(repr(value))

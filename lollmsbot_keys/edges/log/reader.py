@@ -1,4 +1,7 @@
-"""Finding one request in the log and its older parts, which other processes may be writing and putting aside."""
+"""The search for one request in the log and its older parts.
+
+Other processes may write them and put them aside at the same time.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,9 @@ class _Found(NamedTuple):
 
 
 def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
-    """All that the log at `path` has of `request`: its attempts in their order, and a refusal, which ends them.
+    """Return all entries of `request` in the log at `path`: its attempts in their order, then a refusal.
 
-    By their numbers: a clock may stand still, or step back.
+    They are ordered by their numbers: a clock may stand still, or step back.
 
     Raises:
         UsageError: it has nothing of it.
@@ -55,16 +58,19 @@ def entries_of(path: Path, request: str) -> tuple[Entry, ...]:
 
 
 def _place(entry: Entry) -> tuple[bool, int, datetime]:
-    """Where among its request's lines this one stands. What was read twice has one place."""
+    """Return the place of this line among those of its request.
+
+    A line that was read twice has one place.
+    """
     if entry.sent is None:
         return True, 0, entry.time
     return False, entry.sent.number, datetime.min.replace(tzinfo=UTC)
 
 
 def _parts(path: Path) -> list[Path]:
-    """The log and its older parts, newest first: one that is put aside meanwhile is read twice, and none passed over.
+    """Return the log and its older parts, newest first, also those that do not exist yet.
 
-    So those that are not there yet belong to it too.
+    In this order, a part that is put aside meanwhile is read twice, and none is missed.
     """
     parts = [path, *(older(path, number) for number in range(1, OLDER_FILES + 1))]
     try:
@@ -109,7 +115,10 @@ def _search(file: Path, request: str) -> _Found:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """The lines of a bearable length; of a file that is gone meanwhile, none, nor of what is no file at all."""
+    """Yield the lines of the file, without those that are too long.
+
+    A file that does not exist any more, or is not a regular one, has none.
+    """
     try:
         with open_plain(file) as log:
             inside = False  # of a line that is too long

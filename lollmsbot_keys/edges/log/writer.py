@@ -1,7 +1,7 @@
-"""Adding lines to the log, from any number of processes, and putting it aside when it has grown.
+"""The writer of the log, for any number of processes; it puts the file aside when it has grown.
 
-Nobody waits for anybody in order to write: a line is one write to the end of the file, which the system does not mix
-with another's. A line that a killed process or a full disk left unfinished gets an end before the next one. Only
+No process waits for another in order to write: a line is one write to the end of the file, which the system does not
+mix with another's. A line that a killed process or a full disk left unfinished gets an end before the next one. Only
 putting a full file aside takes a lock, under which it is looked at again, so that it is done once.
 """
 
@@ -38,7 +38,7 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class EventLog:
-    """The log at `path`: a file, made with mode 0600 where there is none, or a stream such as `/dev/stderr`."""
+    """The log at `path`: a file, made with mode 0600 if it is missing, or a stream such as `/dev/stderr`."""
 
     def __init__(
         self,
@@ -57,7 +57,10 @@ class EventLog:
         self._in_the_way, self._try_again_at = "", 0.0
 
     def append(self, line: bytes) -> str | None:
-        """Add `line`, which has its end. Never raises: what is wrong is returned, once, until a line gets through."""
+        """Add `line`, which has its end, and return a new problem, if there is one.
+
+        It never raises. A problem is returned once, until a line is written without one.
+        """
         problem, reason = "", None
         try:
             reason = self._make_room(len(line))
@@ -103,7 +106,10 @@ class EventLog:
     # --- putting aside ---
 
     def _make_room(self, size: int) -> str | None:
-        """Put the file aside where `size` more bytes are too many. What prevents that must not prevent the line."""
+        """Put the file aside if `size` more bytes are too many.
+
+        A failure of this must not prevent the line.
+        """
         if self._is_stream or not self._too_large(size):
             return None
         if monotonic() < self._try_again_at:
@@ -129,7 +135,10 @@ class EventLog:
         return stat.S_ISREG(found.st_mode) and found.st_size > 0 and found.st_size + size > self._largest
 
     def _put_aside(self) -> None:
-        """Each older file moves on by one, up to the first gap: a process killed here makes one, and loses nothing."""
+        """Move each older file on by one, up to the first gap.
+
+        A process that is killed here leaves a gap, and loses nothing.
+        """
         mode = stat.S_IMODE(self.path.stat().st_mode)
         numbers = range(1, self._older + 1)
         last = next((number for number in numbers if not older(self.path, number).exists()), self._older)
@@ -142,7 +151,7 @@ class EventLog:
 
 
 def older(path: Path, number: int) -> Path:
-    """The older part of the log at `path` with this number; 1 is the newest."""
+    """Return the older part of the log at `path` with this number; 1 is the newest."""
     return path.with_name(f"{path.name}.{number}")
 
 

@@ -1,4 +1,4 @@
-"""Where a new secret is written to: dotenv files, files, keyrings, GitHub, and commands that store it.
+"""The targets for a new secret: dotenv files, files, keyrings, GitHub, and commands that store it.
 
 The counterpart of ``edges.secrets``: a target takes a `Secret`, and only the place behind it sees the characters.
 """

@@ -1,4 +1,7 @@
-"""Several targets for one secret: all of them or none, as far as that can be had, and what cannot is said."""
+"""Writing one secret to several targets: to all of them or to none, as far as that is possible.
+
+What cannot be undone is reported.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from lollmsbot_keys.errors import SecretError
 
 
 class Fate(StrEnum):
-    """What became of one target."""
+    """The state of one target in the end."""
 
     VERIFIED = "verified"  # written and read back
     WRITTEN = "written"  # the new secret is there, and this place gives none back
@@ -27,7 +30,10 @@ class Placement(NamedTuple):
 
 
 class NotAllWritten(SecretError):
-    """Not every target could be written. `placements` tells of each, in the order they were given."""
+    """The error that not every target could be written.
+
+    `placements` tells the fate of each, in the order they were given.
+    """
 
     def __init__(self, message: str, placements: tuple[Placement, ...]) -> None:
         super().__init__(message)
@@ -47,9 +53,10 @@ def check_all(targets: Iterable[Target]) -> None:
 
 
 def write_all(targets: Sequence[Target], secret: Secret) -> tuple[Placement, ...]:
-    """Put `secret` into all `targets`; where one refuses, put back what the others held, if that is known.
+    """Put `secret` into all `targets`; where one refuses, restore the others, if their content was known.
 
-    Those that can be read come first, and are read back at once; the others follow, for nothing undoes them.
+    The targets that can be read come first, and are read back at once; the others follow, because they cannot be
+    undone.
 
     Raises:
         NotAllWritten: one refused, before anything was written or while it was.
@@ -68,7 +75,7 @@ def write_all(targets: Sequence[Target], secret: Secret) -> tuple[Placement, ...
 
 
 class _Slot:
-    """One target, what it held before, and what has become of it so far."""
+    """One target, its former content, and its fate so far."""
 
     __slots__ = ("before", "fate", "target")
 
@@ -87,7 +94,7 @@ class _Slot:
             raise SecretError(f"{self.target.label} takes a secret, but gives another one back. Choose another place.")
 
     def put_back(self) -> None:
-        """Restore what can be read, and may have been written."""
+        """Restore the target if it can be read and may have been written."""
         if isinstance(self.before, NotReadable):
             return
         try:
@@ -117,7 +124,10 @@ class _Writing:
             slot.write(secret)
 
     def undo(self, *, arrived: bool) -> None:
-        """Put back what can be. `arrived`: the target that failed may have got the secret all the same."""
+        """Put back every former content that is known.
+
+        `arrived`: the target that failed may have got the secret all the same.
+        """
         for slot in reversed(self._begun):
             slot.put_back()
         if arrived and self._begun and self._begun[-1].before is NOT_READABLE:
@@ -127,7 +137,7 @@ class _Writing:
         return tuple(Placement(slot.target.label, slot.fate) for slot in self._slots)
 
     def summary(self) -> str:
-        """Where things are after `undo`, in sentences."""
+        """Describe the fates after `undo`, in sentences."""
         if all(slot.fate is Fate.UNCHANGED for slot in self._slots):
             return "Nothing was changed."
         groups = ((words, [slot.target.label for slot in self._slots if slot.fate is fate]) for fate, words in _AFTER)

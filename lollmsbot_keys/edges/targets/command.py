@@ -15,7 +15,7 @@ _STORES = re.compile(r"(?:.*/)?(?:go)?pass")
 
 
 class CommandTarget:
-    """A program that is trusted to have stored the secret when its exit code is 0."""
+    """A program whose exit code 0 is taken as proof that it has stored the secret."""
 
     __slots__ = ("_argv", "_programs", "label")
 
@@ -49,7 +49,7 @@ class CommandTarget:
         return NOT_READABLE
 
     def restore(self, previous: Secret | None) -> None:
-        """As `Target`, where the caller knows what was there; nothing takes a secret away again."""
+        """Restore as `Target` does, if the caller knows what was there; a secret cannot be removed."""
         if previous is None:
             raise SecretError(f"{self.label} stored the secret and cannot take it away. Remove it there by hand.")
         self.write(previous)

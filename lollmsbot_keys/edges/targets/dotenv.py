@@ -13,7 +13,10 @@ from lollmsbot_keys.errors import SecretError
 
 
 class DotenvTarget:
-    """A variable of a dotenv file. A file without it gets it at the end; a file that is not there is made."""
+    """A variable of a dotenv file.
+
+    A file without the variable gets it at the end; a missing file is made.
+    """
 
     __slots__ = ("_file", "_hold", "_name", "label")
 
@@ -29,7 +32,7 @@ class DotenvTarget:
         self._refuse(self._file.read() or "")
 
     def remark(self) -> str | None:
-        """What is odd about the file, and keeps nobody from writing to it."""
+        """Return what is odd about the file, but does not prevent writing to it."""
         text = self._file.read() or ""
         if text.startswith(BYTE_ORDER_MARK):
             return (
@@ -52,7 +55,7 @@ class DotenvTarget:
         return None if value is None else self._hold(value)
 
     def restore(self, previous: Secret | None) -> None:
-        """As `Target`; a file that was made for the new secret stays, empty."""
+        """Restore as `Target` does; a file that was made for the new secret stays, empty."""
         if previous is not None:
             self._put(previous, for_shells=False)
         elif self._file.read() is not None:

@@ -1,8 +1,8 @@
-"""One variable of a dotenv text, changed; every other character stays.
+"""The change of one variable in a dotenv text; every other character stays.
 
-python-dotenv's parser splits the text, and reads what was made before anybody uses it. A shell that sources the file
-must find the same value: a way of quoting that the two read differently is not taken, nor a line of which other
-programs make something else (`obstacle`).
+python-dotenv's parser splits the text, and also reads the new text before anybody uses it. A shell that sources the
+file must find the same value: a way of quoting that the two read differently is not used, and a line that other
+programs read differently is not changed (`obstacle`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REFERENCE = re.compile(r"\$\{[^}:]*(?::-[^}]*)?\}")
 
 
 class _Place(NamedTuple):
-    """Where an assignment is, or would be: the text before its name, the text after its value, the quote it has."""
+    """The place of an assignment: the text before its name, the text after its value, and its quote."""
 
     head: str
     tail: str
@@ -42,22 +42,25 @@ class _Place(NamedTuple):
 
 
 def value_of(text: str, name: str) -> str | None:
-    """What `name` has here, taken literally; "" where it is named without a value, `None` if absent."""
+    """Return the value of `name`, taken literally; "" if it stands without a value, `None` if absent."""
     found = values(text)
     return found[name] or "" if name in found else None
 
 
 def obstacle(text: str, name: str) -> str | None:
-    """Why `name` cannot be changed for all who read `text`, in words to follow the file's path; `None` if it can."""
+    """Return why `name` cannot be changed for all programs that read `text`; `None` if it can.
+
+    The words follow the file's path.
+    """
     body = text.removeprefix(BYTE_ORDER_MARK)
     return disagreement(body, pieces(body), name)
 
 
 def with_value(text: str, name: str, value: str, *, for_shells: bool = True) -> str | None:
-    """`text` with `value` for `name`: everywhere where it has the value that counts now, or at the end.
+    """Return `text` with `value` for `name`, or `None` where no way of quoting works.
 
-    `None` where no way of quoting does. Without `for_shells` it has to be right for python-dotenv only, and then there
-    is a way for every value that python-dotenv ever gave.
+    It is set everywhere where `name` has the value that counts now, or at the end. Without `for_shells` it has to be
+    right for python-dotenv only, and then there is a way for every value that python-dotenv ever gave.
     """
     mark = BYTE_ORDER_MARK * text.startswith(BYTE_ORDER_MARK)
     body = text.removeprefix(BYTE_ORDER_MARK)
@@ -70,7 +73,7 @@ def with_value(text: str, name: str, value: str, *, for_shells: bool = True) -> 
 
 
 def without(text: str, name: str) -> str:
-    """`text` without the lines that readers take `name` from."""
+    """Return `text` without the lines that give `name` its value."""
     mark = BYTE_ORDER_MARK * text.startswith(BYTE_ORDER_MARK)
     bindings = pieces(text.removeprefix(BYTE_ORDER_MARK))
     parts = [binding.original.string for binding in bindings]
@@ -81,14 +84,17 @@ def without(text: str, name: str) -> str:
 
 
 def _counting(bindings: Sequence[Binding], name: str) -> list[int]:
-    """Which pieces give `name` the value that counts: the last one's, or a bare name where none has any."""
+    """Return the pieces that give `name` the value that counts.
+
+    That is the value of the last one, or a bare name where none has a value.
+    """
     named = [(at, binding.value) for at, binding in enumerate(bindings) if binding.key == name]
     given = [value for _, value in named if value is not None]
     return [at for at, value in named if value == given[-1]] if given else [at for at, _ in named[-1:]]
 
 
 def _with_one(body: str, at: int, name: str, value: str, *, for_shells: bool) -> str | None:
-    """`body` with `value` in its piece `at`; behind the last one, in a line of its own."""
+    """Return `body` with `value` in its piece `at`, or in a new line behind the last piece."""
     bindings = pieces(body)
     wanted = [(binding.key, binding.value) for binding in bindings]
     wanted[at : at + 1] = [(name, value)]
@@ -120,7 +126,10 @@ def _found(bindings: Sequence[Binding], at: int) -> _Place | None:
 
 
 def _at_the_end(body: str, bindings: Sequence[Binding]) -> _Place:
-    """A line of its own, ended as the last one is, and exported where all others are."""
+    """Return the place for a new line at the end.
+
+    It has the line end of the last one, and `export` where all others have it.
+    """
     ends = re.findall(r"\r\n|\n|\r", body)
     end = ends[-1] if ends else "\n"
     head = body if not body or body.endswith(("\n", "\r")) else body + end
@@ -130,9 +139,10 @@ def _at_the_end(body: str, bindings: Sequence[Binding]) -> _Place:
 
 
 def _quotings(value: str, quote: str, *, for_shells: bool) -> Iterator[str]:
-    """Ways to write `value` that a shell reads exactly; first the one in use, so that going back leaves no trace.
+    """Yield ways to write `value` that a shell reads exactly, first the quote in use.
 
-    Not all are right for python-dotenv, which takes two backslashes in single quotes for one: it is asked afterwards.
+    So going back leaves no trace. Not all are right for python-dotenv, which takes two backslashes in single quotes for
+    one: the caller parses the result with it.
     """
     if for_shells and _REFERENCE.search(value):
         return
@@ -155,7 +165,10 @@ def _single(value: str) -> str | None:
 
 
 def _double(value: str) -> str | None:
-    r"""`\\` and `\"` mean the same to both; `\$` and an escaped backquote only to a shell."""
+    r"""Return the value in double quotes; `None` if it has a dollar sign or a backquote.
+
+    `\\` and `\"` mean the same to shells and python-dotenv; `\$` and an escaped backquote only to a shell.
+    """
     if "$" in value or "`" in value:
         return None
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,7 +1,8 @@
-"""What programs that read a dotenv text make of one name: where they differ, no change of it is right for all.
+"""The readings of one name in a dotenv text by different programs.
 
-docs/env-files.md has what each of them does, as it was measured. They agree on
-``[export ]NAME=VALUE [# comment]`` where the value is one word, as a shell sees it, and the name stands there once.
+Where they differ, no change of the name is right for all. docs/env-files.md has what each program does, as it was
+measured. They agree on ``[export ]NAME=VALUE [# comment]`` where the value is one word, as a shell sees it, and the
+name stands there once.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ _ALONE = "Give every assignment a line of its own."
 
 
 class _Assignment(NamedTuple):
-    """Where the name of an assignment begins, its value (`None`: a bare name), and whether that is all of its line."""
+    """One assignment: where its name begins, its value, and whether it has a line of its own.
+
+    The value `None` is a bare name.
+    """
 
     at: int
     value: str | None
@@ -54,9 +58,10 @@ class _Assignment(NamedTuple):
 
 
 def disagreement(body: str, bindings: Sequence[Binding], name: str) -> str | None:
-    """Why programs differ about `name`, in words to follow the file's path; `None` where they do not.
+    """Return why programs differ about `name`; `None` where they do not.
 
-    `bindings` are python-dotenv's pieces of `body`, which has no byte order mark. No value is quoted.
+    The words follow the file's path, and quote no value. `bindings` are python-dotenv's pieces of `body`, which has no
+    byte order mark.
     """
     found = list(_assignments(bindings, name))
     for one in found:
@@ -98,25 +103,31 @@ def _assignments(bindings: Sequence[Binding], name: str) -> Iterator[_Assignment
 
 
 def _shell_words(body: str, name: str) -> Iterator[int]:
-    """Where a shell sees `NAME=` outside quotes and comments."""
+    """Yield where a shell sees `NAME=` outside quotes and comments."""
     return (piece.start() for piece in _pieces(body) if piece["word"] == name)
 
 
 def _named_lines(body: str, name: str) -> Iterator[int]:
-    """Where a line begins with the name: for programs that know no quotes over several lines, or take `NAME: value`."""
+    """Yield where a line begins with the name.
+
+    Some programs know no quotes over several lines, or accept `NAME: value`.
+    """
     line = rf"(?:\A|(?<=[\r\n]))[^\S\r\n]*(?:export[^\S\r\n]+)?(?P<name>(['\"]?){name}\2)[^\S\r\n]*[=:]"
     return (found.start("name") for found in re.finditer(line, body))
 
 
 def _goes_on(body: str, at: int) -> bool:
-    """Whether what stands `at` is no beginning, for a shell or for systemd, which continues comments too."""
+    """Say whether a shell or systemd takes the text `at` for the rest of something earlier.
+
+    systemd continues comments too.
+    """
     return _CONTINUED.search(body, 0, at) is not None or any(
         piece.start() < at < piece.end() for piece in _pieces(body) if piece["quoted"] is not None
     )
 
 
 def _endless(body: str) -> int | None:
-    """Where a value begins with a quote that does not end."""
+    """Return where a value begins with a quote that does not end."""
     opened = (piece.start() for piece in _SHELL.finditer(body) if piece["open"] is not None)
     return next((at for at in opened if body[at - 1 : at] == "="), None)
 

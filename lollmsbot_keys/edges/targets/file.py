@@ -14,7 +14,10 @@ _CONTENT = re.compile(r"(?P<before>\ufeff?\s*)(?P<secret>.*?)(?P<after>\s*)", re
 
 
 class FileTarget:
-    """A file with one secret. The white space around it stays; a new file ends its line, as text files do."""
+    """A file with one secret.
+
+    The white space around it stays; a new file ends its line, as text files do.
+    """
 
     __slots__ = ("_file", "_hold", "label")
 
@@ -41,14 +44,17 @@ class FileTarget:
         return None if text is None else self._hold(_split(text)[1])
 
     def restore(self, previous: Secret | None) -> None:
-        """As `Target`; what was absent is removed again."""
+        """Restore as `Target` does; a file that did not exist is removed again."""
         if previous is None:
             self._file.remove()
         else:
             self._file.edit(lambda text: _around(text, previous.reveal()))
 
     def _refuse_other_content(self, text: str | None) -> None:
-        """Somebody may have named the wrong file: one with anything but a secret in it is not overwritten."""
+        """Refuse to overwrite a file with anything but a secret in it.
+
+        Somebody may have named the wrong file.
+        """
         present = _split(text or "")[1]
         if present and (fault := fault_of(present)) is not None:
             raise SecretError(

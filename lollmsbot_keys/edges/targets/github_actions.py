@@ -1,7 +1,7 @@
-"""`github:…`: secrets of GitHub Actions, through `gh secret set`, which encrypts them before they leave the machine.
+"""`github:…`: secrets of GitHub Actions, through `gh secret set`, which encrypts them on this machine.
 
-What `gh` is logged in with counts (`GH_TOKEN`, `GITHUB_TOKEN`, or its own store); `GH_HOST` names a server of one's
-own. GitHub gives no secret back, to anybody.
+The login of `gh` counts (`GH_TOKEN`, `GITHUB_TOKEN`, or its own store); `GH_HOST` names another server. GitHub gives no
+secret back, to anybody.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class GithubTarget:
         return NOT_READABLE
 
     def restore(self, previous: Secret | None) -> None:
-        """As `Target`, where the caller knows what was there; absence is not restored."""
+        """Restore as `Target` does, if the caller knows what was there; a new secret is not removed."""
         if previous is None:
             import shlex
 
@@ -89,9 +89,9 @@ class GithubTarget:
                 return ["--org", name]
 
     def _visibility(self, organisation: str) -> list[str]:
-        """The options that leave an organisation's secret with the repositories that have it now.
+        """Return the options that keep an organisation's secret with the repositories that have it now.
 
-        Without them gh makes it a secret of all private ones (cli/cli#8110); a new secret becomes that too.
+        Without them gh gives it to all private ones (cli/cli#8110), as it does with a new secret.
         """
         path = f"orgs/{organisation}/actions/secrets/{self._name}"
         found = self._gh("api", path, "--jq", ".visibility")
@@ -113,7 +113,10 @@ class GithubTarget:
         return ["--visibility", "selected", "--repos", ",".join(listed.output.split())]
 
     def _failure(self, done: FinishedProcess) -> SecretError:
-        """A server that refuses (4xx) has changed nothing; the key to encrypt with is fetched before all else."""
+        """Return the error for a run of gh that failed.
+
+        A server that refuses (4xx) has changed nothing; the key to encrypt with is fetched before all else.
+        """
         status = _STATUS.search(done.complaint)
         if (status is not None and status[1].startswith("4")) or "failed to fetch public key" in done.complaint:
             return self._refusal(done)

@@ -1,4 +1,4 @@
-"""`keyring:SERVICE/NAME`: an entry of the system's keyring, through the keyring package (an extra of ours)."""
+"""`keyring:SERVICE/NAME`: an entry of the system's keyring, through the keyring package (an optional extra)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class KeyringTarget:
         return f"<{self.label}>"
 
     def check(self) -> None:
-        """As `Target`; a locked keyring asks its owner for the password now."""
+        """Check as `Target` does; a locked keyring asks its owner for the password now."""
         self._get()
         import keyring
         from keyring.backends import null
@@ -61,7 +61,7 @@ class KeyringTarget:
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        """Turn what goes wrong in here into words of ours: a backend's own may hold anything."""
+        """Turn errors into words of ours: a backend's own may hold anything."""
         try:
             import keyring.errors
         except ImportError:

@@ -51,7 +51,7 @@ _GITHUB = re.compile(
 
 
 class Surroundings(NamedTuple):
-    """What targets need to know of the world. Never prints what it holds.
+    """The facts about the world that targets need; its `repr` shows none of them.
 
     `base` is the folder that relative paths start from, `environ` the whole environment (programs run in it),
     `scrubber` takes all secrets out of messages; it learns those that are read here, and what programs are given.
@@ -71,7 +71,7 @@ class Surroundings(NamedTuple):
 
 
 def parse_target(text: str, key: Key, around: Surroundings) -> Target:
-    """The target that `text` means for a secret of `key`.
+    """Parse `text` into the target for a secret of `key`.
 
     Raises:
         UsageError: `text` is no target. It is not quoted, for it may be a secret in the wrong place.
@@ -101,7 +101,7 @@ def parse_target(text: str, key: Key, around: Surroundings) -> Target:
 
 
 def own_target(key: Key, around: Surroundings) -> Target:
-    """The place where `key` finds its secret, as a target.
+    """Return the place where `key` finds its secret, as a target.
 
     Raises:
         SecretError: it can only be read: an environment variable, or a command that prints.

@@ -1,4 +1,4 @@
-"""A text file that holds secrets, changed whole: never half written, never readable by others, nobody's edit lost."""
+"""A text file that holds secrets, changed whole: never half written, never readable by others, no edit lost."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PATIENCE_S = 10.0
 
 
 class _Disturbed(Exception):
-    """Another program changed the file since it was read."""
+    """The error that another program changed the file since it was read."""
 
 
 class _Look(NamedTuple):
-    """A file as it was at one moment; `None` where there was none."""
+    """The file as it was at one moment; `None` where there was none."""
 
     text: str | None
     status: os.stat_result | None
@@ -37,7 +37,10 @@ class _Look(NamedTuple):
 
 
 class TextFile:
-    """The text at `path`, which may be a link: then the link stays, and what it points to changes."""
+    """The text at `path`.
+
+    `path` may be a link: then the link stays, and the file it points to changes.
+    """
 
     __slots__ = ("path",)
 
@@ -45,7 +48,10 @@ class TextFile:
         self.path = path
 
     def check(self) -> None:
-        """Raise `SecretError` unless the file, and the folder where a new one will be put in its place, can be used."""
+        """Raise `SecretError` unless the file and its folder can be used.
+
+        The folder counts because a new file will replace the old one there.
+        """
         real = self._real()
         folder = real.parent
         try:
@@ -67,13 +73,14 @@ class TextFile:
             raise SecretError(f"{self.path} belongs to another user, who could not read a new one of yours.")
 
     def read(self) -> str | None:
-        """The text, with a byte order mark if it has one; `None` where there is no file."""
+        """Return the text, with a byte order mark if it has one; `None` where there is no file."""
         return self._look(self._real()).text
 
     def edit(self, change: Callable[[str | None], str]) -> None:
-        """Replace the text by what `change` makes of it; afterwards its owner can read it, and a group that could.
+        """Replace the text by the result of `change`.
 
-        Where another program changes the file meanwhile, `change` is asked again about what it is by then.
+        Afterwards its owner can read it, and a group that could before. Where another program changes the file
+        meanwhile, `change` is called again with the new text.
         """
 
         def replace(real: Path, seen: _Look) -> None:
@@ -90,7 +97,7 @@ class TextFile:
         self._undisturbed(replace)
 
     def remove(self) -> None:
-        """Remove the file, if there is one; of a link, what it points to."""
+        """Remove the file, if there is one; of a link, the file it points to."""
 
         def unlink(real: Path, seen: _Look) -> None:
             seen.hold_against(_status(real))
@@ -159,13 +166,19 @@ def _is_loose(status: os.stat_result | None) -> bool:
 
 
 def _mode(status: os.stat_result) -> int:
-    """Who may use the file from now on. A group alone was let in on purpose: a service may read it so."""
+    """Return the file's mode from now on.
+
+    Where a group alone could read it, that stays: it was set on purpose, perhaps for a service.
+    """
     mode = stat.S_IMODE(status.st_mode)
     return mode if mode & stat.S_IRGRP and not mode & stat.S_IRWXO else OWNER_ONLY
 
 
 def _keep_readers(descriptor: int, former: os.stat_result) -> None:
-    """Give a new file the owner and the group of the former one; root may edit what is somebody else's."""
+    """Give a new file the owner and the group of the former one.
+
+    Root may edit another user's file.
+    """
     os.fchown(descriptor, former.st_uid, -1)
     if (mode := _mode(former)) != OWNER_ONLY:
         with suppress(PermissionError):  # of a group that this user is not in: then it stays closed
@@ -174,7 +187,7 @@ def _keep_readers(descriptor: int, former: os.stat_result) -> None:
 
 
 def _clear_leftovers(real: Path) -> None:
-    """Remove what killed processes left of their new files: it may hold a secret."""
+    """Remove the unfinished new files of killed processes: they may hold a secret."""
     for leftover in real.parent.glob(f".{escape(real.name)}.*.new"):
         if leftover.suffixes[-2:-1] and leftover.suffixes[-2][1:].isdigit():
             leftover.unlink(missing_ok=True)
@@ -182,10 +195,10 @@ def _clear_leftovers(real: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[bool]:
-    """Keep every other `lbk` from editing a file of `folder`; the lock is on the folder itself, and leaves nothing.
+    """Keep every other `lbk` from editing a file of `folder`.
 
-    The value is whether that was possible. On Windows and some file systems it is not: there the look before
-    replacing has to do.
+    The lock is on the folder itself, and leaves no file. The value says whether it was possible. On Windows and some
+    file systems it is not: there only the look before replacing protects.
     """
     if sys.platform == "win32":
         yield False

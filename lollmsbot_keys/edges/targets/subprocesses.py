@@ -1,4 +1,4 @@
-"""Programs that take a secret: on their standard input, never as an argument, and not for ever."""
+"""Programs that take a secret: on their standard input, never as an argument, and with a time limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _LONGEST = 300
 
 
 class FinishedProcess(NamedTuple):
-    """How a program ended, what it wrote (as it is), and its last words on the standard error, without any secret."""
+    """The end of a program: exit code, output (as it is), and its last error output.
+
+    The error output is without any secret.
+    """
 
     code: int
     output: str
@@ -29,7 +32,10 @@ class FinishedProcess(NamedTuple):
 
 
 class Programs:
-    """Runs programs in `environ`, each for at most `limit`; takes out of their output what `scrubber` knows."""
+    """The runner of programs in `environ`, each for at most `limit`.
+
+    `scrubber` takes the secrets it knows out of their output.
+    """
 
     __slots__ = ("_environ", "_limit", "_scrubber")
 
@@ -40,15 +46,16 @@ class Programs:
         return "<programs>"
 
     def has(self, program: str) -> bool:
-        """Whether there is such a program."""
+        """Say whether there is such a program."""
         import shutil
 
         return shutil.which(program, path=self._environ.get("PATH")) is not None
 
     def run(self, argv: Sequence[str], secret: Secret | None = None, **variables: str) -> FinishedProcess:
-        """Run `argv`, with `secret` and a line break as its input; `variables` go over the environment.
+        """Run `argv`, with `secret` and a line break as its input.
 
-        Same session and group: a password manager may have to ask on the terminal, and Ctrl-C must reach it.
+        `variables` go over the environment. Same session and group: a password manager may have to ask on the terminal,
+        and Ctrl-C must reach it.
 
         Raises:
             MaybeWritten: it had the secret and did not end in time.
@@ -78,7 +85,7 @@ class Programs:
         return FinishedProcess(done.returncode, done.stdout.decode(errors="replace"), complaint)
 
     def _learn(self, secret: Secret | None) -> None:
-        """Programs may repeat the secret, or what the environment gave them to log in with."""
+        """Teach the scrubber what programs may repeat: the secret, and their logins in the environment."""
         for name, value in self._environ.items():
             is_one = name.upper().endswith(_CREDENTIALS)
             credentials = (value,) if is_one else proxy_credentials(value) if name.upper().endswith("_PROXY") else ()

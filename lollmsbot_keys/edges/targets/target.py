@@ -1,4 +1,4 @@
-"""What every target can do."""
+"""The protocol of all targets."""
 
 from __future__ import annotations
 
@@ -23,27 +23,40 @@ NOT_READABLE: Final = NotReadable.NOT_READABLE
 
 
 class MaybeWritten(SecretError):
-    """Writing failed, and nobody knows whether the new secret arrived. Any other `SecretError` of `write`: it did not.
+    """The error of a write after which nobody knows whether the new secret arrived.
 
-    A target that can be read decides the matter by `read_back`.
+    After any other `SecretError` of `write`, it did not arrive. A target that can be read decides the matter by
+    `read_back`.
     """
 
 
 class Target(Protocol):
-    """One place for one secret. Each method may raise `SecretError`, whose words hold no secret."""
+    """One place for one secret.
+
+    Each method may raise `SecretError`, whose words hold no secret.
+    """
 
     @property
     def label(self) -> str:
-        """The place, in words that go anywhere. But for `command:` it is a reference that means this target again."""
+        """The name of the place, which may be shown anywhere.
+
+        Except for `command:` it is a reference that means this target again.
+        """
 
     def check(self) -> None:
-        """Raise unless a secret can be written here, as far as can be told without a change and without a network."""
+        """Raise unless a secret can be written here.
+
+        This finds only what shows without a change and without a network.
+        """
 
     def write(self, secret: Secret) -> None:
-        """Put `secret` here. Doing it twice is doing it once."""
+        """Put `secret` here; to do it twice is the same as once."""
 
     def read_back(self) -> Secret | NotReadable | None:
-        """What is here now; `None` where nothing is. An empty value is a secret of no characters."""
+        """Return the secret that is here now; `None` if there is none.
+
+        An empty value is a secret of no characters.
+        """
 
     def restore(self, previous: Secret | None) -> None:
         """Put back what `read_back` gave before, whatever is here now."""
