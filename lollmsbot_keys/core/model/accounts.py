@@ -1,4 +1,7 @@
-"""Who is billed and limited for a key, as it is known now; and what was said of an account before that was known."""
+"""The account that is billed and limited for a key.
+
+It is told as it is known now, also for facts that were said of an account before that was known.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,29 @@ from lollmsbot_keys.core.model.snapshot import Scope, Snapshot, same_secret
 
 
 def account_of(key: Key, fingerprint: str, snapshot: Snapshot) -> str:
-    """Who is billed for `key`: the configured label, else what a key check found, else the key and its secret."""
+    """Return the account that is billed for `key`.
+
+    It is the configured label, else what a key check found, else the key and its secret.
+    """
     if key.account is not None:
         return key.account
     return _learnt(key.name, fingerprint, snapshot) or f"{key.name}#{fingerprint}"
 
 
 def fingerprint_of(key: str, snapshot: Snapshot, facts: Facts) -> str:
-    """The secret that `key` has now, as far as anybody knows: cron may not see it, but somebody who called did."""
+    """Return the fingerprint of the secret that `key` has now, or "".
+
+    Where this process cannot see the secret (in cron, for instance), the one that another process saw counts.
+    """
     sighting = snapshot.sightings.get(key)
     return facts.secrets.get(key) or (sighting.fingerprint if sighting is not None else "")
 
 
 def known_as(scope: Scope, config: Config, snapshot: Snapshot, facts: Facts) -> tuple[Scope, ...]:
-    """`scope`, and where it is an account's, that under each name which the account has by now.
+    """Return `scope` under each name that its account has by now.
 
-    What was met through a key is its account's, whatever a label or a key check has called that since. A label is that
-    of the secret which the key has now.
+    A scope of another reach comes back alone. A fact that was met through a key belongs to the key's account, also if a
+    label or a key check has named that differently since. A label belongs to the secret that the key has now.
     """
     if scope.reach is not Reach.ACCOUNT and scope.reach is not Reach.FREE_MODELS:
         return (scope,)

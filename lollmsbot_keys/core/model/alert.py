@@ -1,4 +1,4 @@
-"""What people are to be told of without having asked: one alert as a value, and one message about it to one channel."""
+"""Alerts that people get without asking, and the messages about them to each channel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from lollmsbot_keys.core.model.lease import Lease
 
 
 class AlertKind(StrEnum):
-    """What an alert is about; the order is that of lines and messages, the gravest first."""
+    """The subject of an alert.
+
+    The order is that of lines and messages, the gravest first.
+    """
 
     STANDSTILL = "standstill"
     POOL = "pool"
@@ -24,7 +27,10 @@ class AlertKind(StrEnum):
 
 
 class Tone(Enum):
-    """How a message is meant: calls are refused or soon may be; something should be looked at; it is over."""
+    """The weight of a message.
+
+    Calls are refused or soon may be; something should be looked at; it is over.
+    """
 
     GRAVE = auto()
     WARNING = auto()
@@ -32,12 +38,12 @@ class Tone(Enum):
 
 
 class Alert(NamedTuple):
-    """Something that holds now and should not.
+    """A state that holds now and should not.
 
-    `name` is the same for as long as it is about the same thing. `title` says what and which in a few words that are
-    still true when it is over; `message` is one line with what, which, and what next. `window` is the day or month
-    that it is told once in; "" for what lasts until somebody mends it. A higher `level` is news within a window.
-    `grave`: calls are refused because of it, or soon may be. `covers` names alerts that this one makes pointless.
+    `name` stays the same while the alert is about the same thing. `title` says what and which in a few words that are
+    still true when it is over; `message` is one line with what, which, and what next. `window` is the day or month that
+    it is told once in; "" for what lasts until somebody mends it. A higher `level` is news within a window. `grave`:
+    calls are refused because of it, or soon may be. `covers` names alerts that this one makes pointless.
     """
 
     kind: AlertKind
@@ -55,7 +61,10 @@ class Alert(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """One message that is owed to one channel: an alert as it stood, or its end. `channel` "" is standard output."""
+    """One message for one channel, about an alert as it was or about its end.
+
+    A `channel` of "" is standard output.
+    """
 
     name: str
     window: str
@@ -66,11 +75,11 @@ class Letter(NamedTuple):
 
 STANDARD_OUTPUT = ""
 POOL, STANDSTILL = "pool", "standstill"
-"""The names of the alerts that the pool has shrunk, and that nothing could answer: there is one pool."""
+"""The names of two alerts: the pool has shrunk, and nothing could answer. There is one pool, so a name is enough."""
 
 
 class AlertEnded(NamedTuple):
-    """An alert that is over: what it was, and how long."""
+    """An alert that is over, with its beginning and its end."""
 
     name: str
     title: str
@@ -84,7 +93,10 @@ class AlertEnded(NamedTuple):
 
 
 def figure(number: Decimal) -> str:
-    """Dollars or calls in a message: two decimals at most, and below one as much as there is to see."""
+    """Write dollars or calls for a message.
+
+    There are at most two decimals, and below one as many as are needed.
+    """
     if number >= 1:
         return f"{number:.2f}".removesuffix(".00")
     return f"{number:.6f}".rstrip("0").rstrip(".")
@@ -94,7 +106,7 @@ def figure(number: Decimal) -> str:
 
 
 class Watched(NamedTuple):
-    """Somebody looked what people must be told; with `ends` also for what need not be told any more.
+    """The alerts that hold at a look, and with `ends` also the end of all others.
 
     `usable` are the keys that can be used, `channels` the marks of those who are told.
     """
@@ -107,14 +119,14 @@ class Watched(NamedTuple):
 
 
 class Telling(NamedTuple):
-    """Somebody is about to tell these."""
+    """The beginning of a delivery of these alerts."""
 
     names: frozenset[str]
     lease: Lease
 
 
 class AlertsDelivered(NamedTuple):
-    """Somebody who was about to tell is done, and these letters arrived."""
+    """The end of a delivery, with the letters that arrived."""
 
     letters: tuple[Letter, ...]
     lease: Lease

@@ -1,7 +1,7 @@
-"""The pool's inventory and its rules: providers, keys, models, pillars. Read once, never changed.
+"""The inventory and the rules of the pool: providers, keys, models, pillars.
 
-Everything here is the merged configuration in typed form. The TOML shape is described in the README;
-``edges.config.load`` turns one into the other.
+It is read once and never changed. Everything here is the merged configuration in typed form. The TOML shape is
+described in the README; ``edges.config.load`` turns one into the other.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from functools import lru_cache
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 LONGEST_NAME = 200
-"""Characters of a name. Those of models, keys and pillars go into the shared state, which must stay small."""
+"""The most characters of a name. Names of models, keys and pillars go into the shared state, which must stay small."""
 MOST_OUTPUT_TOKENS = 1_000_000_000
-"""More than any model writes. The cap of every call is part of its bound, which must stay a sane amount."""
+"""The most output tokens, more than any model writes. It is part of its bound, which must stay a sane amount."""
 
 
 class Provider(StrEnum):
@@ -29,7 +29,7 @@ class Provider(StrEnum):
 
 
 class Privacy(StrEnum):
-    """How far a prompt may travel; `critical` is the strictest."""
+    """The distance that a prompt may travel; `critical` is the strictest."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -37,7 +37,7 @@ class Privacy(StrEnum):
     CRITICAL = "critical"
 
     def permits(self, provider: Provider) -> bool:
-        """Whether a prompt of this level may be sent to `provider` at all."""
+        """Say whether a prompt of this level may be sent to `provider` at all."""
         match self:
             case Privacy.CRITICAL:
                 return provider is Provider.LOCAL
@@ -51,12 +51,15 @@ _STRICTNESS = tuple(Privacy)
 
 
 def strictest(levels: Iterable[Privacy]) -> Privacy:
-    """The strictest of one or more levels."""
+    """Return the strictest of one or more levels."""
     return max(levels, key=_STRICTNESS.index)
 
 
 class Balance(StrEnum):
-    """How general requests are spread over one provider's keys. Both take strict turns; the word is for people."""
+    """The way in which general requests are spread over one provider's keys.
+
+    Both take strict turns; the word is for people.
+    """
 
     ALTERNATE = "alternate"
     ROUND_ROBIN = "round_robin"
@@ -65,8 +68,9 @@ class Balance(StrEnum):
 class Price(NamedTuple):
     """US dollars for a million tokens, as one seller asked them on `priced_on`.
 
-    Prompt tokens may have prices of their own where they are read from a cache or written to one. `None`: nobody knows
-    of another than the ordinary one. The dearest are for bounds, where the sources disagree, or hours and sizes do.
+    Prompt tokens may have other prices where they are read from a cache or written to one. `None`: no other price than
+    the ordinary one is known. The dearest prices are for bounds, where the sources disagree, or the price depends on
+    the hour or the size.
     """
 
     input_usd_per_mtok: Decimal
@@ -79,7 +83,7 @@ class Price(NamedTuple):
 
     @property
     def is_zero(self) -> bool:
-        """Whether nothing is asked, whoever says so."""
+        """Whether the price is nothing, from any source."""
         return not self.most.input_usd_per_mtok and not self.most.output_usd_per_mtok
 
     @property
@@ -96,10 +100,10 @@ class Price(NamedTuple):
 class Model(NamedTuple):
     """One seller's model: an Ollama name, or an OpenRouter id (which has a slash).
 
-    `own_price`: the price is of the user's own file, not the shipped one. `template_tokens` is the most that its chat
-    template adds to a prompt; `None` where nobody knows. `successor` is what the seller named in its place, `stand_in`
-    what the catalogue does where the seller named nothing. `local_only`: Ollama's cloud never had it. `can` is empty
-    where nobody knows what it can do.
+    `own_price`: the price is from the user's own file, not the shipped one. `template_tokens` is the most that its chat
+    template adds to a prompt; `None` where nobody knows. `successor` is the model that the seller named in its place,
+    `stand_in` the one that the catalogue names where the seller named none. `local_only`: Ollama's cloud never had it.
+    `can` is empty where nobody knows what it can do.
     """
 
     name: str
@@ -116,7 +120,10 @@ class Model(NamedTuple):
     context_tokens: int | None = None
 
     def not_served(self, today: date) -> str:
-        """Why its seller has it no more, as far as was known when the catalogue was made; "" if it has."""
+        """Return the reason why its seller no longer has it, or "" if it has.
+
+        The reason is as old as the catalogue.
+        """
         if self.local_only:
             return "Ollama's cloud never had it: it is for a machine of one's own"
         if self.retired_on is None or self.retired_on > today:
@@ -125,14 +132,15 @@ class Model(NamedTuple):
 
     @property
     def lacks_chat(self) -> bool:
-        """Whether it is known to answer no chat: one that makes embeddings."""
+        """Whether it is known to answer no chat, as a model for embeddings does."""
         return bool(self.can) and "chat" not in self.can
 
 
 class Key(NamedTuple):
-    """One named credential. `secret` says where its characters are; it never holds them.
+    """One named credential.
 
-    `rotate_week` is the week of every month (1 to 4) in which its secret is due to be replaced.
+    `secret` says where its characters are; it never holds them. `rotate_week` is the week of every month (1 to 4) in
+    which its secret is due to be replaced.
     """
 
     name: str
@@ -147,9 +155,10 @@ class Key(NamedTuple):
 
 
 class ProviderSettings(NamedTuple):
-    """Where a provider is reached and what it may cost. `None` limits mean: no limit of ours.
+    """The addresses and limits of a provider.
 
-    `management_secret` says where the secret is that makes and deletes this provider's keys.
+    A limit of `None` means: no limit of ours. `management_secret` says where the secret is that makes and deletes this
+    provider's keys.
     """
 
     endpoints: tuple[str, ...]
@@ -163,7 +172,7 @@ class ProviderSettings(NamedTuple):
 
 
 class Role(NamedTuple):
-    """What a pillar asks for: a model, the key to begin with, and how private its prompts are.
+    """The needs of a pillar: a model, the key to begin with, and the privacy of its prompts.
 
     `free`: where free models are preferred, they may do its tasks.
     """
@@ -175,7 +184,10 @@ class Role(NamedTuple):
 
 
 class Pillar(NamedTuple):
-    """One of the eight askers of RC2. The first role is the default one."""
+    """One of the eight parts of the agent system RC2 that ask.
+
+    The first role is the default one.
+    """
 
     roles: Mapping[str, Role]
     fallback: Role | None = None
@@ -197,7 +209,10 @@ class Routing(NamedTuple):
 
 
 class Cooldowns(NamedTuple):
-    """How long something is left out where the provider names no time; `longest` bounds every hint."""
+    """The lengths of cooldowns, for times that the provider does not name.
+
+    `longest` bounds every hint.
+    """
 
     rate_limited: timedelta
     unavailable: timedelta
@@ -205,22 +220,26 @@ class Cooldowns(NamedTuple):
 
 
 class Alerts(NamedTuple):
-    """At which shares of a budget to speak up, lowest first, and where to."""
+    """The shares of a budget at which people are told, lowest first, and the addresses to tell."""
 
     at_percent: tuple[Decimal, ...]
     urls: tuple[str, ...] = ()
 
 
 class Rotation(NamedTuple):
-    """`grace` is how long a replaced secret stays good beside the new one."""
+    """The settings of rotations.
+
+    `grace` is how long a replaced secret stays good beside the new one.
+    """
 
     grace: timedelta
 
 
 class Config(NamedTuple):
-    """The whole merged configuration. `keys` is in order of priority, `log_file` as it was written.
+    """The whole merged configuration.
 
-    `catalogue_read_on` is the day on which the shipped models and prices were looked up.
+    `keys` is in order of priority, `log_file` as it was written. `catalogue_read_on` is the day on which the shipped
+    models and prices were looked up.
     """
 
     timezone: tzinfo
@@ -242,21 +261,24 @@ class Config(NamedTuple):
         return tuple([key for key in self.keys if key.provider is provider])  # of a list: half the time of a generator
 
     def model(self, name: str) -> Model:
-        """The catalogue's entry for `name`; a bare one, without price or equivalent, where it has none."""
+        """Return the catalogue's entry for `name`, or a bare one if it has none.
+
+        A bare one has no price and no equivalent.
+        """
         if name in self.models:
             return self.models[name]
         found = match_name(name, self.models)
         return self.models[found] if found is not None else Model(strip_cloud(name))
 
     def is_free(self, model: str) -> bool:
-        """Whether `model` is one that its provider gives away, by its name or by the configuration."""
+        """Say whether its provider gives `model` away, by its name or by the configuration."""
         return model.endswith(":free") or model in self.providers[Provider.OPENROUTER].free_models
 
 
 def as_compared(name: str) -> str:
-    """`name` as the Ollama daemon compares names: case does not count, nor do white space and what nothing shows.
+    """Return `name` in the form in which the Ollama daemon compares names.
 
-    The daemon trims a name as a whole, and its tag once more.
+    Case, white space and invisible characters do not count. The daemon trims a name as a whole, and its tag once more.
     """
     plain = name.casefold()
     if plain.isprintable() and " " not in plain:
@@ -265,13 +287,16 @@ def as_compared(name: str) -> str:
 
 
 def trimmed(name: str) -> str:
-    """`name` as the daemon trims it: without white space around it and around its tag."""
+    """Return `name` without white space around it and around its tag, as the daemon does."""
     head, colon, tag = name.strip().rpartition(":")
     return f"{head.rstrip()}{colon}{tag.lstrip()}"
 
 
 def strip_cloud(name: str) -> str:
-    """`gpt-oss:120b-cloud` and `glm-5.2:cloud` as the provider itself calls them: without the local daemon's suffix."""
+    """Remove the local daemon's suffix from a name such as `gpt-oss:120b-cloud` or `glm-5.2:cloud`.
+
+    The result is the provider's own name.
+    """
     plain = trimmed(name)
     ends = plain.casefold().endswith(_CLOUD)
     return plain[: -len(_CLOUD[0])] if ends else plain
@@ -281,16 +306,16 @@ _CLOUD = ("-cloud", ":cloud")
 
 
 def is_cloud_name(name: str) -> bool:
-    """Whether a local daemon could pass this model on to ollama.com instead of running it."""
+    """Say whether a local daemon could pass this model on to ollama.com instead of running it."""
     head, *tags = as_compared(name).replace("@", ":").split(":")
     return head.endswith(_CLOUD[0]) or any(tag == "cloud" or tag.endswith(_CLOUD[0]) for tag in tags)
 
 
 def match_name(name: str, known: Iterable[str]) -> str | None:
-    """Find `name` among `known`, with or without its tag and the cloud suffix; `None` where that is ambiguous.
+    """Find `name` among `known`, or return `None` if it is ambiguous.
 
-    An exact match wins, then one that differs in case or white space only; `mistral-large-3` finds
-    `mistral-large-3:675b` if no other tag of it is known.
+    The tag and the cloud suffix may be missing. An exact match wins, then one that differs in case or white space only;
+    `mistral-large-3` finds `mistral-large-3:675b` if no other tag of it is known.
     """
     names = known if isinstance(known, Mapping | set | frozenset) else frozenset(known)
     wanted = strip_cloud(name).removesuffix(":latest")
@@ -307,7 +332,7 @@ def match_name(name: str, known: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=16)
 def _index(names: frozenset[str]) -> Mapping[str, list[str]]:
-    """The names by what they are compared by, and those of one family by `family:`."""
+    """Index the names by their compared form, and those of one family by `family:`."""
     found: dict[str, list[str]] = {}
     for name in names:
         plain = as_compared(name)

@@ -1,4 +1,4 @@
-"""One value of the configuration with where it comes from, and what is wrong with one."""
+"""One value of the configuration with its origin, and a problem with one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Value = bool | int | float | str | list["Value"] | None
 
 
 class Origin(StrEnum):
-    """Who set a value; the later one wins."""
+    """The origin of a value; the later one wins."""
 
     DEFAULT = "default"
     FILE = "file"
@@ -20,7 +20,10 @@ class Origin(StrEnum):
 
 
 class Setting(NamedTuple):
-    """One value in force. `key` is its TOML key path; `place` is `file:line` or the variable's name."""
+    """One value in force.
+
+    `key` is its TOML key path; `place` is `file:line` or the variable's name.
+    """
 
     key: str
     value: Value
@@ -54,7 +57,10 @@ class Setting(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with the configuration. `message` never holds a secret."""
+    """One error in the configuration.
+
+    `message` never holds a secret.
+    """
 
     message: str
     key: str | None = None
@@ -68,7 +74,7 @@ class Problem(NamedTuple):
 
 
 class ConfigProblems(ConfigError):
-    """Everything that is wrong, at once."""
+    """All errors of the configuration at once."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

@@ -11,23 +11,26 @@ from lollmsbot_keys.core.model.outcome import Answer, Ending
 from lollmsbot_keys.core.model.request import Known, Plan, Reason, SetAside
 
 _RESETTABLE = {Reason.COOLING_DOWN, Reason.NO_CREDIT}
-"""What `reset-limits` clears, and what then may have passed; hourly limits and budgets it leaves alone."""
+"""Reasons that `reset-limits` clears and that may have passed by then. It leaves hourly limits and budgets alone."""
 
 
 def nothing_may(plan: Plan) -> str:
-    """That no candidate of `plan` may be used, of which model, and until when."""
+    """Say that no candidate of `plan` may be used.
+
+    The sentence names the model and the end of the wait.
+    """
     back = comes_back(plan)
     return f"Nothing may take {plan.model or 'this'} now{f'; {back[0].lower()}{back[1:]}' if back else ''}."
 
 
 def comes_back(plan: Plan) -> str:
-    """When waiting helps: until when; "" where it does not."""
+    """Return until when waiting helps, or "" if it does not help."""
     back = _comes_back(plan)
     return f"The first key comes free at {instant(back)}" if back is not None else ""
 
 
 def shortfall(answer: Answer) -> str:
-    """What a model did not say in full, and what to do; "" where it said all."""
+    """Return what an incomplete answer lacks and what to do, or "" if it is complete."""
     said, reason = bool(answer.text.strip()), answer.finish_reason or "no reason given"
     what = "The answer is cut" if said else "There is not a word of an answer"
     match ending := Ending.of(answer.finish_reason):
@@ -47,9 +50,10 @@ def shortfall(answer: Answer) -> str:
 
 
 def why_not(plan: Plan) -> str:
-    """Why no candidate of `plan` may be used, in one line: of each label the reason of its best candidate.
+    """Explain in one line why no candidate of `plan` may be used.
 
-    At `critical` only this machine is looked at: of all others it is said once that no such prompt goes there.
+    For each label it is the reason of its best candidate. At `critical` only this machine is looked at: for all others
+    one sentence says that no such prompt goes there.
     """
     if plan.privacy is Privacy.CRITICAL:
         local = [c.set_aside for c in plan.candidates if c.provider is Provider.LOCAL and c.set_aside is not None]
@@ -60,7 +64,10 @@ def why_not(plan: Plan) -> str:
 
 
 def set_aside(plan: Plan) -> dict[str, SetAside]:
-    """Of each label what keeps its best candidate out: the one that passes first, of a model that there is."""
+    """Return for each label the reason that keeps its best candidate out.
+
+    It is the one that passes first, of a model that exists.
+    """
     seen: dict[str, SetAside] = {}
     for candidate in plan.candidates:
         if candidate.set_aside is not None:
@@ -70,12 +77,15 @@ def set_aside(plan: Plan) -> dict[str, SetAside]:
 
 
 def _distance(aside: SetAside) -> tuple[bool, float]:
-    """How far a candidate is from being used. That a model may be asked for again tomorrow brings nobody nearer."""
+    """Rank how far a candidate is from being used.
+
+    It is no nearer if only the time comes at which its missing model may be asked for again.
+    """
     return aside.reason is Reason.NO_SUCH_MODEL, aside.until.timestamp() if aside.until is not None else inf
 
 
 def how_old(known: Known) -> str:
-    """How old the models and prices are that a plan was made of."""
+    """Tell how old the models and prices of a plan are."""
     lists = ", ".join(f"{provider} {fetched:%Y-%m-%d %H:%M} UTC" for provider, fetched in known.lists.items())
     live = f"lists fetched: {lists}" if lists else "no list fetched within a day (lbk test-keys does)"
     return f"Models and prices as of {known.read_on or 'an unknown day'}; {live}."
@@ -90,18 +100,18 @@ def _told(aside: SetAside) -> str:
 
 
 def instant(moment: datetime) -> str:
-    """A moment to the second."""
+    """Write a moment to the second."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _comes_back(plan: Plan) -> datetime | None:
-    """When the first candidate comes back of which that is worth waiting for."""
+    """Return when the first candidate that is worth waiting for comes back."""
     back = [aside.until for aside in set_aside(plan).values() if aside.reason is not Reason.NO_SUCH_MODEL]
     return min((until for until in back if until is not None), default=None)
 
 
 def what_next(plan: Plan) -> str:
-    """What a person can do about a plan without an eligible candidate."""
+    """Say what a person can do about a plan without an eligible candidate."""
     if not plan.candidates:
         return "No key that was allowed for it can take this model: see --model and --key in lbk route --help."
     reasons = {aside.reason for aside in set_aside(plan).values()}

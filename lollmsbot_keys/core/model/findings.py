@@ -1,4 +1,4 @@
-"""What `test-keys` found out: about each key, about each model, and what is rotten in the configuration."""
+"""The findings of `test-keys` about each key, each model and the configuration's errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from lollmsbot_keys.core.model.request import Reach, Reason, SetAside
 
 
 class Verdict(Code):
-    """What is known of a key. `limited` and `no_credit` are good keys that cannot be used now."""
+    """The state of a key, as far as it is known.
+
+    `limited` and `no_credit` are good keys that cannot be used now.
+    """
 
     VALID = "valid"
     INVALID = "invalid"
@@ -24,7 +27,7 @@ class Verdict(Code):
 
     @property
     def is_good_key(self) -> bool:
-        """Whether the provider took the secret for one of its own."""
+        """Whether the provider recognised the secret as one of its own."""
         return self in {Verdict.VALID, Verdict.LIMITED, Verdict.NO_CREDIT}
 
 
@@ -35,7 +38,10 @@ class Unit(StrEnum):
 
 
 class Allowance(NamedTuple):
-    """One thing of which a key may use so much more. `left` of `None` means: without limit."""
+    """One thing of which a key may use so much more.
+
+    `left` of `None` means: without limit.
+    """
 
     name: str
     unit: Unit
@@ -45,7 +51,7 @@ class Allowance(NamedTuple):
 
 
 class UsedUpLimit(NamedTuple):
-    """Something used up that routing must know of: how far it reaches, and until when."""
+    """A used-up limit that routing must know, with its reach and its end."""
 
     reach: Reach
     reason: Reason
@@ -74,9 +80,10 @@ class KeyProof(NamedTuple):
 
 
 class KeyFinding(NamedTuple):
-    """One key, tested. `models` is `None` where it is not known what the key may ask for.
+    """One tested key.
 
-    `set_aside` is why routing leaves the key out now, whoever found that out. `deep` tells of the real call.
+    `models` is `None` where it is not known what the key may ask for. `set_aside` is the reason why routing leaves the
+    key out now, from any source. `deep` tells of the real call.
     """
 
     key: str
@@ -95,7 +102,10 @@ class KeyFinding(NamedTuple):
 
 
 class ModelStatus(StrEnum):
-    """Whether a model is offered under its own name; `unknown` where a list that had to be asked did not come."""
+    """The offer of a model under its own name.
+
+    It is `unknown` where a list that had to be asked did not come.
+    """
 
     AVAILABLE = "available"
     RETIRED = "retired"
@@ -104,7 +114,7 @@ class ModelStatus(StrEnum):
 
 
 class ModelFinding(NamedTuple):
-    """One model and where it is: `True`, `False`, or `None` where nobody could say.
+    """One model and the places that have it: `True`, `False`, or `None` where nobody could say.
 
     `openrouter` is about its equivalent there, or about itself where it is an OpenRouter id. `successor` is the last of
     those that the provider named in its place, `stand_in` the catalogue's, where it named none; `nearest` the listed
@@ -127,11 +137,12 @@ class ModelFinding(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """Everything. `lists` counts the models of each list that came, `silent` says why another did not.
+    """All findings of one test.
 
-    `shared` are the keys that are one account. `warnings` are about keys and prices, `pillars` about models that roles
-    and settings name in vain, `notes` about this test. The daemon on this machine is among `keys`, without a secret,
-    where it was asked for. `read_on` is the day of the shipped catalogue.
+    `lists` counts the models of each list that came, `silent` says why another did not. `shared` are the keys that are
+    one account. `warnings` are about keys and prices, `pillars` about models that roles and settings name in vain,
+    `notes` about this test. The daemon on this machine is among `keys`, without a secret, where it was asked for.
+    `read_on` is the day of the shipped catalogue.
     """
 
     keys: tuple[KeyFinding, ...]
@@ -151,11 +162,11 @@ class Findings(NamedTuple):
 
     @property
     def failing(self) -> tuple[KeyFinding, ...]:
-        """The keys that make this a failure."""
+        """The keys that make the test fail."""
         excused = {Verdict.VALID, Verdict.UNREACHABLE} if self.allow_unreachable else {Verdict.VALID}
         return tuple(found for found in self.present if found.verdict not in excused)
 
     @property
     def ok(self) -> bool:
-        """Whether there is a key, and every one that is present is valid."""
+        """Whether there is a key, and every present key is valid."""
         return bool(self.present) and not self.failing

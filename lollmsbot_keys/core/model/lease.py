@@ -1,4 +1,4 @@
-"""Which process has something in hand: a hold, a place in the queue, an alert to deliver, a rotation."""
+"""The process that has something in hand: a hold, a place in the queue, an alert to deliver, a rotation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 
 class Owner(NamedTuple):
-    """The process behind a hold: enough to tell a living one from a later one with the same number."""
+    """The process behind a hold.
+
+    It is enough to tell a living one from a later one with the same number.
+    """
 
     pid: int
     boot: str
@@ -16,7 +19,10 @@ class Owner(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """Who is delivering something, and until when nobody else does: what died on the way is delivered again."""
+    """The right of one process to deliver something, until a time.
+
+    What was lost on the way because the process died is delivered again.
+    """
 
     owner: Owner
     until: datetime

@@ -1,4 +1,4 @@
-"""One line of the log: what was decided for a request at one moment, and what became of it."""
+"""One line of the log: the decision for a request at one moment, and its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lollmsbot_keys.core.model.request import Candidate, Plan
 
 
 class LoggedCost(NamedTuple):
-    """What an attempt used and cost, and what was held for it.
+    """The tokens and the cost of an attempt, and what was held for it.
 
     `cost_usd` is `None` where only the bound is known; `charged_usd` is what the ledger has for it all the same.
     """
@@ -26,7 +26,7 @@ class LoggedCost(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One attempt: the candidate that was claimed for it, how it ended and what it took.
+    """One attempt: the candidate that was claimed for it, its end and its cost.
 
     The candidate need not be the plan's choice: others may have waited longer for that one. `number` counts a request's
     attempts from 1, `failover` is true where it stood in for a failed one.

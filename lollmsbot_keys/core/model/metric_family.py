@@ -1,4 +1,4 @@
-"""What a monitoring system is told: families of samples, whatever format they are written in."""
+"""The families of samples for a monitoring system, in any format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.request import EMPTY, Reason
 
 SampleId = tuple[str, tuple[tuple[str, str], ...]]
-"""A sample's name and its labels in alphabetical order: what tells one series from another."""
+"""A sample's name and its labels in alphabetical order, which identify a series."""
 
 READY, OFF = "ready", "off"
 WHOLE_KEY = (
@@ -22,13 +22,16 @@ WHOLE_KEY = (
     Reason.DISABLED,
     Reason.NO_SECRET,
 )
-"""Reasons for which a key is left out whatever the request."""
+"""Reasons that leave a key out for every request."""
 KEY_STATES = (READY, *(reason.value for reason in WHOLE_KEY), OFF)
-"""What a whole key can be; `off` is one that the configuration switches off."""
+"""The states of a whole key; `off` is a key that the configuration switches off."""
 
 
 class MetricType(StrEnum):
-    """What may be done with a family's values. Those of a gauge go up and down, all others only up."""
+    """The behaviour of a family's values.
+
+    Those of a gauge go up and down, all others only up.
+    """
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -36,7 +39,10 @@ class MetricType(StrEnum):
 
 
 class Sample(NamedTuple):
-    """One value. `name` is the family's, or in a histogram with `_bucket`, `_sum` or `_count` behind it."""
+    """One value.
+
+    `name` is the family's, or in a histogram with `_bucket`, `_sum` or `_count` behind it.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -48,7 +54,10 @@ class Sample(NamedTuple):
 
 
 class Family(NamedTuple):
-    """All samples of one name, with what a person should know about them. Counters end in `_total`."""
+    """All samples of one name, with what a person should know about them.
+
+    Counters end in `_total`.
+    """
 
     name: str
     kind: MetricType
@@ -57,7 +66,10 @@ class Family(NamedTuple):
 
 
 class ShownCounters(NamedTuple):
-    """Counters as they were last shown, and how much of each is carried over from a state that has since gone back."""
+    """Counters as they were last shown, with the parts carried over from earlier states.
+
+    A part is carried over when the state has gone back since.
+    """
 
     values: Mapping[SampleId, float] = EMPTY
     carried: Mapping[SampleId, float] = EMPTY

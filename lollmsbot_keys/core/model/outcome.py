@@ -1,4 +1,4 @@
-"""What became of a request: outcomes of single attempts, and the report at the end."""
+"""The results of requests: outcomes of single attempts, and the report at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lollmsbot_keys.errors import Exit, LbkError
 
 
 class OutcomeKind(Code):
-    """What became of one attempt."""
+    """The result of one attempt."""
 
     ANSWERED = "answered"
     CUT = "cut"
@@ -38,16 +38,17 @@ class OutcomeKind(Code):
 
 
 class Billing(StrEnum):
-    """Whether money may have been spent on an attempt that gave no complete answer."""
+    """The possible spending on an attempt that gave no complete answer."""
 
     NOTHING = "nothing"
     POSSIBLY = "possibly"
 
 
 class Usage(NamedTuple):
-    """What the provider says was used. `cost_usd` is its own figure (`None`: it named none).
+    """The use of one call, by the provider's own word.
 
-    Of the prompt's tokens so many were read from a cache, and so many written to one.
+    `cost_usd` is its own figure (`None`: it named none). `cached_tokens` of the prompt's tokens were read from a cache,
+    and `cache_write_tokens` written to one.
     """
 
     prompt_tokens: int = 0
@@ -61,7 +62,10 @@ class Usage(NamedTuple):
         return self.prompt_tokens + self.completion_tokens
 
     def then(self, later: Usage) -> Usage:
-        """What both say of one answer: the later counts, with the cost of as many tokens."""
+        """Merge an earlier and a later report of one answer.
+
+        The later one counts. The earlier cost is kept if the later report names none and counts no more tokens.
+        """
         counts = later if later.tokens else self
         same = counts.prompt_tokens <= self.prompt_tokens and counts.completion_tokens <= self.completion_tokens
         kept = same and not later.cost_usd and self.cost_usd is not None
@@ -71,11 +75,11 @@ class Usage(NamedTuple):
 class Failure(NamedTuple):
     """The verdict of the failure table on one failed attempt.
 
-    `reach` says what is left out until `until`; with `until` of `None` nothing is, and `reach` only says what it is
-    pointless to try again for this very request. `source` is by whose word (`Retry-After`, `default`, …), `evidence`
-    the provider's own words, already redacted and short. A `final` failure is not tried on another candidate.
-    `stumble` failures cool their key and model only when three come in a row. `fleeting`: the evidence may hold words
-    of the prompt or of an answer, so it is shown to who asked and kept nowhere.
+    `reach` says what is left out until `until`. With `until` of `None` nothing is left out, and `reach` only says what
+    is not worth another try for this very request. `source` says who named the time (`Retry-After`, `default`, …),
+    `evidence` has the provider's own words, already redacted and short. A `final` failure is not tried on another
+    candidate. `stumble` failures cool their key and model only when three come in a row. `fleeting`: the evidence may
+    hold words of the prompt or of an answer, so it is shown to the caller and kept nowhere.
     """
 
     kind: OutcomeKind
@@ -90,15 +94,16 @@ class Failure(NamedTuple):
 
     @property
     def lasting_evidence(self) -> str:
-        """What may be kept of `evidence`."""
+        """The part of `evidence` that may be kept."""
         return "" if self.fleeting else self.evidence
 
 
 class Outcome(NamedTuple):
-    """What one HTTP attempt gave. A failure is a value, never an exception.
+    """The result of one HTTP attempt.
 
-    `started` is true from the first piece of text on: who passed it on may send nothing again. `failure` is `None`
-    exactly when `kind` is `answered`. `interim`: `usage` is that of a moment amid the answer; more may have been used.
+    A failure is a value, never an exception. `started` is true from the first piece of text on: a caller that passed it
+    on may send nothing again. `failure` is `None` exactly when `kind` is `answered`. `interim`: `usage` is that of a
+    moment amid the answer; more may have been used.
     """
 
     kind: OutcomeKind
@@ -112,7 +117,7 @@ class Outcome(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One finished HTTP attempt, as reports show it."""
+    """One finished HTTP attempt in the form of reports."""
 
     key: str | None
     provider: Provider
@@ -125,7 +130,7 @@ class Attempt(NamedTuple):
 
 
 class Ending(Enum):
-    """Why an answer ended, as far as that matters to who reads it."""
+    """The reason why an answer ended, as far as its reader must know."""
 
     WHOLE = auto()
     CAP = auto()
@@ -134,7 +139,10 @@ class Ending(Enum):
 
     @classmethod
     def of(cls, finish_reason: str | None) -> Ending:
-        """The ending that a provider's word for it means; those of vendors behind a relay come through as they are."""
+        """Return the ending that a provider's word for it means.
+
+        The words of vendors behind a relay come through unchanged.
+        """
         return _ENDINGS.get((finish_reason or "stop").casefold(), cls.OTHER)
 
 
@@ -157,11 +165,11 @@ CostSource = Literal["provider", "estimate", "unknown", "local"]
 
 
 class Answer(NamedTuple):
-    """A complete answer, and what it took.
+    """A complete answer with its cost and its attempts.
 
     `charged_usd` is what the ledger holds for it, also where `cost_usd` is `None` because nobody knows the price.
-    `request_id` is what the log has it under; `None` where no log is kept. `instead_of` is the model that was asked
-    for, where its successor or a stand-in answered.
+    `request_id` is its id in the log; `None` where no log is kept. `instead_of` is the model that was asked for, where
+    its successor or a stand-in answered.
     """
 
     text: str
@@ -182,9 +190,10 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(NamedTuple):
-    """No complete answer. `text` is what came before a (the last) cut, `retry_at` when a key may come free by itself.
+    """The report of a request without a complete answer.
 
-    `request_id` is what the log has it under; `None` where no log is kept.
+    `text` is what came before a cut (of several, the last). `retry_at` is when a key may come free by itself.
+    `request_id` is its id in the log; `None` where no log is kept.
     """
 
     code: NoAnswerCode
@@ -199,7 +208,10 @@ Report = Answer | NoAnswer
 
 
 class NoAnswerError(LbkError):
-    """A question without a complete answer, for Python callers. `report` has the attempts and when to try again."""
+    """A request without a complete answer, for Python callers.
+
+    `report` has the attempts and when to try again.
+    """
 
     def __init__(self, report: NoAnswer) -> None:
         super().__init__(report.message)
@@ -221,7 +233,7 @@ class AnswerCut(AllFailed):
 
 
 def delivered(report: Report) -> Answer:
-    """The answer, or the reason that there is none as an exception."""
+    """Return the answer, or raise the reason that there is none."""
     if isinstance(report, Answer):
         return report
     match report.code:

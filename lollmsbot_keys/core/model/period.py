@@ -1,4 +1,4 @@
-"""How long a budget lasts."""
+"""The length of a budget."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Window(StrEnum):
-    """How long a budget lasts: a day or a calendar month of the configured zone."""
+    """The length of a budget: a day or a calendar month of the configured zone."""
 
     DAY = "day"
     MONTH = "month"

@@ -1,4 +1,4 @@
-"""Our ledger beside what a provider says it booked: the values that `lbk costs --reconcile` speaks of."""
+"""Our ledger beside the provider's own figures, for `lbk costs --reconcile`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from lollmsbot_keys.core.model.period import Window
 
 
 class Figures(NamedTuple):
-    """What was used in some time. Counts are `None` where nobody tells them; tokens from a cache are of the prompt."""
+    """The use in a span of time.
+
+    Counts are `None` where nobody tells them. Tokens from a cache are part of the prompt's.
+    """
 
     usd: Decimal = Decimal(0)
     calls: int | None = 0
@@ -22,7 +25,7 @@ class Figures(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """The sum over a stretch of time: finer than that nobody knows it."""
+    """The sum over a span of time that nobody knows in finer parts."""
 
     since: datetime
     until: datetime
@@ -30,7 +33,10 @@ class Bin(NamedTuple):
 
 
 class ReportedUsage(NamedTuple):
-    """What a provider says was used from `since` on, as of `at`. `bins` lie one after the other."""
+    """The use that a provider reports from `since` on, as of `at`.
+
+    `bins` lie one after the other.
+    """
 
     since: datetime
     at: datetime
@@ -38,7 +44,7 @@ class ReportedUsage(NamedTuple):
 
 
 class Cause(StrEnum):
-    """Why two honest figures differ."""
+    """A reason why two honest figures differ."""
 
     ON_THEIR_WAY = "on_their_way"
     MEANWHILE = "ended_meanwhile"
@@ -52,7 +58,7 @@ class Cause(StrEnum):
 
 
 class Part(NamedTuple):
-    """So much of a difference is explained by `cause`, which could explain up to `at_most_usd`."""
+    """The part of a difference that `cause` explains; it could explain up to `at_most_usd`."""
 
     cause: Cause
     usd: Decimal
@@ -60,7 +66,7 @@ class Part(NamedTuple):
 
 
 class ReconcileVerdict(StrEnum):
-    """What a comparison came to."""
+    """The result of a comparison."""
 
     AGREES = "agrees"
     EXPLAINED = "explained"
@@ -69,10 +75,11 @@ class ReconcileVerdict(StrEnum):
 
 
 class Comparison(NamedTuple):
-    """One key, or all keys of one account where the provider counts no finer (`per_account`), from `since` to `at`.
+    """The comparison of one key, or of one account's keys, from `since` to `at`.
 
-    `ours` is the sum of all our days that reach into that time. `theirs` is `None` where nothing can be compared, and
-    `problem` says why. `parts` explain the difference but for `unexplained_usd`, which has its sign.
+    It is for all keys of an account where the provider counts no finer (`per_account`). `ours` is the sum of all our
+    days that reach into that time. `theirs` is `None` where nothing can be compared, and `problem` says why. `parts`
+    explain the difference but for `unexplained_usd`, which has its sign.
     """
 
     keys: tuple[str, ...]
@@ -89,7 +96,7 @@ class Comparison(NamedTuple):
 
     @property
     def difference_usd(self) -> Decimal | None:
-        """What the provider booked beyond what we did."""
+        """The amount that the provider booked beyond ours."""
         return None if self.theirs is None else self.theirs.usd - self.ours.usd
 
     @property
@@ -112,9 +119,10 @@ class Comparison(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """What became of the figures of calls that broke off: `found` ones were booked at `held_usd`, and cost `cost_usd`.
+    """The figures of calls that broke off.
 
-    `left` are those that nobody told yet; the next run asks again.
+    `found` ones were booked at `held_usd`, and cost `cost_usd`. `left` are those that nobody told yet; the next run
+    asks again.
     """
 
     found: int = 0
@@ -124,7 +132,10 @@ class Lost(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """Everything. `window` is what of: the day or the month, the provider's own where it tells no other."""
+    """All comparisons of one run.
+
+    `window` is the day or the month that they are about, the provider's own where it tells no other.
+    """
 
     window: Window
     zone: str

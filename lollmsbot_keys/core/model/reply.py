@@ -1,4 +1,4 @@
-"""What came back over the wire when no answer did: the failure table's input."""
+"""The reply or the trouble of a failed attempt, which the failure table judges."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Reply(NamedTuple):
 
 
 class Trouble(StrEnum):
-    """What can go wrong without an error that could be read."""
+    """A fault without an error that could be read."""
 
     UNREACHABLE = "unreachable"  # no endpoint took the connection: nothing was sent
     UNPROVEN = "unproven"  # not shown to be local: nothing was sent
@@ -37,7 +37,10 @@ class Trouble(StrEnum):
 
 
 class Classifier(Protocol):
-    """The failure table with its times filled in; `core.classify.classifier` makes one."""
+    """The failure table with its times filled in; `core.failures.table.classifier` makes one."""
 
     def __call__(self, what: Reply | Trouble, provider: Provider, *, free: bool, detail: str = "") -> Failure:
-        """The verdict on one failed attempt. `detail` is evidence where `what` has none of its own."""
+        """Judge one failed attempt.
+
+        `detail` is evidence where `what` has none of its own.
+        """

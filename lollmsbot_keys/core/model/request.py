@@ -1,4 +1,4 @@
-"""What is asked for, and what may take it: the input and the output of a routing decision."""
+"""The input and the output of a routing decision: a request, and the candidates that may take it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """No entries; a default that nobody can change."""
 
 LIST_FRESH_FOR = timedelta(days=1)
-"""How long a provider's list is believed in all it says: models come, go and change their price by the week."""
+"""The time that a provider's list is believed in all it says: models come, go and change their price by the week."""
 
 
 class Priority(StrEnum):
-    """`critical` may use reserved keys in their ordinary place, and goes first among those who wait."""
+    """The urgency of a request.
+
+    `critical` may use reserved keys in their ordinary place, and goes first among those who wait.
+    """
 
     NORMAL = "normal"
     CRITICAL = "critical"
 
 
 class Reason(Code):
-    """Why a candidate may not be used now. `unproven` may also mark one that only the wire can judge."""
+    """The reason why a candidate may not be used now.
+
+    `unproven` may also mark one that only the provider can judge.
+    """
 
     NO_SECRET = "no_secret"
     DISABLED = "disabled"
@@ -46,11 +52,11 @@ class Reason(Code):
 
 
 ASSUMABLE = (Reason.COOLING_DOWN, Reason.DISABLED, Reason.OVER_BUDGET)
-"""What may be assumed of a key to see what would follow."""
+"""The reasons that a user may assume of a key, to see what would follow."""
 
 
 class Reach(StrEnum):
-    """How far a failure reaches."""
+    """The extent of a failure."""
 
     REQUEST = "request"
     KEY_AND_MODEL = "key_and_model"
@@ -62,7 +68,7 @@ class Reach(StrEnum):
 
 
 class Rule(StrEnum):
-    """Which sentence of the routing rules put a candidate into the plan."""
+    """The sentence of the routing rules that put a candidate into the plan."""
 
     PINNED_KEY = "pinned_key"
     NAMED_MODEL = "named_model"
@@ -77,10 +83,10 @@ class Rule(StrEnum):
 
 
 class Request(NamedTuple):
-    """One question, as far as routing cares: everything but its words.
+    """One request without its words, as routing needs it.
 
-    `prompt_tokens` is the most tokens that its messages come to (`tokens.most_tokens`). `max_output_tokens` of `None`
-    means the configured cap.
+    `prompt_tokens` is the most tokens that its messages come to (`core.base.prompt_tokens.most_tokens`).
+    `max_output_tokens` of `None` means the configured cap.
     """
 
     model: str | None = None
@@ -95,7 +101,7 @@ class Request(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """Why, until when (`None`: nobody knows), and in whose words."""
+    """The reason why a candidate is set aside, its end (`None`: nobody knows), and the words for it."""
 
     reason: Reason
     until: datetime | None = None
@@ -134,12 +140,12 @@ class Candidate(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What people call it: the key's name, or `local`."""
+        """The name for people: the key's name, or `local`."""
         return self.key or "local"
 
 
 class Plan(NamedTuple):
-    """The ordered candidates for one request, and what the request turned out to mean.
+    """The ordered candidates for one request, and the meaning of the request.
 
     `model` is the one that was named, by the request or by its role; `None` for general inference.
 
@@ -159,7 +165,10 @@ class Plan(NamedTuple):
 
     @property
     def choice(self) -> Candidate | None:
-        """The candidate to use now. `None` where there is none, or where an untrusted host would come first."""
+        """The candidate to use now.
+
+        `None` where there is none, or where an untrusted host would come first.
+        """
         for candidate in self.candidates:
             if candidate.eligible:
                 return candidate
@@ -179,18 +188,21 @@ class Plan(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """A candidate that failed for this very request, and how far it is pointless to try again."""
+    """A candidate that failed for this very request, and the reach of that failure.
+
+    Within that reach another try is useless.
+    """
 
     candidate: Candidate
     reach: Reach
 
 
 class PriceList(NamedTuple):
-    """What OpenRouter's list asked when it was `fetched` (`None`: never), by model.
+    """The prices of OpenRouter's list by model, as of `fetched` (`None`: never).
 
     Dollars for a million tokens in and out, both again at the dearest where that differs, and out of a cache where that
-    has a price; `None` for a model without one by the token. They are text, because every start reads all of them and
-    hardly any is looked at.
+    has a price; `None` for a model without a price by the token. They are text, because every start reads all of them
+    and uses hardly any.
     """
 
     fetched: datetime | None = None
@@ -198,20 +210,22 @@ class PriceList(NamedTuple):
 
 
 class Known(NamedTuple):
-    """How old all knowledge of models is: the day of the shipped catalogue, and when each list in force was fetched."""
+    """The age of all knowledge of models.
+
+    It is the day of the shipped catalogue, and the time at which each list in force was fetched.
+    """
 
     read_on: date | None
     lists: Mapping[Provider, datetime] = EMPTY
 
 
 class Facts(NamedTuple):
-    """What routing must know beyond configuration and state.
+    """The facts that routing needs beyond configuration and state.
 
     `secrets` maps each key that has a secret to its fingerprint ("" if the secret was not opened yet); `problems` says
-    of others why they have none. `lists` holds
-    the model names of each provider whose list is known and fresh; `prices` is OpenRouter's, however old. `assumed`
-    answers `what if`. `local_chat` is the first model of this machine that can chat ("": none is known; `None`: it
-    was not looked for).
+    of others why they have none. `lists` holds the model names of each provider whose list is known and fresh; `prices`
+    is OpenRouter's, however old. `assumed` answers `what if`. `local_chat` is the first model of this machine that can
+    chat ("": none is known; `None`: it was not looked for).
     """
 
     secrets: Mapping[str, str]

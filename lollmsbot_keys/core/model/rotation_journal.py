@@ -1,4 +1,4 @@
-"""The steps by which a key gets a new secret, their journal, what is told of each, and how a key's secret stands."""
+"""The journal of rotations: their steps, the report on each step, and the age of a key's secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lollmsbot_keys.core.model.lease import Owner
 
 
 class Step(StrEnum):
-    """The steps in order; the last three are the way back."""
+    """The steps of a rotation in order; the last three are the way back."""
 
     OBTAIN = "obtain"
     PROVE = "prove"
@@ -28,9 +28,9 @@ class Step(StrEnum):
 
 
 class TargetRecord(NamedTuple):
-    """One target of a new secret: its label, and the fingerprint of what it held before.
+    """One target of a new secret: its label, and the fingerprint of its former content.
 
-    `before` is "" where it held nothing, `None` where it gives nothing back to anybody.
+    `before` is "" where it held nothing, `None` where it cannot be read back.
     """
 
     label: str
@@ -38,12 +38,13 @@ class TargetRecord(NamedTuple):
 
 
 class Replacement(NamedTuple):
-    """The journal of one key's new secret: the last step that was begun, and whether it was finished.
+    """The journal of one key's rotation: the last step that was begun, and whether it was finished.
 
     `old` and `new` are fingerprints ("": there is none yet), `owner` the process at work (`None`: it waits for time or
     a person). `since` and `former` are the age and the generation of the old secret, which stays good for `grace`, that
-    is `until` a time. `name` is what the new key is called at its provider, chosen before it is made ("": a person
-    makes it); `hash`, `old_hash` are the provider's numbers of both, `likely_hash` that of what seems the old one.
+    is `until` a time. `name` is the new key's name at its provider, chosen before the key is made ("": a person makes
+    it). `hash` and `old_hash` are the provider's numbers of both, `likely_hash` the number of the key that seems to be
+    the old one.
     """
 
     step: Step
@@ -71,12 +72,15 @@ class Replacement(NamedTuple):
 
     @property
     def under_way(self) -> bool:
-        """Whether anything may have been made or written that is not settled; else it may end without a trace."""
+        """Whether a key or a target may have changed without being settled.
+
+        If not, the rotation may end without a trace.
+        """
         return bool(self.places or self.name) and not self.over
 
 
 class StepStatus(StrEnum):
-    """What became of a step."""
+    """The result of a step."""
 
     DONE = "done"
     SKIPPED = "skipped"  # there was nothing to do, or no way to do it: the detail says which
@@ -91,9 +95,10 @@ class StepReport(NamedTuple):
 
 
 class RotationReport(NamedTuple):
-    """How far a rotation has come. `todo` is what is left for a person; `until` the end of the old secret's grace.
+    """The progress of a rotation.
 
-    `over` says that nothing is left for lbk either; `back` that the old secret is the key's again.
+    `todo` is what is left for a person; `until` is the end of the old secret's grace. `over` says that nothing is left
+    for lbk either; `back` that the old secret is the key's again.
     """
 
     key: str
@@ -107,7 +112,10 @@ class RotationReport(NamedTuple):
 
 
 class Age(StrEnum):
-    """Whether it is time for a new secret; `unknown` where none was ever seen."""
+    """The age of a secret against the time for a new one.
+
+    It is `unknown` where no secret was ever seen.
+    """
 
     OK = "ok"
     DUE = "due"
@@ -116,10 +124,10 @@ class Age(StrEnum):
 
 
 class Standing(NamedTuple):
-    """One key's secret: since when it is known here, when the next one is due, and what rotation is under way.
+    """One key's secret, with its first sight here, the due time of the next one, and any rotation.
 
-    `late` is for how many days it has been overdue. `step` is "" where no rotation is under way; `at_work` says that
-    a process is at it now, `until` when the old secret's grace ends.
+    `late` is the number of days since it was due. `step` is "" where no rotation is under way; `at_work` says that a
+    process is at it now, `until` when the old secret's grace ends.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""The shared state as one immutable value: what every process knows about keys, limits and money.
+"""The shared state as one immutable value: all knowledge about keys, limits and money.
 
 `edges.state.store` stores it; `core.state.events` is the only thing that makes a new one from an old one.
 """
@@ -22,10 +22,11 @@ LATENCY_BOUNDS_MS = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
 
 
 class Scope(NamedTuple):
-    """What exactly is left out. Fields that `reach` does not need are empty.
+    """The exact extent of what is left out.
 
-    A key is its name and the fingerprint of its secret, so that nothing said of an old secret holds for a new one. Of
-    an account it is the key that met the limit: it stays out, whatever becomes known of whose it is.
+    Fields that `reach` does not need are empty. A key is its name and the fingerprint of its secret, so that nothing
+    said of an old secret holds for a new one. For an account, the key is the one that met the limit: it stays out,
+    whatever is learnt later about its account.
     """
 
     reach: Reach
@@ -37,7 +38,7 @@ class Scope(NamedTuple):
 
     @staticmethod
     def of(reach: Reach, candidate: Candidate) -> Scope:
-        """The scope of `reach` around `candidate`."""
+        """Make the scope of `reach` around `candidate`."""
         key, fingerprint = candidate.key or "", candidate.fingerprint
         match reach:
             case Reach.REQUEST | Reach.PROVIDER:
@@ -52,7 +53,7 @@ class Scope(NamedTuple):
                 return Scope(reach, candidate.provider, key, fingerprint, candidate.account)
 
     def covers(self, candidate: Candidate) -> bool:
-        """Whether `candidate` lies within this scope."""
+        """Say whether `candidate` is within this scope."""
         if self.provider is not candidate.provider or self.reach is Reach.REQUEST:
             return False
         if self.model and self.model != candidate.model:
@@ -64,21 +65,30 @@ class Scope(NamedTuple):
         return self.reach is not Reach.FREE_MODELS or candidate.free
 
     def is_of(self, key: str, fingerprint: str) -> bool:
-        """Whether this was said of, or met through, `key` with the secret of that fingerprint."""
+        """Say whether this is about `key` with the secret of that fingerprint.
+
+        A limit that was met through the key counts too.
+        """
         return bool(self.key) and self.key == key and same_secret(self.fingerprint, fingerprint)
 
     def is_billed_to(self, account: str) -> bool:
-        """Whether this was said of `account`."""
+        """Say whether this is about `account`."""
         return same_account(self.account, account)
 
 
 def same_secret(one: str, other: str) -> bool:
-    """Whether two fingerprints may belong to one secret. An unknown one ("") may be any: it sets nobody free."""
+    """Say whether two fingerprints may belong to one secret.
+
+    An unknown one ("") may belong to any secret, so it never frees a key.
+    """
     return one == other or not one or not other
 
 
 def same_account(one: str, other: str) -> bool:
-    """Whether two accounts may be one. Where nobody told whose a key is, it is `key#fingerprint`, its own."""
+    """Say whether two accounts may be one.
+
+    Where nobody told whose a key is, its account is `key#fingerprint`.
+    """
     if one == other:
         return bool(one)
     key, sign, secret = one.rpartition("#")
@@ -87,10 +97,10 @@ def same_account(one: str, other: str) -> bool:
 
 
 class Cooldown(NamedTuple):
-    """Until when a scope is left out, why, and by whose word.
+    """The end of the time that a scope is left out, with its reason and its source.
 
-    `reason` is `cooling_down`, `no_credit` or `no_such_model`. `source` names where `until` came from, `evidence`
-    holds the provider's words, redacted.
+    `reason` is `cooling_down`, `no_credit` or `no_such_model`. `source` names where `until` came from, `evidence` holds
+    the provider's words, redacted.
     """
 
     scope: Scope
@@ -102,9 +112,10 @@ class Cooldown(NamedTuple):
 
 
 class Disabled(NamedTuple):
-    """A key whose secret was refused. It stays out until the secret changes, proves good, or a person resets it.
+    """A key whose secret was refused.
 
-    `others` are the fingerprints of former secrets that were refused too: shells that are still open may hold one.
+    It stays out until the secret changes, proves good, or a person resets it. `others` are the fingerprints of former
+    secrets that were refused too: shells that are still open may hold one.
     """
 
     fingerprint: str
@@ -114,19 +125,19 @@ class Disabled(NamedTuple):
     others: tuple[str, ...] = ()
 
     def covers(self, fingerprint: str) -> bool:
-        """Whether this mark is about the secret of that fingerprint."""
+        """Say whether this mark is about the secret of that fingerprint."""
         return same_secret(self.fingerprint, fingerprint) or fingerprint in self.others
 
 
 KEPT_AFTER_LAPSE = timedelta(hours=6)
-"""How long a lapsed hold waits for a late settlement that corrects it."""
+"""The time that a lapsed hold waits for a late settlement that corrects it."""
 
 
 class Hold(NamedTuple):
-    """Money set aside for one call that is on its way, booked on `day` (the budget day it was claimed in).
+    """The money set aside for one call that is on its way.
 
-    A `lapsed` one was charged in full because its owner is gone; it is kept a while so that a late settlement can
-    put the true figure in its place.
+    It is booked on `day`, the budget day it was claimed in. A `lapsed` hold was charged in full because its owner is
+    gone; it is kept for a while so that a late settlement can put the true figure in its place.
     """
 
     id: str
@@ -143,27 +154,31 @@ class Hold(NamedTuple):
 
 
 OTHER_SECRETS = 4
-"""So many former secrets of a key are remembered."""
+"""The most former secrets of a key that are remembered."""
 
 
 class Account(NamedTuple):
-    """Who is billed for a key, as far as a key check found out. `others`: fingerprints and names of former secrets."""
+    """The account that is billed for a key, as far as a key check found out.
+
+    `others` are fingerprints and names of former secrets.
+    """
 
     fingerprint: str
     name: str
     others: tuple[tuple[str, str], ...] = ()
 
     def of(self, fingerprint: str) -> str | None:
-        """Who is billed for the secret of that fingerprint; `None` where nobody found out."""
+        """Return who is billed for the secret of that fingerprint, or `None` if nobody found out."""
         if same_secret(self.fingerprint, fingerprint):
             return self.name
         return dict(self.others).get(fingerprint)
 
 
 class Sighting(NamedTuple):
-    """The secret that a key has now: since when it is known here, and the how many-th of this key it is.
+    """The secret that a key has now, with the time since which it is known here.
 
-    `others` are fingerprints of former secrets: a shell that is still open may hold one, and makes no new generation.
+    `generation` is its number among the secrets of this key. `others` are fingerprints of former secrets: a shell that
+    is still open may hold one, and makes no new generation.
     """
 
     fingerprint: str
@@ -173,7 +188,10 @@ class Sighting(NamedTuple):
 
 
 class CellKey(NamedTuple):
-    """What the ledger is kept by. `key` and `pillar` are "" where there is none."""
+    """The place of a cell in the ledger.
+
+    `key` and `pillar` are "" where there is none.
+    """
 
     provider: Provider
     key: str
@@ -182,7 +200,7 @@ class CellKey(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One day's sums for one key, model and pillar.
+    """The sums of one day for one key, model and pillar.
 
     `cost_usd` is everything charged; the three after it say how much of that is estimated from a dated price, charged
     for a call whose outcome is not known, or charged at the bound because nobody knows the price.
@@ -202,7 +220,10 @@ class Cell(NamedTuple):
 
     @staticmethod
     def total(cells: Iterable[Cell]) -> Cell:
-        """All of them as one. Column by column, because a report may add up a year of them."""
+        """Add all cells.
+
+        It adds column by column, because a report may add up a year of them.
+        """
         columns = list(zip(*cells, strict=True))
         if not columns:
             return Cell()
@@ -210,14 +231,14 @@ class Cell(NamedTuple):
 
 
 class Spender(NamedTuple):
-    """Whose money a closed sum is about."""
+    """The key or provider whose money a closed sum is about."""
 
     provider: Provider
     key: str
 
 
 class Uncertain(NamedTuple):
-    """How much of a sum is not the provider's own figure, and why."""
+    """The parts of a sum that are not the provider's own figure, by their reason."""
 
     estimated_usd: Decimal = Decimal(0)
     unconfirmed_usd: Decimal = Decimal(0)
@@ -225,9 +246,10 @@ class Uncertain(NamedTuple):
 
 
 class Day(NamedTuple):
-    """One budget day that is still in the state. `part` names this opening of the day in the history file.
+    """One budget day that is still in the state.
 
-    `spent` is the cost of `cells` by spender: kept beside them so that a budget is checked without adding up.
+    `part` names this opening of the day in the history file. `spent` is the cost of `cells` by spender: kept beside
+    them so that a budget is checked without adding up.
     """
 
     part: str
@@ -236,7 +258,7 @@ class Day(NamedTuple):
 
     @staticmethod
     def of(part: str, cells: Mapping[CellKey, Cell]) -> Day:
-        """The day that these cells make up."""
+        """Make the day of these cells."""
         spent: dict[Spender, Decimal] = {}
         for place, cell in cells.items():
             spender = Spender(place.provider, place.key)
@@ -245,14 +267,20 @@ class Day(NamedTuple):
 
 
 class ClosedDay(NamedTuple):
-    """A day on its way into the history file. Writing the same `date` and part again replaces, never adds."""
+    """A day on its way into the history file.
+
+    Another write of the same `date` and part replaces the first, and never adds to it.
+    """
 
     date: date
     day: Day
 
 
 class Failed(NamedTuple):
-    """What failed attempts are counted by. `outcome` is an `OutcomeKind`, or `lapsed` where nobody saw the end."""
+    """The kind by which failed attempts are counted.
+
+    `outcome` is an `OutcomeKind`, or `lapsed` where nobody saw the end.
+    """
 
     provider: Provider
     key: str
@@ -260,7 +288,7 @@ class Failed(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """An alert that was raised, and who has heard of it.
+    """An alert that was raised, and the channels that have heard of it.
 
     `window` is the day ("2026-11-23") or month that it is told once in, `lasting` that it goes on through midnight.
     `told` marks the channels that have it at this `level`. From the moment at which it was `over`, `due` marks those
@@ -281,7 +309,10 @@ class Raised(NamedTuple):
 
 
 class Waiter(NamedTuple):
-    """A process that waits until `until` for one of `keys` ("" is local), each of use to it from its time on."""
+    """A process that waits until `until` for one of `keys` ("" is local).
+
+    Each key is of use to it from the key's own time on.
+    """
 
     owner: Owner
     since: datetime
@@ -291,14 +322,20 @@ class Waiter(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """One reading of the state. `days` holds the open day and any that still has a hold; the rest is history.
+    """One reading of the state.
+
+    `days` holds the open day and any that still has a hold; the rest is history.
 
     `hours` counts calls by key and by minute since the epoch. `cursors` names the key that took the last turn of each
-    provider. `streaks` counts junk answers in a row. `closed` keeps the sums of the last closed days, so that a clock
-    that steps back never finds an empty budget; `months` the sums of closed days by month ("2026-11"), and `uncertain`
-    how much of those is not the provider's own figure.
+    provider. `streaks` counts junk answers in a row.
+
+    `closed` keeps the sums of the last closed days, so that a clock that steps back never finds an empty budget;
+    `months` the sums of closed days by month ("2026-11"), and `uncertain` how much of those is not the provider's own
+    figure.
+
     `totals` and `failures` count since the state began and never go back. `lost` are holds that were charged in full
     because the answer broke off, by the provider's id of the generation, under which it may tell the true cost.
+
     `trail` counts the calls of each key on the last closed days; `usable` names the keys that had worked and could be
     used on a day: today, and the last day before it. `template_tokens` is what a model's template added to a prompt,
     where that was more than its bound had: the most that was seen. `adopted` names settlements that are booked here,

@@ -1,4 +1,4 @@
-"""What `lbk costs` reports: the calls and the money of a span of days, grouped in one of five ways."""
+"""The report of `lbk costs`: calls and money of a span of days, grouped in one of five ways."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lollmsbot_keys.core.model.summary import KeyDay, Summary
 
 
 class By(StrEnum):
-    """What a statement has one row for."""
+    """The subject of a statement's rows."""
 
     KEY = "key"
     PROVIDER = "provider"
@@ -25,12 +25,12 @@ class By(StrEnum):
 
     @property
     def asks_for_models(self) -> bool:
-        """Whether sums by day and key are too coarse for it."""
+        """Whether it needs finer sums than those by day and key."""
         return self in {By.MODEL, By.PILLAR}
 
 
 class DaySpan(NamedTuple):
-    """From one budget day to another, both included."""
+    """The budget days from one to another, both included."""
 
     since: date
     until: date
@@ -43,7 +43,7 @@ class DaySpan(NamedTuple):
 class Row(NamedTuple):
     """The sums of one key, provider, model, pillar or day.
 
-    `name` is "" where there is none: local calls have no key, and many calls no pillar. `provider` is told of keys,
+    `name` is "" where there is none: local calls have no key, and many calls no pillar. `provider` is given for keys,
     providers and models.
     """
 
@@ -53,9 +53,10 @@ class Row(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A month ("2026-10") of which the history lacks days. `lacking_usd` is what the state knows they cost, if it does.
+    """A month ("2026-10") of which the history lacks days.
 
-    `damaged` names a file that was set aside because it could not be read.
+    `lacking_usd` is what they cost, if the state knows it. `damaged` names a file that was set aside because it could
+    not be read.
     """
 
     month: str
@@ -64,7 +65,7 @@ class Gap(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What the history has of some months ("2026-10").
+    """The content of the history for some months ("2026-10").
 
     `present` have a file. `missing` had one, as the next month's file tells; `damaged` names the file of a month that
     was set aside because it could not be read.
@@ -77,7 +78,7 @@ class Survey(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """Today as `summary` has it, and the span that was asked for.
+    """The summary of today, and the sums of the span that was asked for.
 
     `keys` stand as they do today, with the sums of the span; `rows` are grouped `by` what was asked for.
     """

@@ -1,4 +1,4 @@
-"""One budget day at a glance: what each key and provider spent, what is held, and which keys are ready."""
+"""One budget day at a glance: the spending of keys and providers, what is held, and the ready keys."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lollmsbot_keys.core.model.snapshot import Cell
 
 
 class Forecast(NamedTuple):
-    """What one provider will have cost at the recent pace, as if no budget stopped it, and when a budget is reached.
+    """The cost of one provider at the recent pace, and the time at which a budget is reached.
 
-    `day_usd` is for the end of the budget day, `month_usd` for that of its month; `reached` and `monthly_reached` say
-    when the daily and the monthly budget are used up, `None` where they last. What is not known is `None`, and
-    `reason` says why.
+    It is computed as if no budget stopped the provider. `day_usd` is for the end of the budget day, `month_usd` for
+    that of its month; `reached` and `monthly_reached` say when the daily and the monthly budget are used up, `None`
+    where they last. What is not known is `None`, and `reason` says why.
     """
 
     day_usd: Decimal | None = None
@@ -27,7 +27,7 @@ class Forecast(NamedTuple):
 
 
 class Use(NamedTuple):
-    """What a day or a month cost so far beside its budget (`None`: there is none).
+    """The cost of a day or a month so far beside its budget (`None`: there is none).
 
     Of a month only the amounts of `sums` are known. `held_usd` is held for calls on their way.
     """
@@ -38,7 +38,7 @@ class Use(NamedTuple):
 
     @property
     def used_percent(self) -> Decimal | None:
-        """Spent and held, as a share of the budget; `None` without one."""
+        """The part of the budget that is spent or held, in percent; `None` without a budget."""
         if self.budget_usd is None:
             return None
         if not self.budget_usd:
@@ -46,13 +46,16 @@ class Use(NamedTuple):
         return (100 * (self.sums.cost_usd + self.held_usd) / self.budget_usd).quantize(Decimal("0.1"))
 
     def reaches(self, percent: Decimal) -> bool:
-        """Whether such a share of the budget is spent. What is held may come back, and is no news."""
+        """Say whether this percentage of the budget is spent.
+
+        What is held may come back, and is no news.
+        """
         spent = self.sums.cost_usd
         return self.budget_usd is not None and spent > 0 and 100 * spent >= percent * self.budget_usd
 
 
 class KeyDay(NamedTuple):
-    """One key's calls, and how it stands with it.
+    """One key's calls and its state.
 
     `key` is `None` for local; `set_aside` says why it is out, `None` that it is ready. `day` and `month` are always
     today's, whatever span `sums` is about.
@@ -67,7 +70,7 @@ class KeyDay(NamedTuple):
 
 
 class ProviderDay(NamedTuple):
-    """One provider's day and month, and where they are heading."""
+    """One provider's day and month, with its forecast."""
 
     provider: Provider
     day: Use
@@ -85,7 +88,7 @@ class ProviderDay(NamedTuple):
 
     @property
     def reserved_usd(self) -> Decimal:
-        """What is held for calls on their way."""
+        """The money held for calls on their way."""
         return self.day.held_usd
 
     @property
@@ -94,27 +97,28 @@ class ProviderDay(NamedTuple):
 
     @property
     def used_percent(self) -> Decimal | None:
-        """Spent and held today, as a share of the daily budget; `None` without one."""
+        """The part of the daily budget that is spent or held, in percent; `None` without one."""
         return self.day.used_percent
 
     @property
     def alert(self) -> bool:
-        """Whether the day or the month has reached the lowest share of its budget at which people want to know."""
+        """Whether the day or the month has reached the lowest share at which people want to know."""
         limit = self.alert_at_percent
         return limit is not None and (self.day.reaches(limit) or self.month.reaches(limit))
 
 
 class PriceDates(NamedTuple):
-    """From when to when the dated prices are that today's estimates were made with."""
+    """The oldest and the newest date of the prices in today's estimates."""
 
     oldest: date
     newest: date
 
 
 class Summary(NamedTuple):
-    """One day. `zone` is the name of the zone whose midnight ends it, at `ends`.
+    """The summary of one day.
 
-    `prices` are those of today's estimates; `listed` is when OpenRouter's list of prices was fetched, if it ever was.
+    `zone` is the name of the zone whose midnight ends it, at `ends`. `prices` are those of today's estimates; `listed`
+    is when OpenRouter's list of prices was fetched, if it ever was.
     """
 
     day: date

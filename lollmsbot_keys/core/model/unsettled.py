@@ -1,4 +1,7 @@
-"""What a call came to, kept beside a state that could not be written: enough for the next process to book it."""
+"""The settlement of a call, kept beside a state that could not be written.
+
+It is enough for the next process to book the call.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from lollmsbot_keys.core.model.snapshot import Cooldown, Hold, Scope
 
 
 class UnsettledCharge(NamedTuple):
-    """What is booked for the call: the fields of its charge, and those of its entry."""
+    """The booking of the call: the fields of its charge, and those of its entry."""
 
     amount_usd: Decimal
     cost_usd: Decimal | None
@@ -26,9 +29,10 @@ class UnsettledCharge(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """The end of the call that `hold` stands for. `booked` is `None` where nothing was sent, and nothing is charged.
+    """The end of the call that `hold` stands for.
 
-    The rest is what its outcome says of its key and model; `template_tokens` is 0 where it taught nothing.
+    `booked` is `None` where nothing was sent, and nothing is charged. The rest is what its outcome says of its key and
+    model; `template_tokens` is 0 where it taught nothing.
     """
 
     hold: Hold

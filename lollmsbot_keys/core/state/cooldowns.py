@@ -11,8 +11,8 @@ from lollmsbot_keys.core.model.snapshot import OTHER_SECRETS, Account, Cooldown,
 STUMBLES = 3
 """The number of junk answers in a row on one key and model that cool that pair."""
 MOST_COOLDOWNS = 256
-"""More scopes than this do not cool at once: whoever names endless models must not grow the state. A model's is the
-first to go; what keeps a whole key or account out stays.
+"""The most scopes that cool at once: requests for endless models must not grow the state. A model's is the
+first to go; one that keeps a whole key or account out stays.
 """
 
 K = TypeVar("K")
