@@ -1,4 +1,4 @@
-"""`lbk costs --alert`: what people must be told, for cron."""
+"""`lbk costs --alert`: the alerts that people must be told, for cron."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["Alerting", "Watch"]
 
 
 class Alerting:
-    """One look at the alerts: `look` for what is to be printed, then `tell` the channels, which may take seconds."""
+    """One look at the alerts.
+
+    `look` for what is to be printed, then `tell` the channels, which may take seconds.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -22,7 +25,7 @@ class Alerting:
 
     @classmethod
     def open(cls, config: Path | None, state: Path | None) -> Alerting:
-        """With the files that `lbk` uses, or with others.
+        """Open the files that `lbk` uses, or others.
 
         Raises:
             ConfigError: the configuration cannot be used.
@@ -30,7 +33,7 @@ class Alerting:
         return cls(Engine.open(config, state, create=False))
 
     def look(self) -> Watch:
-        """What holds now, and what is over since the last look.
+        """Return what holds now, and what is over since the last look.
 
         Raises:
             StateError: the state cannot be read.
@@ -39,7 +42,7 @@ class Alerting:
         return self._seen
 
     def statement(self) -> Statement:
-        """Today, for those who want the whole document."""
+        """Return the statement of today, for those who want the whole document."""
         return self._engine.statement(By.KEY)
 
     def tell(self, *, printed: bool = True) -> None:
@@ -49,5 +52,5 @@ class Alerting:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What a person should be told about configuration, state and channels so far."""
+        """The messages for a person about configuration, state and channels so far."""
         return (*self._engine.warnings, *self._alarm.problems)

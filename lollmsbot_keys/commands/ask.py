@@ -15,7 +15,10 @@ __all__ = ["Asking", "Listener", "Options", "Prompt", "question"]
 
 
 class Asking:
-    """A question and the files it is asked with. `workflow` is true where stdout is read for CI commands."""
+    """A question and the files it is asked with.
+
+    `workflow` is true where stdout is read for CI commands.
+    """
 
     def __init__(self, config: Path | None, state: Path | None, log_file: Path | None = None) -> None:
         self._engine = Engine.open(config, state)
@@ -26,11 +29,11 @@ class Asking:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should be told about configuration and state; of secrets, `test-keys` tells."""
+        """The messages for a person about configuration and state; those about secrets come from `test-keys`."""
         return tuple(self._engine.warnings)
 
     def ask(self, question: Prompt, listener: Listener) -> Report:
-        """Ask, and wait for the end.
+        """Ask the question, and wait for the end.
 
         Raises:
             UsageError, ConfigError, StateError, SecretError: see there.
@@ -47,9 +50,10 @@ class Asking:
             self._crossed = pool.crossed
 
     def alert(self) -> Iterator[str]:
-        """Where the question crossed a line: what people must be told now; then what kept channels from being told.
+        """Yield what people must be told now, if the question crossed a line, and tell the channels.
 
-        For after the answer, which it must not delay. Telling the channels takes a few seconds at most.
+        What kept channels from being told comes last. For after the answer, which it must not delay. Telling the
+        channels takes a few seconds at most.
         """
         if not self._crossed:
             return

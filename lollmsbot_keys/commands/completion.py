@@ -12,7 +12,7 @@ _FOLDERS = (_PACKAGE / "data" / "completions", _PACKAGE.parent / "completions")
 
 
 def script(file: str) -> str:
-    """The script in that file of completions/.
+    """Read the script in that file of completions/.
 
     Raises:
         ConfigError: this installation has lost it.

@@ -1,6 +1,7 @@
-"""The names that a shell offers when somebody presses TAB: out of the configuration, however wrong the rest of it is.
+"""The names that a shell offers when somebody presses TAB.
 
-Neither state nor secrets are looked at, and nothing is written.
+They come out of the configuration, however wrong the rest of it is. Neither state nor secrets are looked at, and
+nothing is written.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ Tree = Mapping[str, object]
 
 
 class Name(NamedTuple):
-    """A word to choose, and what a person would want to know of it. After `=` or `.` at its end more is to come."""
+    """A word to choose, with a short description.
+
+    After `=` or `.` at its end more is to come.
+    """
 
     text: str
     about: str = ""
 
 
 def offered(kind: str, words: Sequence[str], environment: Environment | None = None, *, typed: bool) -> list[Name]:
-    """Names of that kind, a word of `cli.introspect`; of one that has no names, none.
+    """Return the names of one kind (see `cli.introspect`); none for a kind without names.
 
     `words` are the command line as far as the value, which comes last and may be begun. `typed`: with their quotes.
     """
@@ -64,12 +68,15 @@ def _of_config(kind: str, tree: Tree, before: Sequence[str], begun: str) -> Iter
 
 
 def _harmless(text: str) -> bool:
-    """Whether a name can stand on a line of its own, and is not taken for an option there."""
+    """Say whether a name can stand on a line of its own, and is not taken for an option there."""
     return text.isprintable() and text.strip() == text != "" and not text.startswith("-")
 
 
 def _tables(tree: Tree, *path: str) -> dict[str, Tree]:
-    """The tables within the one at `path`. What should be a table and is none is passed over."""
+    """Return the tables within the one at `path`.
+
+    What should be a table and is none is left out.
+    """
     here: object = tree
     for name in path:
         here = here.get(name) if isinstance(here, dict) else None
@@ -124,7 +131,7 @@ def _roles_of(tree: Tree, pillar: str) -> dict[str, Tree]:
 
 
 def _roles(tree: Tree, pillar: str | None) -> Iterator[Name]:
-    """Those of one pillar; while none is named all of them, with the pillars that have them."""
+    """Yield the roles of one pillar; without a pillar all of them, with the pillars that have them."""
     if pillar is not None:
         for name, role in _roles_of(tree, pillar).items():
             yield Name(name, _words(role.get("model"), role.get("privacy")))
@@ -137,7 +144,7 @@ def _roles(tree: Tree, pillar: str | None) -> Iterator[Name]:
 
 
 def _models(tree: Tree) -> Iterator[Name]:
-    """Those of the catalogue, then those that are only named: by a pillar, or as a free one."""
+    """Yield the models of the catalogue, then those that are only named: by a pillar, or as a free one."""
     for name, model in _tables(tree, "models").items():
         prices = [model.get(f"{way}put_usd_per_mtok") for way in ("in", "out")]
         cost = f"{prices[0]} and {prices[1]} USD/Mtok" if None not in prices else ""
@@ -150,7 +157,7 @@ def _models(tree: Tree) -> Iterator[Name]:
 
 
 def _settings(tree: Tree, begun: str) -> Iterator[Name]:
-    """The next part of a key path; a table's name ends with the dot that leads into it."""
+    """Yield the next part of a key path; a table's name ends with the dot that leads into it."""
     for name, value in tree.items():
         path = f"{name}."
         if begun.startswith(path) and isinstance(value, dict):
@@ -163,7 +170,7 @@ def _settings(tree: Tree, begun: str) -> Iterator[Name]:
 
 
 def targets() -> list[Name]:
-    """The beginnings of every target that `lbk rotate` can write to."""
+    """Return the beginnings of every target that `lbk rotate` can write to."""
     from lollmsbot_keys.edges.targets.parse import FORMS
 
     return [Name(f"{scheme}:", form) for scheme, form in FORMS.items()]

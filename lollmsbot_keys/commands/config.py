@@ -1,4 +1,4 @@
-"""`lbk config`: where the configuration is, what is in force and why, what is wrong with it, and a first file."""
+"""`lbk config`: the place of the configuration, its settings and origins, its problems, and a first file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ShownSettings:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is wrong, and what is merely odd."""
+    """The problems of a configuration, and the warnings about what is merely odd."""
 
     path: Path
     found: bool
@@ -51,7 +51,10 @@ class Checked:
 
 
 def where(option: Path | None, environment: Environment | None = None) -> ConfigPlace:
-    """The config file in use. A named one that is missing is reported, not refused: `init` may be about to write it."""
+    """Return the config file in use.
+
+    A named one that is missing is reported, not refused: `init` may be about to write it.
+    """
     path, _ = (environment or Environment.here()).config_path(option)
     try:
         return ConfigPlace(path, path.exists())
@@ -60,7 +63,9 @@ def where(option: Path | None, environment: Environment | None = None) -> Config
 
 
 def show(option: Path | None, wanted: str | None = None, environment: Environment | None = None) -> ShownSettings:
-    """Every setting in force with its origin; `wanted` is a key path, or the beginning of one.
+    """Return every setting in force with its origin.
+
+    `wanted` is a key path, or the beginning of one.
 
     Raises:
         ConfigError: the configuration cannot be used.
@@ -76,9 +81,10 @@ def show(option: Path | None, wanted: str | None = None, environment: Environmen
 
 
 def check(option: Path | None, environment: Environment | None = None) -> Checked:
-    """Everything that is wrong, as values: in the file, in the variables, endpoints that no secret may go to, sources.
+    """Return everything that is wrong, as values.
 
-    A source that somebody chose must give a secret; of a variable nobody knows whether it has to be set here.
+    In the file, in the variables, endpoints that no secret may go to, sources. A source that somebody chose must give a
+    secret; of a variable nobody knows whether it has to be set here.
     """
     environment = environment or Environment.here()
     here = where(option, environment)
@@ -114,14 +120,14 @@ def init(option: Path | None, environment: Environment | None = None) -> ConfigP
 
 
 def set_by_variables() -> dict[str, str]:
-    """The environment variables that stand over the configuration, with the setting of each."""
+    """Return the environment variables that override the configuration, with the setting of each."""
     from lollmsbot_keys.edges.config import variables
 
     return variables.set_by_variables()
 
 
 def looks(environment: Environment | None = None) -> OutputStyle:
-    """How output should look."""
+    """Return how output should look."""
     return (environment or Environment.here()).looks
 
 
@@ -141,7 +147,7 @@ def _unquoted(key: str) -> str:
 
 
 def _untrusted(sources: config_file.Sources, config: Config) -> list[Problem]:
-    """Endpoints that are used with a secret but may not be shown one."""
+    """Return the endpoints that are used with a secret but may not be shown one."""
     from lollmsbot_keys.edges.config.origins import settings
 
     origins = {setting.key: setting for setting in settings(sources)}
@@ -162,7 +168,7 @@ def _untrusted(sources: config_file.Sources, config: Config) -> list[Problem]:
 def _sources(
     sources: config_file.Sources, config: Config, environment: Environment
 ) -> tuple[list[Problem], tuple[str, ...]]:
-    """The sources of secrets that give none, and what is unwise about the others."""
+    """Return the sources of secrets that give none, and what is unwise about the others."""
     from lollmsbot_keys.edges.config.origins import settings
     from lollmsbot_keys.edges.secrets import Secrets
 

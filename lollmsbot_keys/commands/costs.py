@@ -15,7 +15,7 @@ from lollmsbot_keys.runtime import Engine
 
 
 class Costs(NamedTuple):
-    """What was found, the time of it, and how output should look."""
+    """The costs that were found, the time of it, and how output should look."""
 
     statement: Statement
     now: datetime
@@ -25,7 +25,7 @@ class Costs(NamedTuple):
 
 
 class CostsQuery(NamedTuple):
-    """Which days, and one row for what: today, this month so far, or everything since a day."""
+    """The days to look at, and the kind of rows: today, this month so far, or since a day."""
 
     by: By = By.KEY
     month: bool = False
@@ -33,7 +33,9 @@ class CostsQuery(NamedTuple):
 
 
 def costs(config: Path | None, state: Path | None, wanted: CostsQuery, *, alerts: bool = False) -> Costs:
-    """What the wanted days cost so far; with `alerts`, what people must be told as well. Changes nothing.
+    """Return what the wanted days cost so far; with `alerts`, also what people must be told.
+
+    Changes nothing.
 
     Raises:
         UsageError: the first day is still to come.
@@ -66,7 +68,7 @@ def _first_day(engine: Engine, wanted: CostsQuery) -> date | None:
 
 
 def _warning(gap: Gap, folder: Path) -> str:
-    """What is missing, and what to do about it."""
+    """Say what is missing, and what to do about it."""
     file = folder / f"{gap.month}.json"
     lost = "some days" if gap.lacking_usd is None else f"{gap.lacking_usd:f} USD"
     aside = f" {gap.damaged} beside it was set aside because it is damaged." if gap.damaged else ""

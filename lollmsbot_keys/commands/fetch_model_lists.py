@@ -1,4 +1,4 @@
-"""Fetching the providers' lists, and keeping them for routing and prices."""
+"""The providers' model lists, fetched and kept for routing and prices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOCAL_PATIENCE = timedelta(seconds=2)
 
 
 async def fetch_list(engine: Engine, wire: Wire, provider: Provider, limit: timedelta) -> ModelList:
-    """What `provider` offers now, within `limit`; or why that is not known.
+    """Fetch what `provider` offers now, within `limit`; or why that is not known.
 
     Raises:
         ConfigError: see `Wire.list_models`.

@@ -1,7 +1,8 @@
-"""What calls that broke off did cost: OpenRouter tells it afterwards, by its own name of the call.
+"""The late costs of calls that broke off.
 
-Such a call is booked at the most it can have cost until its figure is known. The figure is written some time after the
-call; what is not there yet is asked for a few times, and then by the next run.
+OpenRouter tells them afterwards, by its own name of the call. Such a call is booked at the most it can have cost until
+its figure is known. The figure is written some time after the call; what is not there yet is asked for a few times, and
+then by the next run.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class _Asker:
         self._prices = engine.facts().prices
 
     async def ask(self, id_: str, hold: Hold, secret: Secret, now: datetime) -> Found | None:
-        """What the call cost; `None` while nobody tells, or where what is told cannot be believed."""
+        """Ask what the call cost; `None` while nobody tells, or where the reply cannot be believed."""
         endpoints = self._engine.config.providers[hold.provider].endpoints
         ledger = self._wire.ledger(hold.provider, endpoints, secret, self._limit)
         for pause_s in (*self._pauses_s, None) if now - hold.claimed < _YOUNG else (None,):
@@ -84,7 +85,10 @@ class _Asker:
 
 
 def _recording(found: Mapping[str, Found]) -> Change[tuple[str, ...]]:
-    """The change that books them; it answers which were still lost: another run may have been faster."""
+    """Return the change that books the figures.
+
+    The change returns which were still lost: another run may have been faster.
+    """
 
     def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, tuple[str, ...]]:
         mine = tuple(id_ for id_ in found if id_ in snapshot.lost)

@@ -1,6 +1,6 @@
-"""`lbk metrics`: what the state says, for a monitoring system: as text, in a file, or at a port.
+"""`lbk metrics`: the figures of the state for a monitoring system: as text, in a file, or at a port.
 
-A key's secret is not needed here: whoever watches may have an environment of its own.
+A key's secret is not needed here: the monitoring may have an environment of its own.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 
 class Address(NamedTuple):
-    """Where to listen. Port 0 is any that is free."""
+    """The address to listen at.
+
+    Port 0 is any that is free.
+    """
 
     host: str
     port: int
 
     @property
     def private(self) -> bool:
-        """Whether only this machine can reach it."""
+        """True if only this machine can reach it."""
         return self.host.startswith(_LOOPBACK)
 
 
 class MetricsReport(NamedTuple):
-    """All families, the pool's name, and what a person should be told about configuration and state."""
+    """All families, the pool's name, and the messages for a person about configuration and state."""
 
     families: tuple[Family, ...]
     pool: str
@@ -44,7 +47,10 @@ class MetricsReport(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What to measure. `pool` is its name; the state's path where nobody names it, which no other pool here has."""
+    """The files to measure, and the pool's name.
+
+    Where nobody names the pool it is the state's path, which no other pool here has.
+    """
 
     config: Path | None = None
     state: Path | None = None
@@ -52,7 +58,7 @@ class Source(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was written where."""
+    """The file that was written, and the number of samples in it."""
 
     path: Path
     samples: int
@@ -60,7 +66,9 @@ class Written(NamedTuple):
 
 
 def measure(source: Source) -> MetricsReport:
-    """Measure now. Changes nothing.
+    """Measure now.
+
+    Changes nothing.
 
     Raises:
         ConfigError, StateError: see there.
@@ -75,14 +83,14 @@ def _measured(engine: Engine, pool: str | None) -> MetricsReport:
 
 
 def text(found: MetricsReport) -> str:
-    """What was measured, in Prometheus's text format."""
+    """Write what was measured in Prometheus's text format."""
     from lollmsbot_keys.edges.prometheus.text_format import text_of
 
     return text_of(found.families, found.pool).decode()
 
 
 def watched(config: Path | None) -> tuple[Config, tuple[str, ...]]:
-    """The configuration that a dashboard and rules are made for, and warnings about it.
+    """Load the configuration that a dashboard and rules are made for, with warnings about it.
 
     Raises:
         ConfigError: see there.
@@ -92,7 +100,9 @@ def watched(config: Path | None) -> tuple[Config, tuple[str, ...]]:
 
 
 def write(source: Source, output: Path) -> Written:
-    """Measure into a file for the textfile collector. Its counters never go back, whatever happened to the state.
+    """Measure into a file for the textfile collector.
+
+    Its counters never go back, whatever happened to the state.
 
     Raises:
         ConfigError: the file cannot be written, or see there.
@@ -112,7 +122,7 @@ def write(source: Source, output: Path) -> Written:
 
 
 def address(listen: str) -> Address:
-    """Where `ADDR:PORT` is.
+    """Parse `ADDR:PORT`.
 
     Raises:
         UsageError: it is none.
@@ -125,7 +135,9 @@ def address(listen: str) -> Address:
 
 
 def serve(source: Source, where: Address, started: Callable[[str], None], say: Callable[[str], None]) -> None:
-    """Serve until a signal. `started` gets the URL; `say` what goes wrong, once, and when it is over.
+    """Serve until a signal.
+
+    `started` gets the URL; `say` what goes wrong, once, and when it is over.
 
     Raises:
         ConfigError: nothing can listen there.
@@ -140,7 +152,10 @@ def serve(source: Source, where: Address, started: Callable[[str], None], say: C
 
 
 class _Exporter:
-    """Measures at every scrape; remembers what its counters showed, and what it has said already."""
+    """The server's source of figures, measured at every scrape.
+
+    It remembers what its counters showed, and what it has said already.
+    """
 
     def __init__(self, source: Source, say: Callable[[str], None]) -> None:
         self._source, self._say = source, say
@@ -150,7 +165,7 @@ class _Exporter:
         self._turn = Lock()
 
     def families(self) -> tuple[Sequence[Family], str]:
-        """What to show now, and the pool's name.
+        """Return the families to show now, and the pool's name.
 
         Raises:
             ConfigError, StateError: see `measure`.

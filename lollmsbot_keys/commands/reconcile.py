@@ -1,6 +1,7 @@
 """`lbk costs --reconcile`: our ledger beside the providers' own, lost figures fetched, prices refreshed.
 
-Our books are read before the providers are asked and once more afterwards: what ended in between explains itself.
+Our books are read before the providers are asked and once more afterwards, so that calls that ended in between are
+explained.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ PATIENCE = timedelta(seconds=15)
 
 
 class ProviderReport(NamedTuple):
-    """What a provider told of one group; `told` is `None` where it told no sum, and `problem` says why."""
+    """The reply of a provider about one group.
+
+    `told` is `None` where it told no sum, and `problem` says why.
+    """
 
     group: Group
     told: ReportedUsage | None = None
@@ -56,7 +60,10 @@ class ProviderReport(NamedTuple):
 
 
 class Reconciling:
-    """One run. `looks`: how output should."""
+    """One run of the comparison.
+
+    `looks`: how output should look.
+    """
 
     def __init__(self, config: Path | None, state: Path | None, window: Window, tolerance: Decimal) -> None:
         self._engine = Engine.open(config, state)
@@ -69,11 +76,11 @@ class Reconciling:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should be told about configuration, state and secrets."""
+        """The messages for a person about configuration, state and secrets."""
         return (*self._engine.warnings, *self._engine.secrets.warnings)
 
     def run(self) -> Reconciliation:
-        """Ask, book what was lost, and compare.
+        """Ask the providers, book what was lost, and compare.
 
         Raises:
             ConfigError, SecretError, StateError: see there. What the providers do is in the result.
@@ -114,7 +121,7 @@ class Reconciling:
     # --- our side ---
 
     def _books(self) -> Books:
-        """The state, and the sums of every day that reaches into our day or month, or into UTC's."""
+        """Read the state, and the sums of every day that reaches into our day or month, or into UTC's."""
         engine, now = self._engine, self._engine.clock()
         snapshot, zone = engine.state.read(now), engine.config.timezone
         begin = min(begin_of(self._window, now, zone), begin_of(self._window, now, UTC))
@@ -133,7 +140,7 @@ class Reconciling:
     # --- their side ---
 
     async def _groups(self, wire: Wire, snapshot: Snapshot) -> list[Group]:
-        """The keys that can be asked about, together where their provider makes one sum of them."""
+        """Return the keys that can be asked about, together where their provider makes one sum of them."""
         keys = [key for key in self._engine.config.keys if key.name in self._secrets]
         labels = await asyncio.gather(*(self._label(wire, key, snapshot) for key in keys))
         members: dict[tuple[Provider, str], list[str]] = {}
@@ -146,7 +153,7 @@ class Reconciling:
         ]
 
     async def _label(self, wire: Wire, key: Key, snapshot: Snapshot) -> str:
-        """What the provider counts by: OpenRouter the secret, Ollama its account."""
+        """Return what the provider counts by: for OpenRouter the secret, for Ollama its account."""
         secret = self._secrets[key.name]
         if key.provider is not Provider.OLLAMA:
             return secret.fingerprint or key.name
@@ -161,7 +168,7 @@ class Reconciling:
             return account
 
     async def _reply(self, wire: Wire, group: Group) -> ProviderReport:
-        """What the provider says of one group; any of its keys will do to ask."""
+        """Ask the provider about one group, with any of its keys."""
         reply = ProviderReport(group, problem="no key could be used to ask")
         for name in group.keys:
             check, at, note = await self._booked(wire, group.provider, name)
@@ -173,7 +180,10 @@ class Reconciling:
         return reply
 
     async def _booked(self, wire: Wire, provider: Provider, name: str) -> tuple[KeyCheck, datetime, str]:
-        """One question. Ollama is asked once a minute at most: within it, the last reply is taken."""
+        """Ask once what is booked for a key.
+
+        Ollama is asked once a minute at most: within it, the last reply is taken.
+        """
         engine, secret, range_ = self._engine, self._secrets[name], range_of(self._window)
         label, now = f"{name} usage {range_}", engine.clock()
         kept = read_checks(self._cache, now).get(label) if provider is Provider.OLLAMA else None
@@ -218,7 +228,7 @@ class Reconciling:
         return Reconciliation(self._window, str(zone), self._tolerance, tuple(comparisons), lost, tuple(notes))
 
     def _unasked(self, books: Books) -> Iterable[Comparison]:
-        """Keys that spent something and cannot be asked about."""
+        """Yield the keys that spent something and cannot be asked about."""
         spent = {spender for (_, spender), cell in books.sums.items() if cell.cost_usd and spender.key}
         for provider, name in sorted(spent):
             if name not in self._secrets:
@@ -227,7 +237,10 @@ class Reconciling:
 
 
 def _merged(replies: Iterable[ProviderReport]) -> list[ProviderReport]:
-    """The replies, with those made one that tell the very same use: nobody said that their keys share an account."""
+    """Merge the replies that tell the very same use.
+
+    Nobody said that their keys share an account.
+    """
     merged: dict[object, ProviderReport] = {}
     for number, reply in enumerate(replies):
         used = reply.told is not None and reply.group.per_account and any(one.figures.usd for one in reply.told.bins)

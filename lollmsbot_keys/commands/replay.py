@@ -1,4 +1,4 @@
-"""`lbk route --replay`: what was decided for a request that the log remembers, and what became of it."""
+"""`lbk route --replay`: the decision for a request that the log remembers, and what became of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Replayed(NamedTuple):
 
 
 def replay(config: Path | None, state: Path | None, request: str, log_file: Path | None) -> Replayed:
-    """What the log has of `request` (`last` is the newest one). Neither state nor secrets are looked at.
+    """Read what the log has of `request` (`last` is the newest one).
+
+    Neither state nor secrets are looked at.
 
     Raises:
         UsageError: no log is named anywhere, or it has nothing of the request.

@@ -1,4 +1,4 @@
-"""`lbk reset-limits`: try again what was left out."""
+"""`lbk reset-limits`: another try for what was left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lollmsbot_keys.runtime import Engine
 
 
 class Cleared(NamedTuple):
-    """What was cleared, or with a dry run would be."""
+    """The marks that were cleared, or with a dry run would be."""
 
     cooldowns: tuple[Cooldown, ...]
     disabled: dict[str, Disabled]
@@ -30,7 +30,9 @@ def reset_limits(
     everything: bool,
     dry_run: bool,
 ) -> Cleared:
-    """Clear cooldowns and disabled marks of the named keys, of a provider, or all. Money and hourly use stay.
+    """Clear cooldowns and disabled marks of the named keys, of a provider, or all.
+
+    Money and hourly use stay.
 
     Raises:
         UsageError: nothing was named, too much was, or there is no such key.

@@ -1,4 +1,4 @@
-"""`lbk rotate`: a key's secret replaced, or how it stands with all of them."""
+"""`lbk rotate`: the replacement of a key's secret, or the age of all secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ __all__ = ["Aim", "Rotate", "RotationListener", "RotationOptions", "RotationRequ
 
 
 class RotationRequest(NamedTuple):
-    """What to do with which key. `to` are targets beside the key's own source."""
+    """The wish for one key's rotation.
+
+    `to` are targets beside the key's own source.
+    """
 
     key: str
     aim: Aim
@@ -39,7 +42,10 @@ class RotationRequest(NamedTuple):
 
 
 class Rotate:
-    """The command's view of one pool. `workflow`: stdout is read for GitHub's commands."""
+    """The command's view of one pool.
+
+    `workflow`: stdout is read for GitHub's commands.
+    """
 
     def __init__(self, config: Path | None, state: Path | None) -> None:
         self._engine = Engine.open(config, state)
@@ -55,13 +61,15 @@ class Rotate:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should be told about configuration, state, secrets, and the files they are in."""
+        """The messages for a person about configuration, state, secrets, and the files they are in."""
         return (*self._engine.warnings, *self._engine.secrets.warnings, *self._remarks)
 
     # --- how it stands ---
 
     def standings(self, keys: Sequence[str] = ()) -> tuple[Standing, ...]:
-        """How it stands with the secrets of `keys`, or of all. A secret that was never seen is noted: it ages from now.
+        """Return the age and rotation of the secrets of `keys`, or of all.
+
+        A secret that was never seen is noted: it ages from now.
 
         Raises:
             UsageError: there is no such key.
@@ -80,7 +88,7 @@ class Rotate:
         return tuple(standing for standing in found if not keys or standing.key in keys)
 
     def unfinished(self) -> tuple[str, ...]:
-        """The keys whose rotation can go on without a person, and that nobody is at."""
+        """Return the keys whose rotation can go on without a person, and that no process works on."""
         now = self.now
         rotations = self._engine.state.read(now).rotations
         return tuple(
@@ -135,7 +143,7 @@ class Rotate:
     def _asked(
         self, journal: RotationJournal, places: Places, wanted: RotationRequest, listener: RotationListener
     ) -> str:
-        """Find out all that can be known before anything happens: are the targets fit, and what is the new secret.
+        """Check the targets before anything happens, and ask for the new secret.
 
         It is asked for here, outside the event loop, where Ctrl-C ends a prompt.
         """
@@ -211,7 +219,7 @@ class Rotate:
         return installation_key(self._engine.state.fingerprint_key, create=True)
 
     def _secret(self, key: Key, listener: RotationListener, characters: str) -> Secret:
-        """Characters that came from outside as a secret, hidden from everybody from now on."""
+        """Make a secret of characters that came from outside, hidden everywhere from now on."""
         if characters:
             listener.secret(characters)
         secret = Secret(characters, key.provider, fingerprint(characters, self._salt()))
@@ -220,7 +228,7 @@ class Rotate:
         return secret
 
     def _own(self, key: Key, listener: RotationListener) -> Secret | None:
-        """What the key's source gives now."""
+        """Read the secret that the key's source gives now; `None` if it gives none."""
         try:
             secret = self._engine.secrets.open(key.name)
         except SecretError:
@@ -234,7 +242,10 @@ class Rotate:
         return Surroundings(self._base, environ, scrubber, self._salt(), keeps=engine.keeps)
 
     def _targets(self, key: Key, wanted: RotationRequest, snapshot: Snapshot) -> tuple[list[Target], list[str]]:
-        """Where the new secret goes; of a rotation that was begun, by its journal, and what must be named again."""
+        """Return where the new secret goes, and what must be named again.
+
+        For a rotation that was begun, the journal says it.
+        """
         around = self._around()
         parse = partial(_parsed, key, around)
         rotation = snapshot.rotations.get(key.name)
@@ -247,7 +258,7 @@ class Rotate:
     def _management(
         self, key: Key, wanted: RotationRequest, snapshot: Snapshot, listener: RotationListener
     ) -> Secret | str:
-        """The management secret, where one is needed; else why there is none.
+        """Return the management secret where one is needed, else why there is none.
 
         Raises:
             UsageError: the provider has no way to make keys.

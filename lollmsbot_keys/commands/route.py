@@ -17,7 +17,7 @@ from lollmsbot_keys.runtime import Engine
 
 
 class Decided(NamedTuple):
-    """The plan, how old the models are that it knows, the time it is for, and how output should look."""
+    """The plan, the age of the models that it knows, the time it is for, and how output should look."""
 
     plan: Plan
     known: Known
@@ -27,7 +27,9 @@ class Decided(NamedTuple):
 
 
 def decide(config: Path | None, state: Path | None, request: Request, at: str | None, assume: Sequence[str]) -> Decided:
-    """Route `request`. `at` is ISO 8601 (without a zone: the budget's) or `+` and a duration; `assume` KEY=STATE.
+    """Route `request`, and return the plan.
+
+    `at` is ISO 8601 (without a zone: the budget's) or `+` and a duration; `assume` KEY=STATE.
 
     Raises:
         UsageError, ConfigError, StateError: see there.
@@ -41,10 +43,12 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
 
 
 def _spelt(plan: Plan, model: str, engine: Engine) -> Plan:
-    """`plan`, with a word on a name that no list has: `ask` looks into the lists of its moment, which may be newer.
+    """Add to `plan` a word on a name that no list has.
+
+    `ask` looks into the lists of its moment, which may be newer.
 
     Raises:
-        UsageError: whoever could have that model has a list, and it is a near miss of a known one.
+        UsageError: every provider that could have that model has a list, and it is close to a known name.
     """
     from lollmsbot_keys.core.routing.spelling import slip_of, unknown_model
 

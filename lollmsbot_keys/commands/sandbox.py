@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A sandbox that runs. `exports` are to be set, `unset` removed, `launchers` put in front of PATH."""
+    """A sandbox that runs.
+
+    `exports` are to be set, `unset` removed, `launchers` put in front of PATH.
+    """
 
     exports: Mapping[str, str]
     unset: tuple[str, ...]
@@ -32,7 +35,7 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """How the command ended (or why it could not begin), and how often each key's chats met which status."""
+    """The end of the command (or why it could not begin), and each key's chats by status."""
 
     exit_code: int
     chats: Mapping[str, Mapping[str, int]]
@@ -47,10 +50,10 @@ def rehearse(
     serve_retired: bool = False,
     variables: Mapping[str, str] | None = None,
 ) -> Rehearsed:
-    """Run `command` in a sandbox of its own, and clean up after it. `started` is told before it starts.
+    """Run `command` in a sandbox of its own, and clean up after it.
 
-    `variables` are the caller's environment, this process's by default. A command that does not exist is 127, one that
-    cannot be started 126, as in a shell. Raises UsageError for an unknown fault.
+    `started` is told before it starts. `variables` are the caller's environment, this process's by default. A command
+    that does not exist is 127, one that cannot be started 126, as in a shell. Raises UsageError for an unknown fault.
     """
     from lollmsbot_keys.sandbox.subprocess import Child
 
@@ -71,7 +74,10 @@ def serve(
     serve_retired: bool = False,
     variables: Mapping[str, str] | None = None,
 ) -> int:
-    """Serve until a signal. 0 after Ctrl-C, which is how one ends a server; 128 + n after another."""
+    """Serve until a signal, and return the exit code.
+
+    0 after Ctrl-C, which is how one ends a server; 128 + n after another.
+    """
     from lollmsbot_keys.sandbox.subprocess import Patience
 
     with Patience() as patience:
@@ -82,7 +88,7 @@ def serve(
 
 
 def fault_kinds() -> dict[str, str]:
-    """Every kind of fault with its meaning."""
+    """Return every kind of fault with its meaning."""
     from lollmsbot_keys.sandbox.fault_kinds import KINDS
 
     return {kind.name: kind.meaning for kind in KINDS.values()}

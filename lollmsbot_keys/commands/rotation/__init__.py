@@ -1,1 +1,1 @@
-"""How a key gets a new secret: its journal, the places where secrets are, the provider's side, and the saga of all."""
+"""The rotation of a key's secret: its journal, the places of secrets, the provider's side, and the steps."""

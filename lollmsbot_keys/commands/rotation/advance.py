@@ -1,4 +1,4 @@
-"""The steps up to the new secret's taking over: obtain, prove, store, read back, adopt."""
+"""The steps until the new secret is in use: obtain, prove, store, read back, adopt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNTOUCHED = {Fate.UNCHANGED, Fate.RESTORED}
 
 
 async def obtain(work: RotationContext) -> None:
-    """Have the new secret: the provider makes it, or a person gives it.
+    """Get the new secret: the provider makes it, or a person gives it.
 
     Raises:
         UsageError: none was given.
@@ -54,7 +54,7 @@ def _given(work: RotationContext) -> Secret:
 
 
 async def prove(work: RotationContext) -> None:
-    """Show that the new secret is of the right kind, good, another than before, and the same account's.
+    """Prove that the new secret is good, of the right kind, new, and of the same account.
 
     Raises:
         SecretRefused: it is not.
@@ -76,7 +76,11 @@ async def prove(work: RotationContext) -> None:
 
 
 async def _account(work: RotationContext, account: str | None) -> str:
-    """In words whose the new secret is; refuses another account's unless that is meant."""
+    """Say in words whose the new secret is.
+
+    Raises:
+        SecretRefused: it is another account's, and `--other-account` was not given.
+    """
     rotation = work.journal.rotation
     if not rotation.old:
         return "the key had none before"
@@ -99,7 +103,8 @@ async def store(work: RotationContext) -> None:
     """Keep what every target holds beside it, then write the new secret to all of them or to none.
 
     Raises:
-        SecretError: it could not be; the message tells of each target.
+        UsageError: a target has to be named again.
+        SecretError: it could not be written; the message tells of each target.
     """
     new, rotation = in_hand(work), work.journal.rotation
     first = not rotation.places
@@ -151,7 +156,10 @@ async def read_back(work: RotationContext) -> None:
 
 
 async def _proved_again(work: RotationContext) -> str:
-    """What was read is what was given; a provider that will not be asked twice in a row is believed the first time."""
+    """Prove the stored secret, and say so in words.
+
+    A provider that cannot be asked twice in a row is believed the first time.
+    """
     new = in_hand(work)
     try:
         work.proof = (await work.proved_good(new, "the stored secret")).proof
@@ -163,7 +171,10 @@ async def _proved_again(work: RotationContext) -> str:
 
 
 async def adopt(work: RotationContext) -> None:
-    """Make it the key's secret: what was said of the old one does not hold for it, and the old one's grace begins."""
+    """Make the new secret the key's, and begin the grace of the old one.
+
+    What was said of the old secret does not hold for the new one.
+    """
     rotation, key, proof = work.journal.rotation, work.key, work.proof
     work.journal.begin(Step.ADOPT)
 
@@ -179,7 +190,7 @@ async def adopt(work: RotationContext) -> None:
 
 
 def in_hand(work: RotationContext) -> Secret:
-    """The new secret, where the order of steps guarantees that there is one."""
+    """Return the new secret, where the order of steps guarantees that there is one."""
     if work.new is None:
         raise RuntimeError("a step without the new secret in hand")
     return work.new

@@ -1,4 +1,4 @@
-"""What one rotation works with: its key, its journal, the places, the provider, what was asked for, who listens."""
+"""The things that one rotation works with: key, journal, places, provider, wish, listener."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _UNREACHABLE = "Check the network, a proxy, and the provider's endpoints."
 
 
 class RotationOptions(NamedTuple):
-    """What was asked for. `grace` is how long the old secret stays good; `None`: as the configuration says."""
+    """The wishes of the person.
+
+    `grace` is how long the old secret stays good; `None`: as the configuration says.
+    """
 
     mint: bool = False
     other_account: bool = False
@@ -30,35 +33,42 @@ class RotationOptions(NamedTuple):
 
 
 class RotationListener:
-    """Who is told, and who is asked. Every method but `ask` does nothing until a subclass says otherwise."""
+    """The listener to a rotation, which is also asked for the new secret.
+
+    Every method but `ask` does nothing until a subclass says otherwise.
+    """
 
     def secret(self, characters: str) -> None:
-        """A secret is about to be used: whoever prints for a machine that hides secrets must be told it now."""
+        """Learn the characters of a secret before it is used.
+
+        A listener that prints for a machine that hides secrets must tell it them now.
+        """
 
     def doing(self, step: Step) -> None:
-        """A step begins."""
+        """Hear that a step begins."""
 
     def done(self, key: str, report: StepReport) -> None:
-        """A step came to an end, or to a stop."""
+        """Hear that a step came to an end, or to a stop."""
 
     def stopped(self) -> None:
-        """Nothing is being done any more, whether it succeeded or not."""
+        """Hear that nothing is being done any more, whether it succeeded or not."""
 
     def stands(self, message: str) -> None:
-        """It was interrupted, and this is how it stands."""
+        """Hear that the rotation was interrupted, and how it stands."""
 
     def ask(self, key: str) -> str:
-        """The new secret, from a person or a pipe; "" where none is given."""
+        """Ask a person or a pipe for the new secret; "" where none is given."""
         raise NotImplementedError
 
 
 @dataclass(slots=True)
 class RotationContext:
-    """`secret_of` makes a secret of characters, and sees to it that they are never shown.
+    """The shared things of one rotation.
 
-    `others` are the other keys' secrets by fingerprint, `billed` tells whose the secret of a fingerprint is, as far as
-    the state knows, `given` is what a person gave for a new secret. `old` and `new` are in hand or `None`; `proof` is
-    the last one of the new secret.
+    `secret_of` makes a secret of characters, and makes sure that they are never shown. `others` are the other keys'
+    secrets by fingerprint, `billed` tells whose the secret of a fingerprint is, as far as the state knows, `given` is
+    what a person gave for a new secret. `old` and `new` are in hand or `None`; `proof` is the last one of the new
+    secret.
     """
 
     key: Key
@@ -78,7 +88,7 @@ class RotationContext:
     todo: list[str] = field(default_factory=list)
 
     def find(self) -> None:
-        """Look for both secrets wherever they may be.
+        """Look for both secrets in all places.
 
         Raises:
             SecretError: a place cannot be read.
@@ -98,7 +108,7 @@ class RotationContext:
         self.listener.done(self.key.name, report)
 
     async def proved_good(self, secret: Secret, what: str) -> Proved:
-        """The provider's yes to `secret`, called `what` in messages.
+        """Return the provider's yes to `secret`, called `what` in messages.
 
         Raises:
             SecretRefused: it said no.
@@ -122,12 +132,15 @@ class RotationContext:
         raise self.unasked(f"{what} of {self.key.name} is good", proof)
 
     def unasked(self, whether: str, proof: KeyProof) -> Unasked:
-        """The error for a provider that could not say something."""
+        """Make the error for a provider that could not say something."""
         advice = _UNREACHABLE if proof.verdict is Verdict.UNREACHABLE else proof.next_step
         return Unasked(f"{self.key.provider} could not say whether {whether}: {proof.reason}. {advice}")
 
     async def still_accepted(self, secret: Secret) -> KeyProof:
-        """The last word on a secret that was to be refused from now on: news of it may take a while to spread."""
+        """Return the provider's last word on a secret that it should refuse from now on.
+
+        The news of it may take a while to spread.
+        """
         proof = (await self.hands.prove(secret)).proof
         for seconds in _SPREADING_S if self.journal.rotation.name else ():
             if not proof.verdict.is_good_key:

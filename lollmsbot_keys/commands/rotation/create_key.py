@@ -1,4 +1,4 @@
-"""Making a key at the provider, and seeing to it that none is left over that nobody knows of.
+"""The making of a key at the provider, without leaving over a key that nobody knows of.
 
 The name is chosen and journalled before the key is made: whatever happens then, what was made is found by its name.
 """
@@ -20,7 +20,7 @@ from lollmsbot_keys.errors import Unasked
 
 
 class _Model(NamedTuple):
-    """What the new key is made after: the old one's name, terms, and number if that seems to be known."""
+    """The pattern for the new key: the old one's name, terms, and number if that seems to be known."""
 
     name: str
     terms: Mapping[str, object]
@@ -28,11 +28,13 @@ class _Model(NamedTuple):
 
 
 async def mint(work: RotationContext) -> tuple[Secret, str]:
-    """A new key's secret and the provider's number of it. The journal knows its name before it is made.
+    """Make a key at the provider, and return its secret and its number there.
+
+    The journal knows its name before it is made.
 
     Raises:
         Unasked: it may have been made, or not.
-        SecretError, ConfigError: see `Hands`.
+        SecretError, ConfigError: see `RotationClient`.
     """
     rotation = work.journal.rotation
     if rotation.name and not rotation.places:  # else a target may hold it: it goes when the next one is stored
@@ -53,7 +55,7 @@ async def mint(work: RotationContext) -> tuple[Secret, str]:
 
 
 async def sweep(work: RotationContext, name: str, keep: str = "") -> int:
-    """Delete every key called `name`, but for the one whose number is `keep`. How many there were."""
+    """Delete every key called `name`, except the one with the number `keep`, and return how many."""
     orphans = [key.hash for key in await work.hands.keys() if key.name == name and key.hash != keep]
     for number in orphans:
         await work.hands.delete(number)
@@ -77,7 +79,10 @@ async def _model(work: RotationContext, listed: tuple[ManagedKey, ...]) -> _Mode
 
 
 def _in_time(work: RotationContext, carried: Mapping[str, object]) -> dict[str, object]:
-    """What is carried over: an end that has passed would make a key that is of no use."""
+    """Return the terms to carry over, without an end that has passed.
+
+    With it the new key would be of no use.
+    """
     ends = carried.get("expires_at")
     try:
         over = isinstance(ends, str) and datetime.fromisoformat(ends) <= work.journal.now

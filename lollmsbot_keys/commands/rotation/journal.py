@@ -1,4 +1,7 @@
-"""One key's journal in the shared state: who may write it, and what is written before and after every step."""
+"""The journal of one key in the shared state.
+
+It says who may write it, and what is written before and after every step.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Store(Protocol):
 
 
 class Aim(Enum):
-    """What somebody wants of a key's rotation."""
+    """The goal for a key's rotation."""
 
     BEGIN = "begin"
     RESUME = "resume"
@@ -36,14 +39,14 @@ class Aim(Enum):
 
 
 class ProcessIdentity(NamedTuple):
-    """Who this process is, and what it can tell of others."""
+    """The identity of this process, and what it can tell of others."""
 
     me: Owner
     is_dead: Callable[[Owner], bool]
     is_alive: Callable[[Owner], bool]
 
     def at_work(self, rotation: Replacement, now: datetime) -> bool:
-        """Whether another process is at `rotation` now, as far as anybody can tell."""
+        """Say whether another process works on `rotation` now, as far as this one can tell."""
         owner = rotation.owner
         if owner is None or owner == self.me or rotation.over or self.is_dead(owner):
             return False
@@ -51,7 +54,10 @@ class ProcessIdentity(NamedTuple):
 
 
 class RotationJournal:
-    """The journal of `key`, held by this process. Every change is on the disk before the method returns."""
+    """The journal of `key`, held by this process.
+
+    Every change is on the disk before the method returns.
+    """
 
     def __init__(self, store: Store, key: str, life: ProcessIdentity, clock: Callable[[], datetime]) -> None:
         self.key, self._store, self._life, self._clock = key, store, life, clock
@@ -69,14 +75,15 @@ class RotationJournal:
         return self._clock()
 
     def claim(self, aim: Aim, grace: timedelta, held: str) -> bool:
-        """Become the one who works on it. `held`: the fingerprint of what the key's source gives now, "" for nothing.
+        """Become the process that works on the rotation.
 
-        `grace` is that of one that begins now.
+        `held`: the fingerprint of what the key's source gives now, "" for nothing. `grace` is that of one that begins
+        now.
 
         `False`: there is nothing to go on with, or to go back from.
 
         Raises:
-            UsageError: somebody else is at it, or an earlier rotation is not finished.
+            UsageError: another process works on it, or an earlier rotation is not finished.
         """
 
         def change(snapshot: Snapshot, now: datetime) -> tuple[Snapshot, Replacement | None]:
@@ -103,13 +110,13 @@ class RotationJournal:
         return self._rotation is not None
 
     def begin(self, step: Step, rotation: Replacement | None = None) -> None:
-        """Say that `step` is about to be taken; `rotation` has what else is known by now."""
+        """Write that `step` is about to be taken; `rotation` has what else is known by now."""
         self.write(begun(rotation or self.rotation, step, self.now))
 
     def end(
         self, rotation: Replacement | None = None, *, lessons: Callable[[Snapshot, datetime], Snapshot] | None = None
     ) -> None:
-        """Say that the step is done, together with what follows from it for the key."""
+        """Write that the step is done, together with what follows from it for the key."""
         self.write(ended(rotation or self.rotation, self.now), lessons)
 
     def write(self, rotation: Replacement, lessons: Callable[[Snapshot, datetime], Snapshot] | None = None) -> None:
@@ -117,16 +124,16 @@ class RotationJournal:
         self._put(rotation, Journalled(self.key, rotation), lessons)
 
     def close(self) -> None:
-        """It is over: keep only what the next rotation must know."""
+        """End the rotation, and keep only what the next one must know."""
         over = ended(self.rotation, self.now)
         self._put(over, Journalled(self.key, remembered(over)), None)
 
     def give_up(self) -> None:
-        """Nothing was done: leave no trace."""
+        """Remove every trace of a rotation that did nothing."""
         self._put(self.rotation, Journalled(self.key, self._former), None)
 
     def release(self) -> None:
-        """Let others go on with it: it waits for time, or for a person."""
+        """Let other processes go on with a rotation that waits for time, or for a person."""
         if self.rotation.owner is not None and not self.rotation.over:
             self.write(self.rotation._replace(owner=None))
 
@@ -149,7 +156,7 @@ class RotationJournal:
 
 
 def standing(key: str, rotation: Replacement) -> str:
-    """How a rotation stands, as the beginning of a sentence."""
+    """Say how a rotation stands, as the beginning of a sentence."""
     if rotation.step is Step.GRACE and rotation.until is not None:
         return f"{key} has a new secret, and the old one's grace ends on {rotation.until:%Y-%m-%d %H:%M} UTC"
     stage = "finished" if rotation.done else "begun"

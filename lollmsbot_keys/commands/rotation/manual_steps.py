@@ -1,4 +1,7 @@
-"""What a rotation does at the provider, and where a person does the same by hand. Loads no HTTP library."""
+"""The provider's side of a rotation as an interface, and the pages for what a person does by hand.
+
+Loads no HTTP library.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,20 @@ KEYS_PAGE = {
 
 
 class Proved(NamedTuple):
-    """What the provider says of one secret; `facts` is what a key of OpenRouter is told about itself."""
+    """The provider's word on one secret.
+
+    `facts` is what a key of OpenRouter is told about itself.
+    """
 
     proof: KeyProof
     facts: Mapping[str, object]
 
 
 class RotationClient(Protocol):
-    """What a rotation does at the provider. The calls raise `Unasked` where it gave no clear reply."""
+    """The calls of a rotation to the provider.
+
+    They raise `Unasked` where it gave no clear reply.
+    """
 
     async def prove(self, secret: Secret) -> Proved: ...
 

@@ -1,4 +1,4 @@
-"""The provider's side of a rotation: what it says of a secret, and the keys that it makes and deletes."""
+"""The provider's side of a rotation: its word on a secret, and the keys that it makes and deletes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,20 @@ PATIENCE = timedelta(seconds=15)
 
 
 class Remote:
-    """`Hands` over the wire. `management`: the management secret, or why there is none."""
+    """The `RotationClient` over the wire.
+
+    `management`: the management secret, or why there is none.
+    """
 
     def __init__(self, engine: Engine, wire: Wire, key: Key, management: Secret | str) -> None:
         self._engine, self._wire, self._key, self._management = engine, wire, key, management
         self._endpoints = engine.config.providers[key.provider].endpoints
 
     async def prove(self, secret: Secret) -> Proved:
-        """What the provider says of `secret`; one that is plainly another company's is not shown to it."""
+        """Ask the provider about `secret`.
+
+        One that is plainly another company's is not shown to it.
+        """
         looks_like = looks_like_another(secret)
         if looks_like and all(is_own_host(self._key.provider, endpoint) for endpoint in self._endpoints):
             return Proved(foreign(self._key.provider, looks_like), {})
@@ -81,10 +87,10 @@ class Remote:
 
 
 def likely(old: Proved | None, listed: tuple[ManagedKey, ...]) -> ManagedKey | None:
-    """The one listed key that the old secret seems to be: the provider gives both the same label and the same terms.
+    """Return the one listed key that the old secret seems to be; `None` if no single one is like it.
 
-    A guess: nothing documented ties a secret to its number. Nobody may delete by it without having seen the old secret
-    refused once that key was switched off.
+    The provider gives both the same label and the same terms. It is a guess: nothing documented ties a secret to its
+    number. Nobody may delete by it without having seen the old secret refused once that key was switched off.
     """
     label = old.facts.get("label") if old is not None else None
     if old is None or not isinstance(label, str) or not label:

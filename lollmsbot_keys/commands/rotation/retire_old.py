@@ -1,4 +1,4 @@
-"""The steps by which the old secret goes: revoke, confirm that it is refused, forget what was kept of it."""
+"""The last steps of the old secret: revoke, confirm that it is refused, forget what was kept of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from lollmsbot_keys.errors import SecretError
 
 
 async def revoke(work: RotationContext) -> None:
-    """Have the old secret refused from now on: a made key is switched off and deleted, any other a person's to delete.
+    """Make the provider refuse the old secret from now on.
+
+    A key that lbk made is switched off and deleted; any other must be deleted by a person.
 
     Raises:
         SecretError: the new secret is not where it should be; nothing is revoked then.
@@ -44,10 +46,10 @@ async def _demand_successor(work: RotationContext) -> None:
 
 
 async def _revoked(work: RotationContext) -> bool:
-    """Switch the old key off, see its secret refused, and delete it. `False` where nobody knows which one it is.
+    """Switch the old key off, see its secret refused, and delete it.
 
-    A number that was guessed is trusted only after that: if the old secret is still accepted, the wrong key was
-    switched off, and is switched on again.
+    `False` where nobody knows which one it is. A number that was guessed is trusted only after that: if the old secret
+    is still accepted, the wrong key was switched off, and is switched on again.
     """
     rotation = work.journal.rotation
     certain = bool(rotation.old_hash)
@@ -68,7 +70,9 @@ async def _revoked(work: RotationContext) -> bool:
 
 
 async def confirm(work: RotationContext) -> bool:
-    """Show that the provider refuses the old secret. `False`: it does not yet, and a person has to see to that.
+    """Show that the provider refuses the old secret.
+
+    `False`: it does not yet, and a person must have it revoked.
 
     Raises:
         Unasked: nobody could say.

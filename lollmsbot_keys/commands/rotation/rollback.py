@@ -1,4 +1,4 @@
-"""The way back: the targets as they were, the old secret the key's again, and nothing left of the new one."""
+"""The way back: targets and key get what they had, and nothing is left of the new secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from lollmsbot_keys.errors import SecretError, SecretRefused, UsageError
 
 
 async def demand_old(work: RotationContext) -> None:
-    """Go back only to a secret that works: a new one that is in use must not give way to one that is refused.
+    """Check that the old secret still works before going back to it.
+
+    A new one that is in use must not give way to one that is refused.
 
     Raises:
         SecretRefused: the old secret is refused.

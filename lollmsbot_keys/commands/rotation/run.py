@@ -1,7 +1,7 @@
-"""The saga of a new secret, step by step. What comes next is `core.rotation.steps`'s to say.
+"""The rotation, step by step; `core.rotation.steps` says what comes next.
 
-Every step can be taken again: whoever goes on after a crash takes the last one that was begun once more. Nothing passes
-from process to process but the journal; secrets are found again where they are, by their fingerprints.
+Every step can be taken again: a process that goes on after a crash takes the last one that was begun once more. Nothing
+passes from process to process but the journal; secrets are found again where they are, by their fingerprints.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _UNCHANGED = "Nothing was changed."
 
 
 async def go_forward(work: RotationContext) -> RotationReport:
-    """Take every step that can be taken now. A rotation that was on its way back goes on that way.
+    """Take every step that can be taken now.
+
+    A rotation that was on its way back goes on that way.
 
     Raises:
         LbkError: what stopped it. If anything was done by then, the journal stands, and the message says so.
@@ -48,7 +50,7 @@ async def go_forward(work: RotationContext) -> RotationReport:
 
 
 async def go_back(work: RotationContext) -> RotationReport:
-    """Undo everything.
+    """Undo every step of the rotation.
 
     Raises:
         UsageError: it is too late for that.
@@ -90,7 +92,10 @@ async def _steps(work: RotationContext) -> None:
 
 
 async def _take(work: RotationContext, step: Step) -> bool:
-    """Take one step. `False`: a person has to do something first."""
+    """Take one step, and say whether the next may follow.
+
+    `False`: a person has to do something first.
+    """
     match step:
         case Step.OBTAIN:
             await advance.obtain(work)
@@ -122,7 +127,10 @@ async def _take(work: RotationContext, step: Step) -> bool:
 
 
 async def _retreated(work: RotationContext, error: LbkError) -> LbkError:
-    """Leave no trace where nothing was stored; the error to raise, which says what stands if something does."""
+    """Remove every trace where nothing was stored, and return the error to raise.
+
+    The error says what stands if something does.
+    """
     rotation = work.journal.rotation
     unclear = isinstance(error, Unasked) and rotation.name and not rotation.hash  # was it made, or not?
     if not rotation.places and not unclear:
@@ -161,7 +169,7 @@ def _report(work: RotationContext) -> RotationReport:
 
 
 def _left(work: RotationContext, rotation: Replacement) -> list[str]:
-    """What a person has to do, now or later."""
+    """Return what a person has to do, now or later."""
     name, page = work.key.name, KEYS_PAGE[work.key.provider]
     left = []
     if rotation.step not in BACK and (work.places.own is None or work.places.own.fingerprint == rotation.old):
@@ -177,7 +185,10 @@ def _left(work: RotationContext, rotation: Replacement) -> list[str]:
 
 
 def _own_source(work: RotationContext) -> list[str]:
-    """Where the key's own source cannot be written, lbk itself goes on reading the old secret from it."""
+    """Return the advice for a key's own source that lbk cannot write.
+
+    lbk itself goes on reading the old secret from it.
+    """
     scheme = work.key.secret.partition(":")[0]
     match scheme:
         case "env":

@@ -1,4 +1,4 @@
-"""Where one key's secrets are: the targets of the new one, the old one beside each, and the key's own source."""
+"""The places of one key's secrets: the targets, the old secret beside each, and the key's own source."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ Held = Secret | NotReadable | None
 
 
 class Spot(NamedTuple):
-    """One target, and where the secret that it held before is kept; `None` where it gives nothing back."""
+    """One target, and the place for the secret that it held before.
+
+    `previous` is `None` where the target gives nothing back.
+    """
 
     target: Target
     previous: Target | None
 
 
 def previous_of(label: str) -> str | None:
-    """The place beside a target, as a reference; `None` where there is none."""
+    """Return the place beside a target, as a reference; `None` where there is none."""
     scheme, _, rest = label.partition(":")
     match scheme:
         case "dotenv" | "keyring":
@@ -35,7 +38,10 @@ def previous_of(label: str) -> str | None:
 
 
 class Places:
-    """Everywhere that secrets of one key may be. `own` gives what the key's source holds, if it holds anything."""
+    """All places where secrets of one key may be.
+
+    `own` is what the key's source holds, if it holds anything.
+    """
 
     def __init__(self, spots: Sequence[Spot], own: Secret | None, missing: Sequence[str] = ()) -> None:
         self.spots, self.own, self.missing = tuple(spots), own, tuple(missing)
@@ -49,7 +55,11 @@ class Places:
         return ", ".join(spot.target.label for spot in self.spots)
 
     def check(self, old: str) -> None:
-        """Raise `SecretError` where the new secret cannot be written, or the old one cannot be kept beside it."""
+        """Check that the new secret can be written, and the old one kept beside it.
+
+        Raises:
+            SecretError: one of them cannot.
+        """
         check_all([*self.targets, *(spot.previous for spot in self.spots if spot.previous is not None)])
         for spot in self.spots:
             kept = spot.previous.read_back() if spot.previous is not None else None
@@ -60,14 +70,14 @@ class Places:
                 )
 
     def found(self) -> dict[str, Secret]:
-        """Every secret that can be read now, by fingerprint."""
+        """Read every secret that can be read now, by fingerprint."""
         held: list[Held] = [self.own]
         for spot in self.spots:
             held += [spot.target.read_back(), spot.previous.read_back() if spot.previous is not None else None]
         return {secret.fingerprint: secret for secret in held if isinstance(secret, Secret) and secret.reveal()}
 
     def before(self) -> tuple[TargetRecord, ...]:
-        """What every target holds now, for the journal."""
+        """Read what every target holds now, for the journal."""
         return tuple(TargetRecord(spot.target.label, _fingerprint(spot.target.read_back())) for spot in self.spots)
 
     def keep(self, places: Mapping[str, str | None], old: Secret | None) -> None:
@@ -86,7 +96,7 @@ class Places:
                 spot.previous.write(old)
 
     def holding(self, fingerprint: str) -> tuple[str, ...]:
-        """The labels of the targets that give back the secret of that fingerprint."""
+        """Return the labels of the targets that give back the secret of that fingerprint."""
         return tuple(
             spot.target.label
             for spot in self.spots
@@ -94,14 +104,15 @@ class Places:
         )
 
     def changed(self, places: Iterable[TargetRecord]) -> bool:
-        """Whether a target holds something else than before, or may do so without telling."""
+        """Say whether a target holds something else than before, or may hold it and cannot tell."""
         now = {place.label: place.before for place in self.before()}
         return any(place.before is None or now.get(place.label) != place.before for place in places)
 
     def restore(self, places: Mapping[str, str | None], old: Secret | None, empty: Callable[[], Secret]) -> list[str]:
-        """Give every target what it held before; those that tell nothing get the old secret. Names those that cannot.
+        """Give every target what it held before, and return those that could not get it.
 
-        A place that held another secret, which nobody kept, gets the old one too.
+        Targets that tell nothing get the old secret. A place that held another secret, which nobody kept, gets the old
+        one too.
 
         Raises:
             SecretError: one that can be read cannot be written now.
@@ -132,7 +143,10 @@ class Places:
 
 
 def _written(spot: Spot, old: Secret) -> bool:
-    """Whether `old` is in the target now. One that tells nothing may be out of order for good: that is for a person."""
+    """Write `old` into the target, and say whether it is there now.
+
+    A target that tells nothing may be out of order for good: that is for a person.
+    """
     try:
         spot.target.write(old)
     except SecretError:
@@ -149,7 +163,7 @@ def _fingerprint(held: Held) -> str | None:
 
 
 def spots_of(parse: Parse, targets: Iterable[Target]) -> tuple[Spot, ...]:
-    """Each target with the place beside it."""
+    """Return each target with the place beside it."""
     spots = {}
     for target in targets:
         beside = previous_of(target.label)
@@ -158,7 +172,9 @@ def spots_of(parse: Parse, targets: Iterable[Target]) -> tuple[Spot, ...]:
 
 
 def chosen(wanted: Sequence[str], own: Callable[[], Target], parse: Parse) -> list[Target]:
-    """The targets of a new rotation: the key's own source first, if it can be written, then those that were named.
+    """Return the targets of a new rotation.
+
+    The key's own source first, if it can be written, then those that were named.
 
     Raises:
         SecretError: there is none.
@@ -174,7 +190,7 @@ def chosen(wanted: Sequence[str], own: Callable[[], Target], parse: Parse) -> li
 
 
 def journalled(labels: Iterable[str], wanted: Sequence[str], parse: Parse) -> tuple[list[Target], list[str]]:
-    """The targets of a rotation that was begun, and those that have to be named again (`command:`)."""
+    """Return the targets of a rotation that was begun, and those that must be named again (`command:`)."""
     again = {target.label: target for target in map(parse, wanted)}
     targets, missing = [], []
     for label in labels:
@@ -194,6 +210,9 @@ def journalled(labels: Iterable[str], wanted: Sequence[str], parse: Parse) -> tu
 
 
 def must_be_named(missing: Sequence[str]) -> str:
-    """What to say where a command's arguments are needed: the journal does not keep them."""
+    """Return the message that a command must be named again with its arguments.
+
+    The journal does not keep them.
+    """
     again = " ".join(f"--to {label} …" for label in missing)
     return f"The journal does not keep a command's arguments. Name it again: {again}"

@@ -1,4 +1,4 @@
-"""One round of `lbk test-keys`: every question at once, what routing learns from the answers, and all put together."""
+"""One round of `lbk test-keys`: every question at once, the lessons for routing, and the findings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ T = TypeVar("T")
 
 
 class KeyCheckRequest(NamedTuple):
-    """What to test, and how. `timeout` bounds each question as a whole."""
+    """The keys to test, and how to test them.
+
+    `timeout` bounds each question as a whole.
+    """
 
     keys: tuple[str, ...]
     provider: Provider | None
@@ -43,20 +46,23 @@ class KeyCheckRequest(NamedTuple):
 
 
 class Progress:
-    """What happens during the test. Every method does nothing until a subclass says otherwise."""
+    """The listener to a test; every method does nothing until a subclass says otherwise."""
 
     def secret(self, characters: str) -> None:
-        """A secret is about to be used: whoever prints for a machine that hides secrets must be told them now."""
+        """Learn the characters of a secret before it is used.
+
+        A listener that prints for a machine that hides secrets must tell it them now.
+        """
 
     def waiting_for(self, names: Sequence[str]) -> None:
-        """These have not answered yet."""
+        """Hear which names have not answered yet."""
 
     def finished(self) -> None:
-        """Nothing is waited for any more."""
+        """Hear that nothing is waited for any more."""
 
 
 class Asked(NamedTuple):
-    """One key, asked."""
+    """One key, with the provider's reply."""
 
     key: Key
     fingerprint: str
@@ -123,7 +129,10 @@ class KeyRound:
             return list(await asyncio.gather(*calls))
 
     async def _watched(self, name: str, work: Callable[[], Coroutine[object, object, T]]) -> T:
-        """Do `work`, and tell who waits. It begins here: what is cancelled before that leaves nothing behind."""
+        """Do `work`, and tell the listener who has not answered yet.
+
+        The work begins here: what is cancelled before that leaves nothing behind.
+        """
         self._open.append(name)
         self._progress.waiting_for(self._open)
         try:
@@ -157,7 +166,10 @@ class KeyRound:
         return Asked(key, secret.fingerprint, proof, check.endpoint, check.status, latency_ms)
 
     def _heard(self, key: Key, secret: Secret, check: KeyCheck, now: datetime, looks_like: str) -> Heard:
-        """What came back; where the check was one too many, what the same secret was told less than a minute ago."""
+        """Return what came back from the check.
+
+        Where the check was one too many, it is what the same secret was told less than a minute ago.
+        """
         if check.status == 200 and check.verdict is KeyVerdict.VALID and secret.fingerprint:
             self._checked[key.name] = CachedKeyCheck(secret.fingerprint, now, check.facts)
         if check.status == 429:
@@ -179,7 +191,7 @@ class KeyRound:
         return check, timedelta(seconds=monotonic() - began)
 
     async def _account(self, key: Key, endpoints: tuple[str, ...], secret: Secret) -> str | None:
-        """Whose key it is, if nobody has said so before."""
+        """Ask whose key it is, if nobody has said so before; `None` if nobody says."""
         known = self._snapshot.accounts.get(key.name)
         if known is not None and secret.fingerprint and known.fingerprint == secret.fingerprint:
             return known.name
@@ -230,7 +242,7 @@ class KeyRound:
         return KeyFinding(one.key.name, one.key.provider, one.proof, one.endpoint, one.status, one.latency_ms, models)
 
     def _daemon(self, listed: ModelList) -> KeyFinding:
-        """The daemon on this machine as a finding: it has no key, and is well if it lists its models."""
+        """Return the finding on this machine's daemon: it has no key, and is well if it lists models."""
         endpoints = self._engine.config.providers[Provider.LOCAL].endpoints
         endpoint = endpoints[0] if endpoints else ""
         if listed.problem:
@@ -240,7 +252,7 @@ class KeyRound:
         return KeyFinding(LOCAL, Provider.LOCAL, KeyProof(Verdict.VALID, reason), endpoint, models=listed.names)
 
     def _with_routing(self, findings: Iterable[KeyFinding]) -> list[KeyFinding]:
-        """What routing makes of each key from now on."""
+        """Add to each finding what routing makes of the key from now on."""
         engine = self._engine
         now, facts = engine.clock(), engine.facts()
         snapshot = engine.state.read(now)
@@ -279,7 +291,7 @@ class KeyRound:
         )
 
     def _billed(self, found: KeyFinding) -> str:
-        """Who is billed, where somebody said so; "" for a key that stands for itself."""
+        """Return who is billed, where somebody said so; "" for a key that stands for itself."""
         key = self._engine.config.key(found.key)
         if key is None or not found.verdict.is_good_key:
             return ""

@@ -1,6 +1,6 @@
 """`lbk test-keys --deep`: one real call of one token for each key that its check does not rule out.
 
-It goes the way of every call: reserved, counted, settled, and what its failure means is recorded.
+It takes the way of every call: money is held, counted and settled, and the meaning of its failure is recorded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ PROMPT = "Hi"
 
 
 async def deepen(engine: Engine, pool: KeyPool, found: KeyFinding, silence: timedelta) -> KeyFinding:
-    """`found` after a real call to the cheapest model that the key may ask, or with the reason why there was none.
+    """Make a real call to the cheapest model that the key may ask, and return `found` with its result.
+
+    Or with the reason why there was none.
 
     Raises:
         ConfigError, SecretError, StateError: see `KeyPool.ask`.
@@ -67,7 +69,10 @@ def _failed(engine: Engine, found: KeyFinding, report: NoAnswer, model: str) -> 
 
 
 def cheapest(engine: Engine, found: KeyFinding) -> str | None:
-    """The cheapest listed model with a known price; a free one where no credit was ever bought."""
+    """Return the cheapest listed model with a known price; `None` if there is none.
+
+    A free one where no credit was ever bought.
+    """
     config, listed, prices, now = engine.config, found.models, engine.facts().prices, engine.clock()
     if found.provider is Provider.OPENROUTER and found.proof.free_tier:
         named_free = sorted(name for name in listed or () if name.endswith(":free"))

@@ -1,4 +1,4 @@
-"""`lbk test-keys`: proof of every key, what each may still do, and what is rotten in the configuration.
+"""`lbk test-keys`: the proof of every key, what each may still do, and the outdated parts of the configuration.
 
 Everything is asked at once. Checks and lists are no calls: they count against no limit and cost nothing.
 """
@@ -23,7 +23,10 @@ __all__ = ["KeyCheckRequest", "KeyTest", "Progress"]
 
 
 class KeyTest:
-    """One test of keys. `workflow`: stdout is read for GitHub's commands. `step_summary`: its file for Markdown."""
+    """One test of keys.
+
+    `workflow`: stdout is read for GitHub's commands. `step_summary`: its file for Markdown.
+    """
 
     def __init__(self, config: Path | None, state: Path | None) -> None:
         self._engine = Engine.open(config, state)
@@ -37,11 +40,11 @@ class KeyTest:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should be told about configuration, state and secrets."""
+        """The messages for a person about configuration, state and secrets."""
         return (*self._engine.warnings, *self._engine.secrets.warnings)
 
     def run(self, wanted: KeyCheckRequest, progress: Progress) -> Findings:
-        """Test, record what routing should know, and tell everything.
+        """Test the keys, record what routing should know, and return all findings.
 
         Raises:
             UsageError: there is no such key.
@@ -62,7 +65,7 @@ class KeyTest:
         return run(lambda: checks.run(keys, frozenset(sellers)))
 
     def add_to_summary(self, markdown: str) -> str:
-        """Append to the step's summary; the answer says what went wrong, if anything did."""
+        """Append to the step's summary, and return what went wrong, "" for nothing."""
         if self.step_summary is None:
             return ""
         try:
@@ -88,7 +91,7 @@ class KeyTest:
         return [key for key in keys if key.name not in off], note if off else []
 
     def _open(self, keys: Iterable[Key]) -> dict[str, Secret]:
-        """The secrets that there are, one after the other: a source may ask a person."""
+        """Open the secrets that there are, one after the other: a source may ask a person."""
         secrets = self._engine.secrets
         found = {}
         for key in keys:
