@@ -1,9 +1,9 @@
 """Loopback providers that behave like the real ones, with faults on request.
 
-with Sandbox(faults=["OLLAMA_API_KEY=429:1"]) as sandbox:
-    environment = sandbox.environment(tmp_path)
-    subprocess.run(["lbk", "ask", "Hello"], env=environment)
-    assert len(sandbox.chats("OLLAMA_API_KEY")) == 1
+    with Sandbox(faults=["OLLAMA_API_KEY=429:1"]) as sandbox:
+        environment = sandbox.environment(tmp_path)
+        subprocess.run(["lbk", "ask", "Hello"], env=environment)
+        assert len(sandbox.chats("OLLAMA_API_KEY")) == 1
 
 Names are loaded when they are first used: a shell that completes a fault needs no server.
 """

@@ -1,4 +1,4 @@
-"""Who calls: made-up keys, the accounts behind them, and what each has used."""
+"""The callers: made-up keys, the accounts behind them, and the use of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPENROUTER_KEYS = ("OPENROUTER_API_KEY_1", "OPENROUTER_API_KEY_2", "OPENROUTER_
 
 
 class SlidingWindow:
-    """At most `limit` events within `seconds`."""
+    """A window of `seconds` that lets at most `limit` events through."""
 
     __slots__ = ("_events", "_limit", "_seconds")
 
@@ -29,7 +29,7 @@ class SlidingWindow:
         self._events: deque[float] = deque()
 
     def wait_s(self, now_s: float) -> float:
-        """Count one event; or say after how many seconds there is room for it, and do not count it."""
+        """Count one event where there is room for it, and return 0; else return the seconds until there is room."""
         while self._events and self._events[0] <= now_s - self._seconds:
             self._events.popleft()
         if len(self._events) >= self._limit:
@@ -43,7 +43,7 @@ HOUR_S = 3600
 
 @dataclass(slots=True)
 class FakeUsage:
-    """What was used, in all and by the hour since the epoch."""
+    """The use so far, in all and by the hour since the epoch."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -59,7 +59,7 @@ class FakeUsage:
             sums.cost_usd += cost_usd
 
     def since(self, begin_s: float) -> FakeUsage:
-        """The sums of the hours that end after `begin_s`."""
+        """Add up the hours that end after `begin_s`."""
         whole = FakeUsage()
         for hour, sums in self.hours.items():
             if (hour + 1) * HOUR_S > begin_s:
@@ -67,7 +67,7 @@ class FakeUsage:
         return whole
 
     def plus(self, other: FakeUsage) -> FakeUsage:
-        """Both together, without hours."""
+        """Add up both, without hours."""
         return FakeUsage(
             self.calls + other.calls,
             self.prompt_tokens + other.prompt_tokens,
@@ -78,7 +78,7 @@ class FakeUsage:
 
 @dataclass(slots=True)
 class FakeAccount:
-    """Who is billed and limited."""
+    """The account that is billed and limited."""
 
     id: str
     usage: FakeUsage = field(default_factory=FakeUsage)
@@ -89,7 +89,7 @@ class FakeAccount:
     _free_used: int = 0
 
     def free_left(self, now_s: float) -> int:
-        """How many `:free` calls the account may still make on this UTC day."""
+        """Return the number of `:free` calls that the account may still make on this UTC day."""
         today = strftime("%Y-%m-%d", gmtime(now_s))
         if today != self._free_day:
             self._free_day, self._free_used = today, 0
@@ -101,7 +101,10 @@ class FakeAccount:
 
 @dataclass(slots=True)
 class SandboxKey:
-    """A credential of the sandbox. `name` is what logs and faults call it; `title` is what its owner called it."""
+    """A credential of the sandbox.
+
+    `name` is what logs and faults call it; `title` is what its owner called it.
+    """
 
     name: str
     provider: Provider
@@ -146,14 +149,14 @@ class KeyRing:
         return iter(tuple(self._keys))
 
     def find(self, secret: str | None, provider: Provider) -> SandboxKey | None:
-        """Whose secret this is; `None` where it is nobody's at that provider."""
+        """Find the key that `secret` belongs to; `None` where no key of that provider has it."""
         return next((key for key in self._keys if key.secret == secret and key.provider is provider), None)
 
     def by_hash(self, hash_: str) -> SandboxKey | None:
         return next((key for key in self._keys if key.hash == hash_ and not key.management), None)
 
     def create(self, title: str, account: FakeAccount, now_s: float) -> SandboxKey:
-        """A further OpenRouter key, good for inference at once."""
+        """Make a further OpenRouter key, which is good for inference at once."""
         taken = any(key.name == title for key in self._keys)
         key = self._add(Provider.OPENROUTER, title, account, now_s)
         if taken:
@@ -161,7 +164,10 @@ class KeyRing:
         return key
 
     def another(self, name: str, now_s: float) -> SandboxKey | None:
-        """A further key of the account of the one called `name`, as a person makes it on the provider's page."""
+        """Make a further key of the account of the key called `name`.
+
+        A person makes such a key on the provider's page.
+        """
         like = self.named(name)
         if like is None or like.management:
             return None
@@ -170,14 +176,14 @@ class KeyRing:
         return made
 
     def named(self, name: str) -> SandboxKey | None:
-        """The key that logs and faults call `name`."""
+        """Find the key that logs and faults call `name`."""
         return next((key for key in self._keys if key.name == name), None)
 
     def remove(self, key: SandboxKey) -> None:
         self._keys.remove(key)
 
     def masked(self, text: str) -> str:
-        """`text` with every secret of the sandbox replaced by its key's name."""
+        """Replace every secret of the sandbox in `text` with its key's name."""
         for secret, name in self._named_secrets.items():
             text = text.replace(secret, f"<{name}>")
         return text

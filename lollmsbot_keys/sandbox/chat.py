@@ -1,4 +1,4 @@
-"""One chat request, from its body to a reply: what all providers have in common."""
+"""The way of a chat request from its body to a reply, as far as all providers share it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOKENS_OF_AN_EXCESS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request on its way: who sent it, what it says, and the trouble that it meets."""
+    """A request on its way: its sender, its content, and the fault that it meets."""
 
     request: HttpRequest
     provider: Provider
@@ -40,7 +40,10 @@ class ChatRequest:
 
     @property
     def wants_stream(self) -> bool:
-        """Ollama's native chat streams unless told not to, the others only when told to."""
+        """Whether the answer is streamed.
+
+        Ollama's native chat streams unless told not to, the others only when told to.
+        """
         native = self.where is FaultScope.CHAT and self.request.path.endswith("/api/chat")
         return bool((self.body or {}).get("stream", native))
 
@@ -56,7 +59,10 @@ def table_of(body: Json | None, name: str) -> Json:
 
 
 def output_limit(body: Json | None) -> int | None:
-    """The cap on the answer in tokens, by whichever name the dialect has for it; none where it is not positive."""
+    """Return the cap on the answer in tokens, by whichever name the dialect has for it.
+
+    There is none where it is not positive.
+    """
     given = body or {}
     options = table_of(body, "options").get("num_predict")
     for value in (given.get("max_completion_tokens"), given.get("max_tokens"), options):
@@ -66,7 +72,7 @@ def output_limit(body: Json | None) -> int | None:
 
 
 def composed(call: ChatRequest, identity: str, model: str, provider: str) -> FakeAnswer:
-    """The answer to a call, as its fault has it end."""
+    """Compose the answer to a call, with the end that its fault asks for."""
     answer = compose(identity, model, provider, call.body or {}, int(call.now_s), output_limit(call.body))
     match call.fault:
         case Fault(kind=FaultKind(name="empty"), value=str(reason)):
@@ -78,7 +84,7 @@ def composed(call: ChatRequest, identity: str, model: str, provider: str) -> Fak
 
 
 def troubled(call: ChatRequest, answer: FakeAnswer) -> FakeAnswer:
-    """The answer as the call's fault has it say something else, or count otherwise."""
+    """Change the words or the counts of an answer as the call's fault asks."""
     if call.fault is None:
         return answer
     priced = answer.cost_usd is not None
@@ -103,7 +109,7 @@ def troubled(call: ChatRequest, answer: FakeAnswer) -> FakeAnswer:
 
 
 def deliver(call: ChatRequest, dialect: FakeDialect, answer: FakeAnswer, *headers: tuple[str, str]) -> HttpReply:
-    """The answer as this dialect sends it, with the faults that live inside a body."""
+    """Send the answer in its dialect, with the faults that live inside a body."""
     kind = "" if call.fault is None else call.fault.kind.name
     if not call.wants_stream:
         return _deliver_whole(call, dialect, answer, *headers)

@@ -14,7 +14,7 @@ Json = dict[str, object]
 
 
 class FakeDialect(StrEnum):
-    """How a chat endpoint speaks."""
+    """The dialect of a chat endpoint."""
 
     NATIVE = "native"
     OPENAI = "openai"
@@ -23,7 +23,7 @@ class FakeDialect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A streamed answer taken apart, so that a fault can end it anywhere."""
+    """A streamed answer in its parts, so that a fault can end it anywhere."""
 
     content_type: str
     opening: tuple[bytes, ...]
@@ -33,7 +33,10 @@ class Stream:
 
 
 def streamed(dialect: FakeDialect, answer: FakeAnswer, *, usage_chunk: bool) -> Stream:
-    """The answer as a stream. `usage_chunk` matters to Ollama's /v1 alone: the others always tell the usage."""
+    """Return the answer as a stream.
+
+    `usage_chunk` matters to Ollama's /v1 alone: the others always tell the usage.
+    """
     match dialect:
         case FakeDialect.NATIVE:
             return _native_stream(answer)
@@ -44,7 +47,7 @@ def streamed(dialect: FakeDialect, answer: FakeAnswer, *, usage_chunk: bool) -> 
 
 
 def whole(dialect: FakeDialect, answer: FakeAnswer) -> Json:
-    """The answer as one JSON document."""
+    """Return the answer as one JSON document."""
     match dialect:
         case FakeDialect.NATIVE:
             return {**_native_line(answer, answer.text), **_native_end(answer)}

@@ -1,4 +1,4 @@
-"""The loopback internet: which path belongs to whom, what trouble is due, and the log of who asked what."""
+"""The loopback internet: the owner of each path, the faults that are due, and the log of requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEADERS_OF_INTEREST = ("accept", "content-type", "http-referer", "user-agent", 
 
 
 class SandboxPort(StrEnum):
-    """Which of the sandbox's ports was called."""
+    """The port of the sandbox that was called."""
 
     INTERNET = "internet"
     LOCAL = "local"
@@ -37,7 +37,10 @@ class SandboxPort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request as the sandbox saw it, without a secret: `key` is a name, `None` for no secret or an unknown one."""
+    """One request as the sandbox saw it, without a secret.
+
+    `key` is a name; `None` for no secret or an unknown one.
+    """
 
     at: datetime
     place: SandboxPort
@@ -56,7 +59,7 @@ class RecordedRequest:
 
     @property
     def caller(self) -> str | None:
-        """Whose request it is: a key's name, or `local`, which has no key."""
+        """The sender of the request: a key's name, or `local`, which has no key."""
         return "local" if self.place is SandboxPort.LOCAL else self.key
 
 
@@ -68,7 +71,10 @@ class Route:
 
 
 class World:
-    """All providers behind one function: a request in, a reply out. Safe to call from several threads."""
+    """All providers behind one function from a request to a reply.
+
+    It may be called from several threads.
+    """
 
     def __init__(self, keys: KeyRing, *, serve_retired: bool = False, now: Callable[[], float] = time.time) -> None:
         self.elsewhere = ""
@@ -98,11 +104,11 @@ class World:
             return self._board.due
 
     def targets(self) -> dict[str, Provider]:
-        """What a fault can be aimed at: the keys, then whole providers."""
+        """Return the targets of faults: the keys, then whole providers."""
         return {key.name: key.provider for key in self._keys} | {str(provider): provider for provider in Provider}
 
     def add_faults(self, faults: Iterable[str | Fault]) -> None:
-        """Queue faults, all or (where one cannot be read: UsageError) none."""
+        """Queue all of `faults`; none where one cannot be read (UsageError)."""
         with self._lock:
             self._add_faults(faults)
 
@@ -115,7 +121,7 @@ class World:
             self._log.clear()
 
     def make_key(self, like: str) -> tuple[str, str]:
-        """A further key of the account of the one called `like`, made by hand: its name and its secret."""
+        """Make a key by hand in the account of the key called `like`, and return its name and its secret."""
         with self._lock:
             made = self._keys.another(like, self._now())
         if made is None:
@@ -123,7 +129,7 @@ class World:
         return made.name, made.secret
 
     def remove_key(self, name: str) -> bool:
-        """Delete the key called `name` by hand; whether there was one."""
+        """Delete the key called `name` by hand, and say whether there was one."""
         with self._lock:
             return self._remove(name)
 
@@ -159,7 +165,10 @@ class World:
         return ChatRequest(request, route.provider, route.where, key, fault, body, number, now_s, self.elsewhere)
 
     def _lasting_refusal(self, targets: Iterable[str], where: FaultScope) -> Fault | None:
-        """A key that the chat refuses with 401 is refused by the key checks as well, which use nothing up."""
+        """Return the 401 that the chat will give a key, also for a key check.
+
+        A key that the chat refuses with 401 is refused by the key checks as well, which do not use the fault up.
+        """
         if where not in (FaultScope.CHECK, FaultScope.ACCOUNT, FaultScope.MANAGE):
             return None
         fault = self._board.peek(targets, FaultScope.CHAT)
@@ -205,7 +214,10 @@ class World:
         )
 
     def _control(self, request: HttpRequest) -> HttpReply:
-        """The sandbox's own door: read the log, read and change the faults, make and remove keys as a person does."""
+        """Answer a request of the sandbox's own control interface.
+
+        It reads the log, reads and changes the faults, and makes and removes keys as a person does.
+        """
         match request.method, request.path.removeprefix(CONTROL):
             case "GET", "/requests":
                 return json_reply(200, [_as_json(entry) for entry in self._log])
@@ -225,7 +237,10 @@ class World:
         return self._fault_list()
 
     def _by_hand(self, request: HttpRequest) -> HttpReply:
-        """What the provider's page for keys is for: the body names a key; one like it is made, or it is deleted."""
+        """Make or delete a key, as a person does on the provider's page for keys.
+
+        The body names a key; one like it is made, or it is deleted.
+        """
         name = request.body.decode("utf-8", "replace").strip()
         if request.method == "DELETE":
             return json_reply(200, {"deleted": self._remove(name)})
@@ -241,7 +256,7 @@ class World:
         return key is not None
 
     def _post_faults(self, request: HttpRequest) -> HttpReply:
-        """Faults as lines of text, a JSON list, or `{"faults": […]}`."""
+        """Queue the faults in the body: lines of text, a JSON list, or `{"faults": […]}`."""
         try:
             self._add_faults(_posted_faults(request.body.decode("utf-8", "replace")))
         except UsageError as problem:
@@ -264,7 +279,7 @@ def _reply(route: Route, call: ChatRequest) -> HttpReply:
 
 
 def _pattern(path: str) -> str:
-    """One path for all `/keys/{hash}`."""
+    """Return the path of a route; all `/keys/{hash}` have the same one."""
     head, _, _ = path.rpartition("/")
     return "/openrouter/api/v1/keys/*" if head == "/openrouter/api/v1/keys" else path
 

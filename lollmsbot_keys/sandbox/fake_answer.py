@@ -1,4 +1,4 @@
-"""What the sandbox says, and how many tokens that is: the same for the same question, every time."""
+"""The sandbox's answers and their numbers of tokens, the same for the same question every time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_QUOTE_CHARACTERS = 240
 
 @dataclass(frozen=True, slots=True)
 class FakeAnswer:
-    """One finished answer, before any dialect has dressed it."""
+    """One finished answer, before it is put into a dialect."""
 
     id: str
     model: str
@@ -30,14 +30,14 @@ class FakeAnswer:
 
 
 def tokens(text: str) -> int:
-    """About four bytes a token, never less than one for any text."""
+    """Estimate the tokens of a text: one for about four bytes, at least one for any text."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
 
 
 def compose(
     identity: str, model: str, provider: str, body: Mapping[str, object], created_s: int, limit_tokens: int | None
 ) -> FakeAnswer:
-    """Answer the last message of `body["messages"]`; at most `limit_tokens` tokens of it."""
+    """Answer the last message of `body["messages"]` in at most `limit_tokens` tokens."""
     texts = message_texts(body)
     said = texts[-1] if texts else ""
     quote = said if len(said) <= _LONGEST_QUOTE_CHARACTERS else said[:_LONGEST_QUOTE_CHARACTERS] + "…"
@@ -59,7 +59,7 @@ def with_text(answer: FakeAnswer, *pieces: str) -> FakeAnswer:
 
 
 def message_texts(body: Mapping[str, object]) -> list[str]:
-    """The text of each message in order; of a list of parts, those that are text."""
+    """Return the text of each message in order; of a list of parts, the parts that are text."""
     messages = body.get("messages")
     if not isinstance(messages, list):
         return []
@@ -80,5 +80,5 @@ def _first_tokens(text: str, limit: int) -> str:
 
 
 def _pieces(text: str) -> tuple[str, ...]:
-    """Pieces of a few words, as a provider's stream has them."""
+    """Split text into pieces of a few words, as a provider's stream has them."""
     return tuple(re.findall(r"\S+\s*\S*\s*|\s+", text)) or ("",)

@@ -1,4 +1,7 @@
-"""What may come next in a fault that somebody has begun to write; the grammar is that of `faults`."""
+"""The possible continuations of a fault that somebody has begun to write.
+
+The grammar is that of `fault_schedule`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from lollmsbot_keys.sandbox.fault_kinds import KINDS, FaultKind, FaultScope, Fau
 
 
 def suggestions(begun: str, targets: Mapping[str, Provider]) -> Iterator[tuple[str, str]]:
-    """Each possible next text with its meaning. After `=` at its end, more is to follow."""
+    """Yield each possible next text with its meaning.
+
+    After a text that ends with `=`, more is to follow.
+    """
     aim, equals, _ = begun.partition("=")
     target, at, place = aim.partition("@")
     if target not in targets or not (at or equals):

@@ -1,4 +1,4 @@
-"""The kinds of trouble that there are, and where it can strike."""
+"""The kinds of faults, and the requests that each can meet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lollmsbot_keys.core.model.config import Provider
 
 
 class FaultScope(StrEnum):
-    """Which requests a fault is for."""
+    """The requests that a fault is for."""
 
     CHAT = "chat"
     CHECK = "check"  # /api/balance, /api/usage; /key, /credits, /generation
@@ -22,7 +22,7 @@ class FaultScope(StrEnum):
 
 
 class FaultValue(StrEnum):
-    """What may follow the kind."""
+    """The kind of value that a fault has."""
 
     NONE = "none"
     SECONDS = "seconds"
@@ -32,7 +32,10 @@ class FaultValue(StrEnum):
 
 
 class FaultKind(NamedTuple):
-    """One sort of trouble. Of `providers`, those that know it; `default` `None` makes the value obligatory."""
+    """One kind of fault.
+
+    `providers` are those that know it; where `default` is `None` a value must be given.
+    """
 
     name: str
     meaning: str

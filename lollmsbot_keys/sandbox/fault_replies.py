@@ -1,4 +1,4 @@
-"""What each kind of fault looks like on the wire: bodies and headers as the providers have been seen to send them."""
+"""The replies of each kind of fault, with bodies and headers as the providers have been seen to send them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PERSONAL = frozenset({402, 404, 429})  # statuses whose body tells who asked
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The request that meets the trouble."""
+    """The request that meets a fault."""
 
     provider: Provider
     path: str
@@ -31,12 +31,15 @@ class Situation:
 
     @property
     def openai_shape(self) -> bool:
-        """Whether errors are objects even from Ollama: its daemon's /v1 dresses them so."""
+        """Whether errors are objects even from Ollama.
+
+        Its daemon's /v1 gives them that shape.
+        """
         return self.provider is Provider.LOCAL and self.path.startswith("/v1")
 
 
 def failure(situation: Situation, status: int, message: str) -> HttpReply:
-    """An error in the provider's own shape."""
+    """Return an error in the provider's own shape."""
     if situation.provider is Provider.OPENROUTER:
         return openrouter_failure(status, message)
     return ollama_failure(status, message, openai_shape=situation.openai_shape)
@@ -58,7 +61,7 @@ def openrouter_failure(status: int, message: str, *, metadata: Json | None = Non
 
 
 def replacement(fault: Fault, situation: Situation) -> HttpReply | None:
-    """The whole reply of a fault that takes the answer's place; `None` for one that only bends the answer."""
+    """Return the whole reply of a fault that takes the answer's place; `None` for one that only bends the answer."""
     if fault.reply is not None:
         return fault.reply
     page = _PAGES.get(fault.kind.name)
@@ -70,7 +73,7 @@ def replacement(fault: Fault, situation: Situation) -> HttpReply | None:
 
 
 def bend(fault: Fault, reply: HttpReply) -> HttpReply:
-    """Break the transport of a finished reply; faults of other sorts leave it as it is."""
+    """Break the transport of a finished reply; for faults of other kinds leave it as it is."""
     data = tuple(frame for frame in reply.frames if isinstance(frame, bytes))
     half = (data[0][: len(data[0]) // 2],) if len(data) == 1 else data[: len(data) // 2]
     match fault.kind.name:
@@ -121,7 +124,7 @@ def _with_header(row: Row, header: str) -> Row:
 
 
 def _limited_page(_situation: Situation, fault: Fault) -> HttpReply:
-    """Cloudflare's 1015; `Retry-After` comes from the server behind it."""
+    """Return Cloudflare's error page 1015; its `Retry-After` comes from the server behind Cloudflare."""
     page = (
         b"<!DOCTYPE html>\n<html><head><title>Error 1015</title></head><body>You are being rate limited</body></html>"
     )
@@ -161,7 +164,10 @@ def _openrouter(status: int, message: str, **metadata: object) -> Row:
 
 
 def platform_429(message: str, limit: int, reset_ms: str, limit_source: str | None = None) -> HttpReply:
-    """OpenRouter's own limit: the reset in epoch milliseconds, in the headers and again in the body."""
+    """Return OpenRouter's own limit.
+
+    The reset is in epoch milliseconds, in the headers and again in the body.
+    """
     headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset_ms}
     source: Json = {} if limit_source is None else {"limit_source": limit_source}
     reply = openrouter_failure(429, message, metadata={"headers": headers, **source})

@@ -1,4 +1,4 @@
-"""Trouble on request: the grammar, and the queue that hands it out.
+"""The grammar of faults, and the queue that hands them out.
 
     TARGET[@WHERE]=KIND[=VALUE][:N]
 
@@ -21,7 +21,7 @@ from lollmsbot_keys.sandbox.http import HttpReply
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble for a key or a whole provider; `times` `None` is for ever."""
+    """One kind of fault for a key or a whole provider; `times` `None` is for ever."""
 
     target: str
     kind: FaultKind
@@ -43,7 +43,7 @@ class Fault:
 
     @classmethod
     def raw(cls, target: str, reply: HttpReply, *, where: FaultScope = FaultScope.CHAT, times: int | None = 1) -> Fault:
-        """Have `target` answered with exactly this reply."""
+        """Make a fault that has `target` answered with exactly this reply."""
         return cls(target, RAW, where, "", times, reply)
 
     def concerns(self, where: FaultScope) -> bool:
@@ -51,9 +51,9 @@ class Fault:
 
 
 def parse_fault(text: str, targets: Mapping[str, Provider]) -> Fault:
-    """Read one fault in the module's grammar. `targets` are the keys (and providers) that exist.
+    """Read one fault in the module's grammar.
 
-    Raises UsageError that says what exists instead.
+    `targets` are the keys (and providers) that exist. Raises UsageError that says what exists instead.
     """
     aim, equals, rest = text.strip().partition("=")
     if not equals:
@@ -145,7 +145,7 @@ class FaultBoard:
         self._due.clear()
 
     def peek(self, targets: Iterable[str], where: FaultScope) -> Fault | None:
-        """The fault that the next such request would meet; the first target's own faults come first."""
+        """Return the fault that the next such request would meet; the first target's own faults come first."""
         for target in targets:
             for fault in self._due:
                 if fault.target == target and fault.concerns(where):
@@ -153,7 +153,7 @@ class FaultBoard:
         return None
 
     def take(self, targets: Iterable[str], where: FaultScope) -> Fault | None:
-        """As `peek`, and one of its times is used up."""
+        """Return the same fault as `peek`, and use up one of its times."""
         fault = self.peek(targets, where)
         if fault is not None and fault.times is not None:
             place = self._due.index(fault)

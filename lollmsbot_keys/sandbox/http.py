@@ -1,6 +1,7 @@
-"""HTTP/1.1 by hand: read a request, play a reply. Knows nothing of providers.
+"""HTTP/1.1 by hand: requests are read, replies are played.
 
-A reply is a value, faults included: what is sent, where it pauses, where the connection breaks off.
+It knows nothing of providers. A reply is a value, faults included: what is sent, where it pauses, where the connection
+breaks off.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ _UNREGISTERED_PHRASES = {524: "A Timeout Occurred", 529: "Overloaded"}
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Silence before the next frame."""
+    """A silence before the next frame."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The connection is closed here, whatever the head promised."""
+    """The end of the connection, whatever the head promised."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. Header names are in lower case; a header given twice keeps its last value."""
+    """One request.
+
+    Header names are in lower case; a header given twice keeps its last value.
+    """
 
     method: str
     path: str
@@ -46,7 +50,10 @@ class HttpRequest:
         return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
 
     def json(self) -> dict[str, object] | None:
-        """The body as a JSON object; `None` where it is anything else. Fractions are kept as their text."""
+        """Read the body as a JSON object; `None` where it is anything else.
+
+        Fractions are kept as their text.
+        """
         try:
             value = json.loads(self.body, parse_float=str)
         except ValueError:  # also UnicodeDecodeError
@@ -56,9 +63,10 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What goes back. The head leaves together with the first bytes: pauses and cuts before them come before it.
+    """One reply.
 
-    `length` is the Content-Length that the head promises in bytes; `None` sends chunks.
+    The head leaves together with the first bytes: pauses and cuts before them come before it. `length` is the
+    Content-Length that the head promises in bytes; `None` sends chunks.
     """
 
     status: int
@@ -83,7 +91,7 @@ def json_bytes(value: object) -> bytes:
 
 
 class MalformedRequest(Exception):
-    """What came is not HTTP, or too large."""
+    """A request that is not HTTP, or too large."""
 
 
 async def converse(
@@ -92,7 +100,7 @@ async def converse(
     answer: Callable[[HttpRequest], HttpReply],
     pace_seconds: float,
 ) -> None:
-    """Answer the requests of one connection until either side has had enough of it."""
+    """Answer the requests of one connection until either side ends it."""
     try:
         while (request := await _read_request(reader, writer)) is not None:
             whole = await _play(writer, answer(request), pace_seconds)
@@ -168,7 +176,7 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _play(writer: asyncio.StreamWriter, reply: HttpReply, pace_seconds: float) -> bool:
-    """Send the reply; whether the connection is fit for another request afterwards."""
+    """Send the reply, and say whether the connection is fit for another request."""
     head = _head(reply)
     for frame in reply.frames:
         if isinstance(frame, Cut):

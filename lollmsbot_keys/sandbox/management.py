@@ -1,4 +1,4 @@
-"""OpenRouter's /keys: make, list, change and remove keys with a management key."""
+"""OpenRouter's /keys, where a management key makes, lists, changes and removes keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _RESETS = ("daily", "weekly", "monthly", None)
 
 
 class FakeKeysApi:
-    """The calls under /keys. Every one wants a management key."""
+    """The calls under /keys.
+
+    Every call needs a management key.
+    """
 
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys

@@ -1,4 +1,4 @@
-"""What the loopback providers sell: models and prices, as was known of the real ones on 2026-12-01.
+"""The models and prices of the loopback providers, as known of the real ones on 2026-12-01.
 
 Ollama's served and retired names come from its cloud documentation ("Model lifecycle", after 2026-09-25), its prices
 from ollama.com/pricing of 2026-09-15; OpenRouter's from its list as of 2026-11-20.
@@ -13,7 +13,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """US dollars for a million tokens."""
+    """A price in US dollars for a million tokens."""
 
     input_usd_per_mtok: Decimal
     output_usd_per_mtok: Decimal

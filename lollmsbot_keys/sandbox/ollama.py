@@ -1,4 +1,4 @@
-"""Ollama: the cloud (ollama.com) and the daemon on the own machine."""
+"""Ollama: the cloud (ollama.com) and the daemon on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAY_BE_ASKED = {"range": set(_RANGES_H), "scope": {"self", "team"}, "group_by":
 
 
 class OllamaCloud:
-    """What ollama.com answers under /api and /v1."""
+    """The answers of ollama.com under /api and /v1."""
 
     def __init__(self, *, serve_retired: bool = False) -> None:
         self.models: Mapping[str, Rate] = {**OLLAMA_SERVED, **(OLLAMA_RETIRED if serve_retired else {})}
@@ -93,7 +93,10 @@ class OllamaCloud:
         return json_reply(200, who)
 
     def _checked(self, call: ChatRequest) -> HttpReply | None:
-        """Balance and usage: ten a minute for each account, all its keys together."""
+        """Refuse a question for balance or usage that is one too many.
+
+        Ten a minute are allowed for each account, all its keys together.
+        """
         if call.key is None:
             return unauthorized(call)
         wait_s = call.key.account.checks.wait_s(call.now_s)
@@ -101,7 +104,10 @@ class OllamaCloud:
 
 
 class LocalOllama:
-    """The daemon: no secret asked, native and /v1 at the root; `-cloud` models are run by ollama.com."""
+    """The daemon, with the native API and /v1 at the root.
+
+    It asks for no secret. `-cloud` models are run by ollama.com.
+    """
 
     def chat(self, call: ChatRequest) -> HttpReply:
         asked = text_of(call.body, "model")
@@ -133,7 +139,10 @@ class LocalOllama:
 
 
 def find_local(name: str) -> LocalModel | None:
-    """A model of the daemon by its name, `:latest` understood; every served cloud model under its `-cloud` name."""
+    """Find a model of the daemon by its name, with or without `:latest`.
+
+    Every served cloud model has its `-cloud` name too.
+    """
     known = LOCAL_MODELS.get(name) or LOCAL_MODELS.get(f"{name}:latest")
     if known is None and is_cloud_name(name) and strip_cloud(name) in OLLAMA_SERVED:
         return LocalModel("unknown", "cloud", remote_model=strip_cloud(name))
@@ -153,7 +162,7 @@ def not_found(model: str, *, openai_shape: bool = False) -> HttpReply:
 
 
 def _older_plan(now_s: float, week_left_percent: float) -> Json:
-    """The balance of a plan from before September 2026: windows instead of money."""
+    """Return the balance of a plan from before September 2026, which has windows instead of money."""
     session: Json = {"remaining_percent": 75, "resets_at": _iso(now_s + 3 * 3600)}
     weekly: Json = {"remaining_percent": week_left_percent, "resets_at": _iso(now_s + 2 * 86_400)}
     return {"included": {"session": session, "weekly": weekly}, "purchased": {"balance_usd": 0}}
@@ -197,7 +206,10 @@ def _shown(name: str, model: LocalModel) -> Json:
 
 
 def _usage_report(call: ChatRequest, range_: str) -> Json:
-    """Sums by the hour, or by UTC day where more than a day is asked for; stretches without use are left out."""
+    """Add up the use by the hour, or by UTC day where more than a day is asked for.
+
+    Stretches without use are left out.
+    """
     used = FakeUsage() if call.key is None else call.key.account.usage
     now_s, step_s = call.now_s, HOUR_S if range_ == "24h" else 24 * HOUR_S
     begin_s = (now_s - _RANGES_H[range_] * HOUR_S) // step_s * step_s

@@ -1,4 +1,4 @@
-"""OpenRouter: chat, prices, and what a key can learn about itself."""
+"""OpenRouter: chat, prices, and the facts that a key can read about itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DAY_S = 86_400
 
 
 class OpenRouter:
-    """What openrouter.ai answers under /api/v1, the management of keys apart."""
+    """The answers of openrouter.ai under /api/v1, except the management of keys."""
 
     def __init__(self) -> None:
         self.models: Mapping[str, Rate] = {**OPENROUTER_PAID, **dict.fromkeys(OPENROUTER_FREE, FREE)}
@@ -177,7 +177,7 @@ def _per_token(usd_per_mtok: Decimal) -> str:
 
 
 def _bent(call: ChatRequest) -> Json:
-    """What a fault of the key check changes in what a key is told about itself."""
+    """Return the facts about a key that a fault of the key check changes."""
     match call.fault.kind.name if call.fault is not None else "":
         case "spent":
             return {"limit": 10, "limit_remaining": 0, "limit_reset": "monthly", "usage_monthly": 10}
@@ -188,7 +188,7 @@ def _bent(call: ChatRequest) -> Json:
 
 
 def _begins_s(now_s: float) -> dict[str, float]:
-    """When the UTC day, the week from Monday and the month began."""
+    """Return when the UTC day, the week from Monday and the month began, in seconds since the epoch."""
     today = gmtime(now_s)
     midnight_s = now_s // _DAY_S * _DAY_S
     days = {"daily": 0, "weekly": today.tm_wday, "monthly": today.tm_mday - 1}
@@ -196,7 +196,10 @@ def _begins_s(now_s: float) -> dict[str, float]:
 
 
 def _about(key: SandboxKey, now_s: float, elsewhere_usd: Decimal = Decimal(0)) -> Json:
-    """What a key may know of itself; `elsewhere_usd` was spent with it by somebody that the sandbox has not seen."""
+    """Return the facts that a key may read about itself.
+
+    `elsewhere_usd` was spent with it by somebody that the sandbox has not seen.
+    """
     used = {
         span: float(key.usage.since(begin_s).cost_usd + elsewhere_usd) for span, begin_s in _begins_s(now_s).items()
     }

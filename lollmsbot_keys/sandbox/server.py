@@ -1,4 +1,4 @@
-"""The sandbox as something that runs: three loopback ports, one thread."""
+"""The running sandbox: three loopback ports, one thread."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Sandbox:
 
     @property
     def ollama_endpoints(self) -> tuple[str, str]:
-        """Ollama Cloud, the OpenAI dialect first, then the native one."""
+        """The endpoints of Ollama Cloud: the OpenAI dialect first, then the native one."""
         base = self._base(SandboxPort.INTERNET)
         return f"{base}/ollama/v1", f"{base}/ollama/api"
 
@@ -96,7 +96,7 @@ class Sandbox:
 
     @property
     def endpoints(self) -> dict[str, tuple[str, ...]]:
-        """What `providers.NAME.endpoints` of a configuration is to be."""
+        """The values for `providers.NAME.endpoints` of a configuration."""
         return {
             "ollama": self.ollama_endpoints,
             "openrouter": (self.openrouter_endpoint,),
@@ -105,7 +105,10 @@ class Sandbox:
 
     @property
     def elsewhere(self) -> str:
-        """Where the `redirect` fault points. A request recorded there followed a redirect."""
+        """The address to which the `redirect` fault points.
+
+        A request recorded there followed a redirect.
+        """
         return self._base(SandboxPort.ELSEWHERE)
 
     @property
@@ -130,11 +133,11 @@ class Sandbox:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """Everything that was asked, in order; control requests apart."""
+        """Everything that was asked, in order, without control requests."""
         return self.world.requests
 
     def chats(self, key: str | None = None) -> tuple[RecordedRequest, ...]:
-        """The chat requests, of one key or (`local` being one too) of all."""
+        """Return the chat requests of one key (`local` is one too), or of all."""
         chats = (entry for entry in self.requests if entry.where == "chat")
         return tuple(entry for entry in chats if key is None or entry.caller == key)
 
@@ -143,15 +146,18 @@ class Sandbox:
         self.world.add_faults(faults)
 
     def make_key(self, like: str) -> tuple[str, str]:
-        """Name and secret of a further key of the same account, as a person makes it on the provider's page."""
+        """Make a further key of the same account, and return its name and its secret.
+
+        A person makes such a key on the provider's page.
+        """
         return self.world.make_key(like)
 
     def remove_key(self, name: str) -> bool:
-        """Delete a key as a person does; whether there was one."""
+        """Delete a key as a person does, and say whether there was one."""
         return self.world.remove_key(name)
 
     def living_keys(self) -> dict[str, str]:
-        """Every key that its provider takes now: name to secret."""
+        """Return every key that its provider takes now: name to secret."""
         return {key.name: key.secret for key in self.world.keys if not key.disabled}
 
     def rehearsal(self, directory: Path, base: Mapping[str, str]) -> Rehearsal:
@@ -159,7 +165,7 @@ class Sandbox:
         return prepare(directory, self.endpoints, {**self.secrets, "LBK_SANDBOX_URL": self.control}, base)
 
     def environment(self, directory: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment for a child that shall see this sandbox and nothing else.
+        """Return the environment for a child that shall see this sandbox and nothing else.
 
         Without `base` it is a bare one, whose home is `directory`.
         """

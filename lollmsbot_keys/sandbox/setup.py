@@ -1,4 +1,4 @@
-"""What a command needs in order to live in the sandbox: configuration, state, keys, and its own `lbk`."""
+"""The things that a command needs in order to live in the sandbox: configuration, state, keys, and its own `lbk`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FOREIGN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The environment of a rehearsal, and how it differs from the caller's."""
+    """The environment of a rehearsal, and its differences from the caller's."""
 
     environment: dict[str, str]
     exports: dict[str, str]
@@ -48,7 +48,7 @@ def prepare(
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a variable of the caller's environment could change what `lbk` does."""
+    """Say whether a variable of the caller's environment could change what `lbk` does."""
     upper = name.upper()
     return upper in _FOREIGN or upper.startswith(_FOREIGN_PREFIXES)
 
@@ -63,7 +63,10 @@ def _config(endpoints: Mapping[str, Sequence[str]]) -> str:
 
 
 def _write_launcher(launchers: Path) -> None:
-    """An `lbk` that is this very installation, whatever folder it is started in (-P keeps that folder out)."""
+    """Write an `lbk` that runs this very installation, whatever folder it is started in.
+
+    `-P` keeps that folder out.
+    """
     home = Path(__file__).resolve().parents[2]
     installed = str(home) in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     if os.name == "nt":  # pragma: no cover

@@ -1,4 +1,4 @@
-"""Run one command as a shell would: its signals, its exit code."""
+"""The run of one command as a shell would run it: its signals, its exit code."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _CHILD = tuple(getattr(signal, name) for name in ("SIGCHLD",) if hasattr(signal,
 
 
 class Signals:
-    """While this is entered, signals come to `received` instead of ending the process. Main thread only.
+    """The signals of the process, which come to `received` instead of ending it while this is entered.
 
-    Whoever started us with SIGINT ignored (a shell's background job, nohup) keeps it ignored. Waiting is reading from a
-    socket that every signal writes to: a signal that comes just before a blocking call would otherwise be seen only
-    when that call returns.
+    It works in the main thread only. If SIGINT was ignored when we were started (a shell's background job, nohup), it
+    stays ignored. Waiting is reading from a socket that every signal writes to: a signal that comes just before a
+    blocking call would otherwise be seen only when that call returns.
     """
 
     def __init__(self) -> None:
@@ -69,17 +69,17 @@ class Signals:
 
 
 class Patience(Signals):
-    """Wait until a signal says that it is enough."""
+    """A wait that a signal ends."""
 
     def wait(self) -> int:
-        """The signal that ended the waiting."""
+        """Wait for a signal, and return its number."""
         while self.first is None:
             self.listen()
         return self.first
 
 
 class Child(Signals):
-    """Passes signals on to the one command that it runs.
+    """The one command that is run, to which signals are passed on.
 
     At a terminal the command shares our process group: Ctrl-C reaches both from there, and we leave it to the command.
     Without one it gets a group of its own, so that a signal sent to us ends all that it has started.
@@ -93,7 +93,7 @@ class Child(Signals):
         self._missed: list[int] = []  # what came while the command was being started
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """The command's exit code; 128 + n after signal n.
+        """Run the command, and return its exit code; 128 + n after signal n.
 
         Raises:
             OSError: it cannot be started; a FileNotFoundError where there is no such command.
@@ -147,7 +147,10 @@ class Child(Signals):
 
 
 def _has_terminal() -> bool:
-    """Whether a terminal controls this process: its Ctrl-C then reaches the whole process group."""
+    """Say whether a terminal controls this process.
+
+    Its Ctrl-C then reaches the whole process group.
+    """
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
