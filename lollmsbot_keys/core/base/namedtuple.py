@@ -1,8 +1,8 @@
-"""`NamedTuple` for nouns: what `typing` has, at a third of the price; and codes that people can read.
+"""The base of nouns, a cheaper `typing.NamedTuple`, and codes that people can read.
 
-`typing.NamedTuple` compiles every annotation, as if somebody would ask for it, and a constructor for every class. That
-took a quarter of all instructions of `lbk route -q`, which needs some sixty nouns. Here annotations stay text, and
-nouns of as many fields share one compiled constructor. For mypy it is `typing.NamedTuple` itself.
+`typing.NamedTuple` compiles every annotation, although nobody asks for it, and a constructor for every class. That took
+a quarter of all instructions of `lbk route -q`, which needs some sixty nouns. Here annotations stay text, and nouns of
+as many fields share one compiled constructor. For mypy it is `typing.NamedTuple` itself.
 """
 
 from __future__ import annotations

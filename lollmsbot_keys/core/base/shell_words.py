@@ -38,7 +38,7 @@ def unquoted(word: str, variables: Mapping[str, str]) -> str | None:
 
 
 def expanded(word: str, variables: Mapping[str, str]) -> str:
-    """Replace the variables in `word`; one that is not set becomes nothing."""
+    """Replace the variables in `word`, and remove those that are not set."""
     return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), word)
 
 

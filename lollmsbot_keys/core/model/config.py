@@ -29,7 +29,10 @@ class Provider(StrEnum):
 
 
 class Privacy(StrEnum):
-    """The distance that a prompt may travel; `critical` is the strictest."""
+    """The distance that a prompt may travel.
+
+    `critical` is the strictest.
+    """
 
     LOW = "low"
     MEDIUM = "medium"

@@ -12,7 +12,10 @@ Value = bool | int | float | str | list["Value"] | None
 
 
 class Origin(StrEnum):
-    """The origin of a value; the later one wins."""
+    """The origin of a value.
+
+    The later one wins.
+    """
 
     DEFAULT = "default"
     FILE = "file"

@@ -58,7 +58,10 @@ class Cause(StrEnum):
 
 
 class Part(NamedTuple):
-    """The part of a difference that `cause` explains; it could explain up to `at_most_usd`."""
+    """The part of a difference that `cause` explains.
+
+    It could explain up to `at_most_usd`.
+    """
 
     cause: Cause
     usd: Decimal

@@ -37,7 +37,10 @@ class Trouble(StrEnum):
 
 
 class Classifier(Protocol):
-    """The failure table with its times filled in; `core.failures.table.classifier` makes one."""
+    """The failure table with its times filled in.
+
+    `core.failures.table.classifier` makes one.
+    """
 
     def __call__(self, what: Reply | Trouble, provider: Provider, *, free: bool, detail: str = "") -> Failure:
         """Judge one failed attempt.

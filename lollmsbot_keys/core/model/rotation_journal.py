@@ -11,7 +11,10 @@ from lollmsbot_keys.core.model.lease import Owner
 
 
 class Step(StrEnum):
-    """The steps of a rotation in order; the last three are the way back."""
+    """The steps of a rotation in order.
+
+    The last three are the way back.
+    """
 
     OBTAIN = "obtain"
     PROVE = "prove"

@@ -38,7 +38,7 @@ class Use(NamedTuple):
 
     @property
     def used_percent(self) -> Decimal | None:
-        """The part of the budget that is spent or held, in percent; `None` without a budget."""
+        """The percentage of the budget that is spent or held, or `None` without a budget."""
         if self.budget_usd is None:
             return None
         if not self.budget_usd:
@@ -97,7 +97,7 @@ class ProviderDay(NamedTuple):
 
     @property
     def used_percent(self) -> Decimal | None:
-        """The part of the daily budget that is spent or held, in percent; `None` without one."""
+        """The percentage of the daily budget that is spent or held, or `None` without one."""
         return self.day.used_percent
 
     @property
