@@ -1,7 +1,7 @@
-"""What good keys were told about themselves within the last minute, beside the state.
+"""The replies to good key checks of the last minute, beside the state.
 
-Ollama lets a user ask ten times a minute, with all keys and on all machines together. Who asks more often is told what
-was known a moment ago, instead of nothing. No secret is in it: a fingerprint, balances and limits.
+Ollama lets a user ask ten times a minute, with all keys and on all machines together. A caller that asks more often
+gets the last reply instead of nothing. No secret is in it: a fingerprint, balances and limits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNKEPT = frozenset({"label"})
 
 
 class CachedKeyCheck(NamedTuple):
-    """One good check: whose secret, when, and the provider's words."""
+    """One good check: the fingerprint of its secret, its time, and the provider's words."""
 
     fingerprint: str
     at: datetime
@@ -33,7 +33,10 @@ class CachedKeyCheck(NamedTuple):
 
 
 def read_checks(folder: Path, now: datetime) -> dict[str, CachedKeyCheck]:
-    """The checks by key that are fresh at `now`. An unreadable cache is no cache."""
+    """Return the checks by key that are fresh at `now`.
+
+    An unreadable cache is no cache.
+    """
     try:
         tree = json.loads(read_plain(folder / FILE))
         if tree["version"] != VERSION:
@@ -50,7 +53,10 @@ def read_checks(folder: Path, now: datetime) -> dict[str, CachedKeyCheck]:
 
 
 def keep_checks(folder: Path, fresh: Mapping[str, CachedKeyCheck], now: datetime) -> None:
-    """Add checks to those that are still fresh, whoever kept them. Best effort: it can be done without."""
+    """Add checks to those that are still fresh, also those of other processes.
+
+    Best effort: lbk works without them.
+    """
     from lollmsbot_keys.edges.files.atomic import replace_file
     from lollmsbot_keys.edges.files.lock import locked
 

@@ -32,7 +32,7 @@ class Listed(NamedTuple):
 
 
 class CachedModelLists(NamedTuple):
-    """What is known of each list: names and `Facts.local_chat` of fresh ones, OpenRouter's prices, and when it came."""
+    """The known model lists: names and `Facts.local_chat` of fresh ones, OpenRouter's prices, and their times."""
 
     lists: Mapping[Provider, frozenset[str]] = EMPTY
     prices: PriceList = PriceList()
@@ -41,9 +41,10 @@ class CachedModelLists(NamedTuple):
 
 
 def read_lists(folder: Path, now: datetime, own: Iterable[Listed] = ()) -> CachedModelLists:
-    """What is known at `now`, of each list the newest. `own` came to this process, which perhaps could not keep it.
+    """Return the newest list of each provider that is known at `now`.
 
-    What cannot be read is not known. A time that is still to come is a clock's fault: whatever else there is is newer.
+    `own` came to this process, which perhaps could not keep it. A list that cannot be read is not known. A time in the
+    future is the fault of a clock: every other list counts as newer.
     """
     lists: dict[Provider, frozenset[str]] = {}
     times: dict[Provider, datetime] = {}
@@ -60,7 +61,10 @@ def read_lists(folder: Path, now: datetime, own: Iterable[Listed] = ()) -> Cache
 
 @lru_cache(maxsize=1)
 def _understood(content: bytes) -> tuple[Listed, ...]:
-    """Each list with its provider, time, prices and chat model. Looked at for every call, and new once a day."""
+    """Return each list with its provider, time, prices and chat model.
+
+    Every call asks for it, and it changes once a day.
+    """
     found = []
     for name, entry in _entries(content).items():
         with suppress(ValueError, KeyError, TypeError):
@@ -79,7 +83,10 @@ def keep_list(
     prices: Mapping[str, Sequence[str] | None] = EMPTY,
     chat: str | None = None,
 ) -> Listed:
-    """Remember a list, and forget none that another process keeps. Best effort: it can be done without."""
+    """Keep a list in the cache, beside the lists of other processes.
+
+    Best effort: lbk works without it.
+    """
     from lollmsbot_keys.edges.files.atomic import replace_file
     from lollmsbot_keys.edges.files.lock import locked
 
@@ -95,7 +102,7 @@ def keep_list(
 
 
 def _content(folder: Path) -> bytes:
-    """The file; nothing where there is none that can be read."""
+    """Return the bytes of the file; none where it cannot be read."""
     try:
         return read_plain(folder / FILE)
     except OSError:
@@ -103,7 +110,7 @@ def _content(folder: Path) -> bytes:
 
 
 def _entries(content: bytes) -> dict[str, Any]:
-    """The kept lists by provider; none where the cache is unreadable."""
+    """Return the kept lists by provider; none where the cache is unreadable."""
     try:
         tree = json.loads(content)
         return dict(tree["lists"]) if tree["version"] == VERSION else {}

@@ -1,4 +1,4 @@
-"""Running asynchronous work, so that Ctrl-C has one meaning at every moment."""
+"""The start of asynchronous work, so that Ctrl-C has one meaning at every moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who holds a hold, and whether that process still lives.
+"""The processes that own holds, and whether they still live.
 
 A process number alone is reused; with the boot, the process namespace and the start time it is not. Where the system
 does not tell (no /proc), only the expiry of a hold counts.
@@ -20,7 +20,10 @@ _PROC = Path("/proc")
 
 
 class Liveness(Enum):
-    """What is known of an owner. Of a process elsewhere (another container or machine) nobody knows."""
+    """The known state of an owner.
+
+    It is unknown for a process elsewhere (in another container or machine).
+    """
 
     ALIVE = "alive"
     DEAD = "dead"
@@ -29,7 +32,7 @@ class Liveness(Enum):
 
 @cache
 def this_process() -> Owner:
-    """The running process as an owner of holds."""
+    """Return the running process as an owner of holds."""
     pid = os.getpid()
     return Owner(pid, _boot(), _started(pid))
 
@@ -39,7 +42,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def life_of(owner: Owner) -> Liveness:
-    """Look whether `owner` still runs: a look at its entry in the table of processes."""
+    """Look in the table of processes whether `owner` still runs."""
     here = _boot()
     if not here or not owner.boot or not owner.started:
         return Liveness.UNKNOWN
@@ -51,12 +54,12 @@ def life_of(owner: Owner) -> Liveness:
 
 
 def is_dead(owner: Owner) -> bool:
-    """Whether `owner` has certainly ended."""
+    """Say whether `owner` has certainly ended."""
     return life_of(owner) is Liveness.DEAD
 
 
 def is_alive(owner: Owner) -> bool:
-    """Whether `owner` certainly still runs: then a hold of it stays, however old."""
+    """Say whether `owner` certainly still runs: then a hold of it stays, however old."""
     return life_of(owner) is Liveness.ALIVE
 
 
@@ -65,7 +68,7 @@ LOOK_S = 1.0
 
 
 class Census:
-    """What looks at owners have shown lately. Who is dead stays dead."""
+    """The results of the last looks at owners; an ended owner stays ended."""
 
     def __init__(self, look: Callable[[Owner], Liveness] = life_of, clock: Callable[[], float] = monotonic) -> None:
         self._look, self._clock = look, clock
@@ -78,7 +81,7 @@ class Census:
         return self._since is None or self._clock() - self._since >= LOOK_S
 
     def look(self, owners: AbstractSet[Owner]) -> None:
-        """Know of each of `owners`; of those who lived, again when that is due."""
+        """Look at each of `owners`; at those who lived, again when that is due."""
         if self.is_due:
             self._seen = {
                 owner: life for owner, life in self._seen.items() if life is Liveness.DEAD and owner in owners
@@ -93,13 +96,16 @@ class Census:
                 self._seen[owner] = self._look(owner)
 
     def among(self, owners: Iterable[Owner], life: Liveness) -> frozenset[Owner]:
-        """Those of `owners` whom the last look showed as `life`. Who was not looked at yet is taken to live."""
+        """Return those of `owners` whose last look gave `life`.
+
+        An owner that was not looked at yet counts as alive.
+        """
         return frozenset(owner for owner in owners if self._seen.get(owner, Liveness.ALIVE) is life)
 
 
 @cache
 def _boot() -> str:
-    """This boot and this process namespace; "" where the system does not tell."""
+    """Return this boot and this process namespace; "" where the system does not tell."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot}/{(_PROC / 'self/ns/pid').readlink()}"
@@ -108,7 +114,10 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When `pid` started, in clock ticks since the boot; "" if there is none, or it only waits to be reaped."""
+    """Return when `pid` started, in clock ticks since the boot.
+
+    "" if there is no such process, or it has ended and only waits to be reaped.
+    """
     try:
         descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # for each owner there is: a Path costs as much again
     except OSError:

@@ -1,4 +1,4 @@
-"""Which proxy a URL goes through, by the variables that curl and most other clients read."""
+"""The proxy for a URL, by the variables that curl and most other clients read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from lollmsbot_keys.errors import ConfigError
 
 
 def proxy_for(variables: Mapping[str, str], url: str) -> str | None:
-    """The proxy's URL for `url`, or `None`: none is set, `NO_PROXY` excepts the host, or the host is loopback.
+    """Return the proxy's URL for `url`.
 
-    Lower-case names win over upper-case ones. Under CGI (`REQUEST_METHOD` is set) `HTTP_PROXY` is ignored: whoever
-    sends a request can set it there. A URL that is not understood gets no proxy.
+    `None`: none is set, `NO_PROXY` excepts the host, or the host is loopback. Lower-case names win over upper-case
+    ones. Under CGI (`REQUEST_METHOD` is set) `HTTP_PROXY` is ignored: the sender of a request can set it there. A URL
+    that is not understood gets no proxy.
 
     Raises:
         ConfigError: the variable that counts names no proxy that can be used. Its value may hold a password.
@@ -44,7 +45,10 @@ def _usable(proxy: str, name: str) -> str | None:
 
 
 def proxy_credentials(proxy: str) -> tuple[str, ...]:
-    """What must not be shown of the URL of a proxy: the password, as it stands and as it is meant, and who has it."""
+    """Return the parts of a proxy's URL that must not be shown.
+
+    They are the password, as it is written and as it is meant, and its user.
+    """
     from base64 import b64encode
     from urllib.parse import unquote
 
@@ -65,7 +69,10 @@ def _excepted(exceptions: str, host: str, port: int) -> bool:
 
 
 def _covers(entry: str, host: str, port: int) -> bool:
-    """Whether one entry of `NO_PROXY` means this host: `*`, a domain, `domain:port`, an address, a network."""
+    """Say whether one entry of `NO_PROXY` covers this host.
+
+    An entry is `*`, a domain, `domain:port`, an address or a network.
+    """
     if entry == "*":
         return True
     if "/" in entry:

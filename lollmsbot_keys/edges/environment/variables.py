@@ -1,4 +1,4 @@
-"""The process's environment variables: the one place of the package that reads them."""
+"""The process's environment variables; only this module of the package reads them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ _HELPFUL = (
 
 
 class Environment(NamedTuple):
-    """Environment variables as a value. An empty variable counts as unset. Never prints what it holds."""
+    """The environment variables as a value, whose `repr` shows none of them.
+
+    An empty variable counts as unset.
+    """
 
     variables: Mapping[str, str]
 
     @classmethod
     def here(cls) -> Environment:
-        """This process's variables, as they are now."""
+        """Return this process's variables, as they are now."""
         return cls(dict(os.environ))
 
     def __repr__(self) -> str:
         return f"Environment({len(self.variables)} variables)"
 
     def get(self, name: str) -> str | None:
-        """The variable's value; `None` where it is unset or empty."""
+        """Return the variable's value; `None` where it is unset or empty."""
         return self.variables.get(name) or None
 
     @property
@@ -53,7 +56,10 @@ class Environment(NamedTuple):
 
     @property
     def looks(self) -> OutputStyle:
-        """How output should look: https://no-color.org wins, then what forces colour, then the terminal's own word."""
+        """The style of the output.
+
+        https://no-color.org wins, then a variable that forces colour, then the terminal's own word.
+        """
         spoken = self._is_on("LBK_PLAIN")
         unwanted = spoken or self.get("NO_COLOR") is not None
         forced = not unwanted and (self._is_on("FORCE_COLOR") or self._is_on("CLICOLOR_FORCE"))
@@ -64,16 +70,16 @@ class Environment(NamedTuple):
 
     @property
     def _columns(self) -> int | None:
-        """`COLUMNS`, where it says how wide a line can be."""
+        """The line width in `COLUMNS`, where that is a possible one."""
         said = self.get("COLUMNS") or ""
         return int(said) if re.fullmatch("[0-9]{1,4}", said) and int(said) else None
 
     def _is_on(self, name: str) -> bool:
-        """Whether a switch holds anything but a no."""
+        """Say whether a switch is set to anything but a no."""
         return (self.get(name) or "0").lower() not in {"0", "false", "no", "off"}
 
     def config_path(self, option: Path | None = None) -> tuple[Path, bool]:
-        """The config file's path, and whether somebody named it (then it must exist).
+        """Return the config file's path, and whether somebody named it (then it must exist).
 
         Raises:
             ConfigError: the name begins with the home folder of a user who does not exist, or names no file.
@@ -84,19 +90,25 @@ class Environment(NamedTuple):
         return self._folder("XDG_CONFIG_HOME", ".config") / APP / "config.toml", False
 
     def state_path(self, option: Path | None = None) -> Path:
-        """The state file's path. Raises `ConfigError` as `config_path` does."""
+        """Return the state file's path.
+
+        Raises `ConfigError` as `config_path` does.
+        """
         named = self._named("--state", option, "LBK_STATE")
         if named is not None:
             return named
         return self._folder("XDG_STATE_HOME", ".local/state") / APP / "state.json"
 
     def log_path(self, option: Path | None = None, setting: Path | None = None) -> Path | None:
-        """Where the log is: by `--log-file`, else the variable, else `setting`. Raises as `config_path` does."""
+        """Return the log's path: that of `--log-file`, else of the variable, else `setting`.
+
+        Raises as `config_path` does.
+        """
         named = self._named("--log-file", option, "LBK_LOG_FILE")
         return named if named is not None or setting is None else self._named("log.file", setting, "")
 
     def proxy_for(self, url: str) -> str | None:
-        """The proxy that the usual variables name for `url`; never one for a loopback address.
+        """Return the proxy that the usual variables name for `url`; never one for a loopback address.
 
         The answer may hold a password: it is for the connection only, not for printing.
         """
@@ -106,7 +118,10 @@ class Environment(NamedTuple):
 
     @property
     def for_helpers(self) -> dict[str, str]:
-        """What a program of others needs to start, to reach the network and to show something: no key is among it."""
+        """The variables for programs of others, none of which holds a key.
+
+        They are needed to start, to reach the network and to show something.
+        """
         return {name: value for name, value in self.variables.items() if re.fullmatch(_HELPFUL, name)}
 
     def _named(self, name: str, option: Path | None, variable: str) -> Path | None:
@@ -123,7 +138,10 @@ class Environment(NamedTuple):
         return path
 
     def _folder(self, variable: str, default: str) -> Path:
-        """The user's folder of one kind: by the XDG rules on Linux, by platformdirs (10 ms to import) elsewhere."""
+        """Return the user's folder of one kind: by the XDG rules on Linux, by platformdirs elsewhere.
+
+        platformdirs takes 10 ms to import.
+        """
         if not sys.platform.startswith("linux"):
             import platformdirs
 

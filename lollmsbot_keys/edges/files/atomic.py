@@ -1,4 +1,4 @@
-"""Replacing a file whole: a reader sees the old text or the new one, and a crash leaves one of them."""
+"""The replacing of whole files: a reader sees the old text or the new one, after a crash too."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def replace_file(
     mode: int = OWNER_ONLY,
     last_look: Callable[[int], None] | None = None,
 ) -> None:
-    """Put `content` at `path`, with `mode` from its first byte on. `durable` also survives a loss of power.
+    """Put `content` at `path`, with `mode` from its first byte on.
 
-    The temporary file is named after the process, so that what a killed one left behind is reused, not piled up.
-    `last_look` gets the finished file's descriptor just before it takes its place; what it raises prevents that.
+    `durable` also survives a loss of power. The temporary file is named after the process, so that the one of a killed
+    process is used again, and such files do not pile up. `last_look` gets the finished file's descriptor just before it
+    takes its place; an error that it raises prevents that.
 
     Raises:
         OSError: the disk is full, the folder cannot be written, …; `path` is then as it was.
@@ -49,7 +50,9 @@ def replace_file(
 
 
 def overwrite_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` without replacing the file: cheaper, and nothing for a file that must never be torn.
+    """Put `content` at `path` without replacing the file.
+
+    This is cheaper, but not for a file that must never be torn.
 
     Raises:
         OSError: it cannot be written.
@@ -80,7 +83,10 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the new name durable. Where folders cannot be opened (Windows), the system sees to it."""
+    """Make the new name durable.
+
+    Where folders cannot be opened (Windows), the system takes care of it.
+    """
     with suppress(PermissionError, NotImplementedError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

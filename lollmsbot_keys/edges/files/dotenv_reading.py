@@ -1,4 +1,4 @@
-"""What a dotenv text gives to each name, as python-dotenv splits it; nothing is put in for `${…}`."""
+"""The names and values of a dotenv text, as python-dotenv splits it; `${…}` stays as it is."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def pieces(body: str) -> list[Binding]:
-    """The assignments, comments and other lines of `body`, which has no byte order mark; joined they are `body`."""
+    """Split `body` into its assignments, comments and other lines; joined they are `body`.
+
+    `body` has no byte order mark.
+    """
     return list(parse_stream(io.StringIO(body)))
 
 
 def values(text: str) -> dict[str, str | None]:
-    """The last value of each name; `None` where a name never has one.
+    """Return the last value of each name; `None` where a name never has one.
 
-    A bare `export NAME` takes no earlier value away, as it does not for a shell; python-dotenv forgets that value.
+    A bare `export NAME` takes no earlier value away, as in a shell; python-dotenv itself forgets that value.
     """
     found: dict[str, str | None] = {}
     for piece in pieces(text.removeprefix(BYTE_ORDER_MARK)):

@@ -1,4 +1,7 @@
-"""Which kind of file system a path is on. Locks and atomic replacing cannot be relied on across a network."""
+"""The kind of file system that a path is on.
+
+Locks and atomic replacing cannot be relied on across a network.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _MOUNTS = Path("/proc/self/mounts")
 
 
 def network_kind(path: Path, mounts: Path = _MOUNTS) -> str | None:
-    """The network file system that `path` is on; `None` on a local one, and where the system does not tell."""
+    """Return the network file system that `path` is on.
+
+    `None` on a local one, and where the system does not tell.
+    """
     try:
         table = os.fsdecode(mounts.read_bytes())
     except OSError:
@@ -44,5 +50,5 @@ def network_kind(path: Path, mounts: Path = _MOUNTS) -> str | None:
 
 
 def _unescaped(mount: str) -> str:
-    r"""The table writes blanks as `\040` and the like."""
+    r"""Return the mount point with its escapes resolved: the table writes blanks as `\040` and the like."""
     return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)

@@ -1,11 +1,11 @@
 """One exclusive lock on a file, with a time limit, for processes and for threads.
 
-Whoever holds it has its mark in the file. While marks change the queue moves, however long it is; the time limit is for
-one holder that stays.
+The holder has its mark in the file. While marks change the queue moves, however long it is; the time limit is for one
+holder that stays.
 
-A blocking `flock` lets waiting processes in without polling: with sixteen of them that is several times faster, and
-far fairer, than asking every 50 ms. It has no time limit of its own, so where the lock is not free at once a helper
-thread waits for it. Windows has no `flock`; there the filelock package does the same by polling.
+A blocking `flock` lets waiting processes in without polling: with sixteen of them that is several times faster, and far
+fairer, than asking every 50 ms. It has no time limit of its own, so where the lock is not free at once a helper thread
+waits for it. Windows has no `flock`; there the filelock package does the same by polling.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _LOOKS = 8
 
 @contextmanager
 def locked(path: Path, patience: timedelta = PATIENCE) -> Iterator[None]:
-    """Hold the exclusive lock `path` (created with mode 0600; never removed, which would split it in two).
+    """Hold the exclusive lock `path`.
+
+    The file is created with mode 0600 and never removed, which would split the lock in two.
 
     Raises:
         StateError: it could not be had within `patience`.
@@ -51,7 +53,10 @@ def locked(path: Path, patience: timedelta = PATIENCE) -> Iterator[None]:
 
 
 def _leave_mark(descriptor: int, me: Owner) -> None:
-    """Say who holds the lock now. No two marks are the same. Without room for it the lock holds all the same."""
+    """Write into the lock's file who holds it now.
+
+    No two marks are the same. Without room for the mark the lock still holds.
+    """
     with suppress(OSError):
         os.pwrite(descriptor, b"%d %s %s %d\n" % (*_encoded(me), monotonic_ns()), 0)
 
@@ -65,7 +70,7 @@ def _mark(descriptor: int) -> bytes:
 
 
 def _holder(mark: bytes) -> int | None:
-    """The holder's number, where it certainly is a process that lives here."""
+    """Return the holder's process number, if it certainly is a process that lives here."""
     with suppress(ValueError):
         pid, boot, started, _ = mark.decode().split()
         if is_alive(Owner(int(pid), boot, started)):
@@ -87,7 +92,10 @@ def _stuck(path: Path, patience: timedelta, mark: bytes = b"") -> StateError:
 
 
 def is_moving(wait: Callable[[], bool], mark: Callable[[], bytes]) -> bool:
-    """Whether `wait` was met before the same `mark` was seen after so many of its time limits in a row."""
+    """Say whether `wait` succeeds while the queue still moves.
+
+    It does not move any more when the same `mark` is seen after so many time limits of `wait` in a row.
+    """
     seen, still = mark(), 0
     while not wait():
         before, seen = seen, mark()
@@ -107,10 +115,10 @@ def _flock(descriptor: int, path: Path, patience: timedelta) -> None:
 
 
 def _flock_in_a_thread(descriptor: int, path: Path, patience: timedelta) -> None:
-    """Wait in a thread.
+    """Wait for the lock in a thread.
 
-    The lock belongs to the open file, so when both descriptors are closed it is free again: whoever gave up cannot
-    leave it behind, however late the thread gets it.
+    The lock belongs to the open file, so it is free again when both descriptors are closed: a caller that gave up
+    cannot leave it behind, however late the thread gets it.
     """
     import fcntl
     import threading

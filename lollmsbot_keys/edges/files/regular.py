@@ -1,4 +1,7 @@
-"""Reading what should be a plain file. A pipe or a device in its place is refused: nobody waits for one."""
+"""The reading of plain files.
+
+A pipe or a device in the place of one is refused: nobody waits for it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 def open_plain(path: Path) -> BufferedReader:
-    """The file at `path`, for reading.
+    """Open the file at `path` for reading.
 
     Raises:
         OSError: it cannot be read, or is no regular file.
@@ -21,7 +24,10 @@ def open_plain(path: Path) -> BufferedReader:
 
 
 def read_plain(path: Path, most: int = -1) -> bytes:
-    """What the file at `path` holds, at most its first `most` bytes. Raises as `open_plain` does."""
+    """Read the file at `path`, at most its first `most` bytes.
+
+    Raises as `open_plain` does.
+    """
     with open(path, "rb", buffering=0, opener=_opened) as file:
         return file.read(most)
 

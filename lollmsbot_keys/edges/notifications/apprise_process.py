@@ -2,7 +2,8 @@
 
 Apprise and the libraries under it log addresses and tokens, print, warn, wait for as long as a URL says, and leave
 threads behind that Python waits for at its end. Here all of that disturbs nobody: nothing is logged, output goes
-nowhere, and `notify` ends this process when its patience does. When whoever started it has died, it ends by itself.
+nowhere, and the process that started this one ends it when the time is over. If that process has died, this one ends by
+itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _STATUS: ContextVar[list[str]] = ContextVar("status")
 
 
 def run(messages: Sequence[Mapping[str, str]]) -> None:
-    """Deliver everything, and report each as a line of JSON: its `mark`, and what went wrong ("" is nothing)."""
+    """Deliver every message, and report each as a line of JSON.
+
+    The line has its `mark`, and what went wrong ("" is nothing).
+    """
     reports = _take_output()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -49,7 +53,7 @@ def run(messages: Sequence[Mapping[str, str]]) -> None:
 
 
 def _take_output() -> TextIO:
-    """Keep standard output for reports; what others write to it, or to standard error, goes nowhere."""
+    """Keep standard output for reports; all other output and error output goes nowhere."""
     reports = os.fdopen(os.dup(1), "w", encoding="ascii")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -58,7 +62,10 @@ def _take_output() -> TextIO:
 
 
 def _end_with_parent() -> None:
-    """The other end of standard input is closed when whoever started this is no more."""
+    """End this process when its parent has ended.
+
+    Then the other end of standard input is closed.
+    """
     sys.stdin.read()
     os._exit(1)
 
@@ -76,7 +83,7 @@ def _service(url: str) -> NotifyBase | None:
 
 
 def _asset() -> AppriseAsset:
-    """Ourselves, as services show it: no pictures from elsewhere, and nothing kept on disk."""
+    """Return the name under which services show lbk: no pictures from elsewhere, and nothing kept on disk."""
     from apprise import AppriseAsset
 
     asset = AppriseAsset(storage_mode="memory")
@@ -111,7 +118,7 @@ def _problem(message: Mapping[str, str], service: NotifyBase | None, seen: Seque
 
 
 class _Statuses(logging.Handler):
-    """Reads the HTTP status of a refusal from what Apprise logs, and nothing else."""
+    """A log handler that takes the HTTP status of a refusal from Apprise's log, and nothing else."""
 
     def emit(self, record: logging.LogRecord) -> None:
         found = re.search(r"\berror=([1-5]\d\d)\b", record.getMessage())

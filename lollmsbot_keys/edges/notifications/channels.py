@@ -1,8 +1,8 @@
 """Messages to people's channels: mail, chat, push, webhooks, by whatever Apprise knows.
 
 A channel's URL holds credentials. It is in no output, log, state, error or argument: a channel is called by its place
-in `alerts.urls` and its service's name, and known in the state by a keyed hash. Sending is done by a process of its own
-(`courier`), which gets the URLs through a pipe and lives no longer than the patience of whoever waits.
+in `alerts.urls` and its service's name, and known in the state by a keyed hash. A process of its own
+(`apprise_process`) sends the messages: it gets the URLs through a pipe and is ended when the caller's time is over.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COURIER = (
 
 
 class Notification(NamedTuple):
-    """What one channel is told. `tone` chooses the colour, where a service has colours."""
+    """The message for one channel; `tone` chooses the colour, where a service has colours."""
 
     title: str
     body: str
@@ -38,10 +38,12 @@ class Notification(NamedTuple):
 
 
 class Channels:
-    """The channels of one configuration. `environ` is all that the process which sends gets of the environment.
+    """The channels of one configuration.
+
+    `environ` is the whole environment of the process that sends.
 
     Raises:
-        StateError: the fingerprint key at `key_path` cannot be used, so that nothing could be told apart.
+        StateError: the fingerprint key at `key_path` cannot be used, so that channels could not be told apart.
     """
 
     __slots__ = ("_environ", "_urls")
@@ -56,14 +58,14 @@ class Channels:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What the state calls them."""
+        """The names of the channels in the state."""
         return tuple(self._urls)
 
     def send(self, messages: Mapping[str, Notification], patience: timedelta) -> dict[str, str]:
-        """Send each channel (by its mark) its message, all at once. Answers what went wrong, by mark: "" is nothing.
+        """Send each channel (by its mark) its message, all at once, and return the problems by mark.
 
-        Whatever a service does, this is over after `patience`: a channel that has not taken its message by then has
-        failed.
+        "" is no problem. Whatever a service does, this is over after `patience`: a channel that has not taken its
+        message by then has failed.
         """
         if not messages:
             return {}
@@ -89,7 +91,7 @@ class Channels:
 
 
 def _sent(job: bytes, environ: Mapping[str, str], patience: timedelta) -> dict[str, str]:
-    """What became of each message, as far as that was known in time."""
+    """Return the result of each message, as far as it was known in time."""
     # A session of its own: Ctrl-C is for us, and the courier ends with us whatever ends us, for its input ends then.
     with subprocess.Popen(  # noqa: S603 - our own Python, our own program
         [sys.executable or "", "-I", "-c", _COURIER],
@@ -123,7 +125,7 @@ def _listen(courier: subprocess.Popen[bytes], job: bytes, reports: list[bytes]) 
 
 
 def _kind(tone: Tone) -> str:
-    """What Apprise calls it."""
+    """Return Apprise's name for a tone."""
     match tone:
         case Tone.GRAVE:
             return "failure"

@@ -28,7 +28,7 @@ class _Handler(WSGIRequestHandler):
     """Seconds that a caller may stay silent."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: a scrape is no news, and what a stranger sends is not for a terminal."""
+        """Log nothing: a scrape is no news, and a stranger's text is not for a terminal."""
 
     def address_string(self) -> str:
         return str(self.client_address[0])  # no name server is asked who scrapes
@@ -38,7 +38,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A caller who hangs up early is no news either."""
+        """Ignore a caller who hangs up early."""
 
 
 class _Server6(_Server):
@@ -47,10 +47,10 @@ class _Server6(_Server):
 
 @contextmanager
 def serving(host: str, port: int, measure: Measure, failed: Callable[[LbkError], None]) -> Iterator[str]:
-    """Serve what `measure` says at each scrape, families and pool, until the block ends; the value is the URL.
+    """Serve the result of `measure` at each scrape until the block ends; the value is the URL.
 
-    What keeps it from measuring is handed to `failed`, and the scrape gets a 503, which Prometheus shows as down: old
-    figures would look like good ones.
+    `measure` returns families and pool. An error that keeps it from measuring is handed to `failed`, and the scrape
+    gets a 503, which Prometheus shows as down: old figures would look like good ones.
 
     Raises:
         ConfigError: nothing can listen there.

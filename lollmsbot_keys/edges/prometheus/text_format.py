@@ -1,4 +1,4 @@
-"""Prometheus's text format, by its official client: families as text, and what an earlier text showed."""
+"""Prometheus's text format, by its official client: families as text, and the counters of an earlier text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _REMARK = b"# lbk carries over: "
 
 
 def registry_of(families: Sequence[Family], pool: str) -> CollectorRegistry:
-    """A registry of the client library's that has these families of `pool`, and none of the process's own."""
+    """Return a registry of the client library that has only these families of `pool`.
+
+    It has no figures of the process itself.
+    """
     from prometheus_client import CollectorRegistry
     from prometheus_client.registry import Collector
 
@@ -45,14 +48,17 @@ def _metric(family: Family, pool: str) -> Metric:
 
 
 def text_of(families: Sequence[Family], pool: str) -> bytes:
-    """The families of `pool` in the text format, version 0.0.4."""
+    """Return the families of `pool` in the text format, version 0.0.4."""
     from prometheus_client import generate_latest
 
     return generate_latest(registry_of(families, pool))
 
 
 def remembering(text: bytes, shown: ShownCounters) -> bytes:
-    """`text` with a comment of what was carried over: with it, the next text can be made from this one."""
+    """Return `text` with a comment that holds the counters carried over.
+
+    With it, the next text can be made from this one.
+    """
     if not shown.carried:
         return text
     carried = [[name, dict(labels), more] for (name, labels), more in shown.carried.items()]
@@ -60,7 +66,7 @@ def remembering(text: bytes, shown: ShownCounters) -> bytes:
 
 
 def shown_in(text: bytes) -> ShownCounters:
-    """The counters that `text` shows, of whatever pool. Nothing where it is none of ours."""
+    """Return the counters in `text`, of any pool; none if the text is not ours."""
     from prometheus_client.parser import text_string_to_metric_families
 
     try:

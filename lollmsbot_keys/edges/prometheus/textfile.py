@@ -1,4 +1,7 @@
-"""A file for the textfile collector of Prometheus's node_exporter, which reads it at every scrape, as another user."""
+"""A file for the textfile collector of Prometheus's node_exporter.
+
+The collector reads it at every scrape, as another user.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ LONGEST = 16_000_000
 
 
 def earlier_text(path: Path) -> bytes:
-    """What lies at `path` now; nothing where there is none that can be read.
+    """Return the text at `path`; none where there is no file that can be read.
 
     Raises:
         ConfigError: something is there that is no file, and must not be replaced by one.
@@ -34,8 +37,8 @@ def earlier_text(path: Path) -> bytes:
 def put(path: Path, text: bytes) -> None:
     """Replace the file, so that no scrape sees half of it.
 
-    A new one is for everybody to read, whatever the umask; one that was there keeps its mode, and its owners where
-    this process may give files away.
+    A new one is readable for everybody, whatever the umask; an old one keeps its mode, and its owners where this
+    process may give files away.
 
     Raises:
         ConfigError: it cannot be written.

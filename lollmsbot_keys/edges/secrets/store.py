@@ -105,7 +105,7 @@ class Secrets:
         return self._opened[name]
 
     def has(self, text: str) -> bool:
-        """Whether `text` is one of the secrets that were read."""
+        """Say whether `text` is one of the secrets that were read."""
         return any(secret.reveal() == text for secret in self._opened.values())
 
     def problem(self, name: str) -> str | None:
