@@ -1,4 +1,4 @@
-"""64 processes on one state: updates a second, beside SQLite in WAL mode updating one row each time.
+"""The updates a second of 64 processes on one state, beside SQLite in WAL mode updating one row each time.
 
 The plainest locked read-write-fsync-replace of as many bytes stands beside both.
 """

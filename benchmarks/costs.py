@@ -1,4 +1,4 @@
-"""`lbk costs` as a whole process on a ledger with a year of days, beside the same on one without any.
+"""The whole process of `lbk costs` on a ledger with a year of days, beside one without any.
 
 Every day of the year has as many combinations of key, model and pillar as a day can have (200).
 """
@@ -65,7 +65,7 @@ def _run(root: Path, folder: Path, arguments: list[str]) -> None:
 
 
 def _write(folder: Path, today: date, days: int) -> None:
-    """A state and its history, as so many days of use leave them, today among them."""
+    """Write a state and its history, as so many days of use leave them, today among them."""
     folder.mkdir()
     configured, chance, snapshot = config(), Random(1), Snapshot()  # noqa: S311 - figures to add up
     for number in range(days - 1, -1, -1):

@@ -1,4 +1,7 @@
-"""The routing decision in microseconds of CPU, in a virgin state and after many calls: it must not grow with them."""
+"""The CPU time of a routing decision in microseconds, with a new state and after many calls.
+
+It must not grow with the calls.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""LiteLLM's Router in a process of its own, for throughput.py: LiteLLM is nobody's dependency here.
+"""The Router of LiteLLM in a process of its own, for throughput.py.
 
-It is started with the server's address and the prompt. Each line on standard input is `whole` or `stream`, how many
-in flight, and how many in all; each line on standard output what one of them cost, as `load.Cost` has it.
+LiteLLM is nobody's dependency here. The process is started with the server's address and the prompt. Each line on
+standard input is `whole` or `stream`, the number in flight, and the number in all; each line on standard output is what
+one of them cost, as `load.Cost` has it.
 """
 
 from __future__ import annotations

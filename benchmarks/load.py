@@ -1,4 +1,7 @@
-"""What a request costs while so many of its kind are on their way. Needs nothing but the standard library."""
+"""The cost of a request while a number of its kind are on their way.
+
+It needs nothing but the standard library.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,17 @@ One = Callable[[], Awaitable[object]]
 
 
 class Cost(NamedTuple):
-    """A request's share in milliseconds: of the wall clock, and of this process's CPU, all threads and the kernel."""
+    """The share of a request in milliseconds: of the wall clock, and of CPU.
+
+    The CPU is that of this process, all threads and the kernel.
+    """
 
     wall: float
     cpu: float
 
 
 async def cost_of(one: One, in_flight: int, requests: int) -> Cost:
-    """Run `one` so many times, `in_flight` of them at any moment."""
+    """Run `one` so many times, `in_flight` of them at any moment, and return the cost of one."""
     numbers = iter(range(requests))
 
     async def worker() -> None:

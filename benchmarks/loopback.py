@@ -1,7 +1,8 @@
-"""A provider that costs next to nothing: a process of its own, whose answers are ready before anyone asks.
+"""A provider that costs next to nothing.
 
-It speaks just enough HTTP/1.1 for a client that frames its requests by Content-Length. `GET /seen` gives the last POST
-back, byte for byte, so that every client of a comparison can be made to send the same one.
+It is a process of its own, whose answers are ready before anyone asks. It speaks just enough HTTP/1.1 for a client that
+frames its requests by Content-Length. `GET /seen` gives the last POST back, byte for byte, so that every client of a
+comparison can be made to send the same one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _WHOLE = {
 
 @contextmanager
 def served() -> Iterator[str]:
-    """Run the server as a process of its own; its base URL."""
+    """Run the server as a process of its own, and yield its base URL."""
     server = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
@@ -47,7 +48,7 @@ def _reply(kind: str, body: bytes) -> bytes:
 
 
 def _stream() -> list[bytes]:
-    """A streamed answer in the pieces in which it is sent: an event each, a chunk of HTTP each."""
+    """Return a streamed answer in the pieces in which it is sent: one event each, one chunk of HTTP each."""
     common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_790_000_000, "model": "kimi-k2.6"}
     pieces = [{"index": 0, "delta": {"content": f" word{n}"}, "finish_reason": None} for n in range(EVENTS)]
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}

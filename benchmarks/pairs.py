@@ -1,4 +1,7 @@
-"""Two things measured in turn, A B A B …, so that a machine that drifts drifts under both."""
+"""The measurement of two things in turn (A B A B …).
+
+Where the speed of a machine drifts, it drifts under both.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from time import perf_counter
 
 
 def paired(subject: Callable[[], object], yardstick: Callable[[], object], rounds: int) -> tuple[float, float, float]:
-    """Median seconds of each, and the median of the ratios pair by pair. One round before is not counted."""
+    """Return the median seconds of each, and the median of the ratios pair by pair.
+
+    One round before is not counted.
+    """
     ours, theirs = [], []
     for number in range(rounds + 1):
         took = _timed(subject), _timed(yardstick)
@@ -25,7 +31,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def line(name: str, ours: float, theirs: float, ratio: float, yardstick: str) -> None:
-    """One result on stdout."""
+    """Print one result."""
     print(f"{name:<44} {_time(ours)}   {yardstick} {_time(theirs)}   ratio {ratio:.2f}")
 
 

@@ -1,4 +1,7 @@
-"""Looking for words of an 8 MB prompt in what a provider says: CPU for each failed attempt, beside the plain search."""
+"""The search for words of an 8 MB prompt in the text of a provider.
+
+It measures CPU for each failed attempt, beside the plain search.
+"""
 
 from __future__ import annotations
 

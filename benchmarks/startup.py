@@ -1,4 +1,4 @@
-"""Start-up of whole processes, of a pool that was used: beside the bare interpreter, and beside an empty Typer app.
+"""The start-up of whole processes, of a pool that was used, beside the bare interpreter and an empty Typer app.
 
 `lbk` is started as pip's script starts it; packages are compiled.
 """
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def use(run: Callable[..., None], lbk: str) -> None:
-    """Fetch the lists, and have something to count."""
+    """Fetch the lists, and make some calls, so that there is something to count."""
     run(lbk, "test-keys")
     for number in range(10):
         run(lbk, "ask", f"Question {number}")

@@ -1,4 +1,7 @@
-"""One claim and settle through the state file, beside the plainest locked read-write-fsync-replace of as many bytes."""
+"""The time of one claim and settle through the state file.
+
+Beside it stands the plainest locked read-write-fsync-replace of as many bytes.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def main() -> None:
 
 
 def plainest(path: Path) -> None:
-    """What any program would have to do: lock, read, write aside, fsync, replace, fsync the folder."""
+    """Do what any program would have to do: lock, read, write aside, fsync, replace, fsync the folder."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     content = path.read_bytes()

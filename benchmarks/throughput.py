@@ -1,4 +1,4 @@
-"""What one question to a `KeyPool` costs beside a bare HTTP client that sends the very same bytes.
+"""The cost of one question to a `KeyPool`, beside a bare HTTP client that sends the very same bytes.
 
 Bare is one plain `httpx.AsyncClient`; best bare is the fastest arrangement of httpx that we know, a client for every
 four requests in flight. Neither routes, reserves, books or redacts anything. All run in turn in one process against one
@@ -76,7 +76,7 @@ class Post(NamedTuple):
 
 @asynccontextmanager
 async def pool_in(parent: Path, base: str) -> AsyncIterator[KeyPool]:
-    """A pool of two keys, whose state is in a folder of its own under `parent`."""
+    """Open a pool of two keys, whose state is in a folder of its own under `parent`."""
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         async with KeyPool(_engine(folder, base)) as pool:
             yield pool
@@ -92,7 +92,7 @@ def _engine(folder: str, base: str) -> Engine:
 
 @asynccontextmanager
 async def litellm(base: str) -> AsyncIterator[Callable[[str], Turn] | None]:
-    """Turns of LiteLLM's Router by kind, where there is one."""
+    """Yield the turns of LiteLLM's Router by kind, where there is one."""
     interpreter = os.environ.get("LITELLM_PYTHON")
     if not interpreter:
         yield None
@@ -120,7 +120,7 @@ async def litellm(base: str) -> AsyncIterator[Callable[[str], Turn] | None]:
 
 
 async def compare(base: str, kind: str, turns: Callable[[str], Turn] | None) -> None:
-    """Print how a question of one kind fares, for each number in flight."""
+    """Print the cost of a question of one kind, for each number in flight."""
     async with AsyncExitStack() as stack:
         places = {"lbk": Path.cwd(), "lbk, state in memory": MEMORY}
         pools = {
@@ -155,7 +155,7 @@ def of(one: One) -> Turn:
 
 
 async def in_turn(arrangements: dict[str, Turn], in_flight: int, requests: int) -> dict[str, list[Cost]]:
-    """One after the other, again and again; the first time does not count."""
+    """Run the arrangements one after the other, again and again; the first time does not count."""
     costs: dict[str, list[Cost]] = {name: [] for name in arrangements}
     for number in range(ROUNDS + 1):
         for name, turn in arrangements.items():

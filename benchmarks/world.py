@@ -1,4 +1,4 @@
-"""A pool as it is after a busy day, for the benchmarks: configuration, facts, and a state of some kilobytes."""
+"""The pool after a busy day, for the benchmarks: configuration, facts, and a state of some kilobytes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ REQUESTS = tuple(
 
 
 def config() -> Config:
-    """The built-in configuration, with limits so high that no call of a benchmark is refused."""
+    """Return the built-in configuration, with limits so high that no call of a benchmark is refused."""
     limits = {f"{provider}_{limit}": "1000000" for provider in ("OLLAMA", "OPENROUTER") for limit in _LIMITS}
     return load(None, Environment({"HOME": "/nonexistent", **limits})).config
 
 
 def facts(configured: Config) -> Facts:
-    """All five keys have a secret."""
+    """Return facts in which every key has a secret."""
     return Facts({key.name: f"{number:016x}" for number, key in enumerate(configured.keys)})
 
 
 def lived_in(configured: Config, calls: int, *, now: datetime = NOON) -> Snapshot:
-    """The state after so many calls, spread over the last hours."""
+    """Return the state after so many calls, spread over the last hours."""
     snapshot, known, owner = Snapshot(), facts(configured), this_process()
     for number in range(calls):
         moment = now - timedelta(seconds=7 * (calls - number) / max(1, calls / 500))
@@ -64,7 +64,7 @@ def claimed_call(
 
 
 def settled_call(snapshot: Snapshot, configured: Config, claimed: Claim, now: datetime) -> Snapshot:
-    """Settle it as answered."""
+    """Settle one call as answered."""
     usage = Usage(500, 300, Decimal("0.0012") if claimed.candidate.provider is Provider.OPENROUTER else None)
     outcome = Outcome(OutcomeKind.ANSWERED, 200, usage=usage, started=True)
     finished = Finished(claimed.candidate, claimed.hold, outcome, timedelta(milliseconds=900), failover=False)

@@ -1,4 +1,7 @@
-"""Who imports whom. `python -m tests.import_graph` prints each package of lollmsbot_keys with those that it uses."""
+"""The graph of imports.
+
+`python -m tests.import_graph` prints each package of lollmsbot_keys with those that it uses.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ Graph = Mapping[str, set[str]]
 
 @cache
 def sources() -> Mapping[str, ast.Module]:
-    """Every module by its name inside the package (`edges.files.lock`; the package itself is the empty one)."""
+    """Return every module by its name inside the package (`edges.files.lock`; the package itself is the empty one)."""
     found = {}
     for path in sorted((ROOT / PACKAGE).rglob("*.py")):
         parts = path.relative_to(ROOT / PACKAGE).with_suffix("").parts
@@ -26,7 +29,7 @@ def sources() -> Mapping[str, ast.Module]:
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything imported anywhere in a module, inside functions too."""
+    """Yield line and full name of everything imported anywhere in a module, inside functions too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -36,13 +39,13 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def modules() -> Graph:
-    """The modules of the project that each module imports."""
+    """Return the modules of the project that each module imports."""
     known = sources()
     return {name: set(_own(tree, known)) - {name} for name, tree in known.items()}
 
 
 def packages() -> Graph:
-    """The same between rooms: packages of core and of edges, and whatever else stands at the top."""
+    """Return the imports between packages: those of core and of edges, and the other names at the top."""
     found: dict[str, set[str]] = {}
     for name, used in modules().items():
         found.setdefault(room(name), set()).update(map(room, used))
@@ -50,7 +53,7 @@ def packages() -> Graph:
 
 
 def room(module: str) -> str:
-    """The package that a module belongs to: two words deep in core and edges, one elsewhere."""
+    """Return the package that a module belongs to: two words deep in core and edges, one elsewhere."""
     parts = module.split(".")
     return ".".join(parts[: 2 if parts[0] in {"core", "edges"} else 1])
 
