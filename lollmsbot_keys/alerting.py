@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from lollmsbot_keys.edges.notifications.channels import Channels, Notification
 
 LEASE = timedelta(minutes=1)
-"""Longer than anybody is patient while sending."""
+"""The time for one process to tell, longer than any patience while sending."""
 CRON_PATIENCE, PROMPT_PATIENCE = timedelta(seconds=20), timedelta(seconds=10)
-"""How long sending may take: for cron, and for somebody who has had the answer and waits for the prompt."""
+"""The longest time for sending: for cron, and for a person who has the answer and waits for the prompt."""
 
 
 class Alarm:

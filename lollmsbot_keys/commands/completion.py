@@ -8,7 +8,7 @@ from lollmsbot_keys.errors import ConfigError
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "data" / "completions", _PACKAGE.parent / "completions")
-"""Where a wheel has them, and where a checkout has them."""
+"""The folders of the scripts: in a wheel, and in a checkout."""
 
 
 def script(file: str) -> str:

@@ -126,7 +126,7 @@ def _pillars(tree: Tree) -> Iterator[Name]:
 
 def _roles_of(tree: Tree, pillar: str) -> dict[str, Tree]:
     roles = _tables(tree, "pillars", pillar)
-    roles.pop("fallback", None)  # which stands among the roles and is none
+    roles.pop("fallback", None)  # stands among the roles, but is none
     return roles
 
 

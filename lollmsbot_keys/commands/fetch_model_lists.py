@@ -11,7 +11,7 @@ from lollmsbot_keys.edges.providers.call import ModelList
 from lollmsbot_keys.runtime import Engine
 
 _LOCAL_PATIENCE = timedelta(seconds=2)
-"""A daemon on this machine answers at once, or is in no state to help."""
+"""The longest wait: a daemon on this machine answers at once, or cannot help."""
 
 
 async def fetch_list(engine: Engine, wire: Wire, provider: Provider, limit: timedelta) -> ModelList:

@@ -25,9 +25,9 @@ from lollmsbot_keys.edges.state.store import Change
 from lollmsbot_keys.runtime import Engine
 
 PAUSES_S = (0.5, 1.0, 2.0)
-"""Between the questions for a figure that is not written yet."""
+"""The pauses in seconds between the questions for a figure that is not written yet."""
 _YOUNG = timedelta(minutes=10)
-"""Only for a call of the last minutes it is worth waiting: an older one is there by now, or never will be."""
+"""The age up to which a call's figure is waited for: an older one is there by now, or never will be."""
 
 
 async def fetch_lost(

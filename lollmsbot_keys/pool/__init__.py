@@ -52,7 +52,7 @@ class KeyPool:
         self.engine = engine
         self._log = _log_at(engine.log_path(log_file))
         self.crossed = False
-        """Whether a call of this pool crossed a line of `alerts`."""
+        """True once a call of this pool crossed a line of `alerts`."""
         self._lookout = Lookout(engine) if alerts else None
         self._queue = StateQueue(engine.state)
         self._wire = Wire(
@@ -63,7 +63,7 @@ class KeyPool:
         )
         self._resources = Resources(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
         self._begun: set[asyncio.Future[Report]] = set()
-        self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # and who reads each
+        self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # each with the task that reads it
         self._closed = False
 
     @classmethod
@@ -91,14 +91,14 @@ class KeyPool:
 
     async def _all_over(self) -> None:
         """End the streams that were left, and wait for all that was begun."""
-        await asyncio.sleep(0)  # what was only just made a task begins
+        await asyncio.sleep(0)  # lets new tasks begin
         here = asyncio.current_task()
         for stream, reader in self._streams.items():
             if reader is None or reader is here or reader.done():
                 stream.cancel()
         while begun := self._begun | self._streams.keys():
             await asyncio.wait(begun)
-        self._closed = True  # what a call costs from now on nobody would wait to see written
+        self._closed = True  # nobody would wait until the cost of a later call is written
 
     async def ask(self, prompt: str, **options: Unpack[Options]) -> Answer:
         """Ask `prompt`, and return the whole answer.

@@ -34,7 +34,7 @@ class Lookout:
         from lollmsbot_keys.alerting import PROMPT_PATIENCE, Alarm, to_say  # rarely needed
 
         alarm = Alarm(self._engine, ends=False)
-        facts = self._engine.facts()  # here, not in a thread: secrets are not for several at once
+        facts = self._engine.facts()  # not in the thread: secrets are read by one thread only
         try:
             seen = await asyncio.to_thread(alarm.look, facts)
             for message in to_say(seen):

@@ -37,7 +37,7 @@ class Failover:
         self._sender = Sender(context, self.settling)
         self._daemon = LocalDaemon(context, self.settling)
         self._broken = ""
-        """What came of the last answer that broke off and that nobody saw."""
+        """The text of the last answer that broke off and that nobody saw."""
 
     async def run(self) -> Report:
         """Follow the plan to its end, and return the report.

@@ -14,7 +14,7 @@ from lollmsbot_keys.pool.context import AskContext, to_the_end
 from lollmsbot_keys.pool.settle import Settling
 
 _PATIENCE = timedelta(seconds=2)
-"""A daemon on this machine answers at once, or is in no state to help."""
+"""The longest wait: a daemon on this machine answers at once, or cannot help."""
 
 
 class LocalDaemon:
@@ -67,6 +67,6 @@ class LocalDaemon:
         try:
             helps = await self.may_help(claimed.plan)
         finally:
-            if helps:  # or was interrupted
+            if helps:  # true also after an interruption
                 await to_the_end(self._settling.release(claimed.hold))
         return helps

@@ -15,10 +15,10 @@ from lollmsbot_keys.edges.providers.call import ChatMessage
 from lollmsbot_keys.errors import UsageError
 
 SILENCE = timedelta(seconds=120)
-"""The longest silence of one attempt that is waited out, unless the caller says otherwise."""
+"""The longest allowed silence of one attempt, unless the caller says otherwise."""
 
 HOTTEST = 2
-"""No provider takes a higher temperature."""
+"""The highest temperature that any provider takes."""
 
 
 class Options(TypedDict, total=False):
@@ -64,7 +64,7 @@ def question(prompt: str, options: Options) -> Prompt:
     Raises:
         UsageError: the prompt is empty, there is no such option, or one has an impossible value.
     """
-    for name in options:  # the annotation alone stops no misspelt `privacy`, and the prompt would go anywhere
+    for name in options:  # no type stops a misspelt `privacy`, and the prompt would go anywhere
         if name not in Options.__annotations__:
             raise UsageError(unknown("option", name, Options.__annotations__))
     if not prompt.strip():

@@ -40,7 +40,7 @@ def _beside(local: str) -> str:
 def told(attempt: Attempt) -> str:
     """Say in a few words what became of one attempt."""
     status = f" ({attempt.status})" if attempt.status else ""
-    # Where nothing was reached, the place is what a person must know; other words are for -v and --json.
+    # A person must know which place was not reached; other details are for -v and --json.
     where = f" ({attempt.detail})" if attempt.outcome is OutcomeKind.UNREACHABLE and attempt.detail else ""
     return f"{attempt.outcome.words}{status}{where}"
 

@@ -48,7 +48,7 @@ class RequestLog:
         self._write(Entry(now, self.request, now, plan, None, __version__))
 
     def _write(self, entry: Entry) -> None:
-        # Here and not in a thread: it takes less than handing it over, and is there before the answer is.
+        # Not in a thread: writing takes less time than a thread switch, and ends before the answer is given.
         problem = self._log.append(encode(entry, self._engine.secrets.scrubber.text))
         if problem is not None:
             self._listener.notice(problem)

@@ -36,4 +36,4 @@ class Opening:
     def _done(self, key: str, work: asyncio.Task[Secret]) -> None:
         del self._under_way[key]
         if not work.cancelled():
-            work.exception()  # seen, though everybody may have given up
+            work.exception()  # marked as seen: perhaps nobody waits any more

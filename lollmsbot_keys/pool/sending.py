@@ -19,7 +19,7 @@ from lollmsbot_keys.pool.context import AskContext, to_the_end
 from lollmsbot_keys.pool.settle import Settling
 
 _QUICKLY_READ = 100_000
-"""Characters. More are looked through beside the event loop: what else is under way must not wait for it."""
+"""The most characters searched in the event loop; more are searched in a thread, so that nothing else waits."""
 _INTERRUPTED = Failure(OutcomeKind.INTERRUPTED, Reach.REQUEST, final=True, billing=Billing.POSSIBLY)
 
 

@@ -35,7 +35,7 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
     if slip_of(request.model, engine.config, lists) is None:
         return
     sellers, told = _sellers(engine, request), set[Provider]()
-    if not sellers:  # a daemon of this machine says itself what it has, and for nothing
+    if not sellers:  # this machine's daemon says itself what it has, at no cost
         return
     for provider in (*sellers, Provider.LOCAL):
         endpoints = engine.config.providers[provider].endpoints

@@ -22,7 +22,7 @@ async def confirm(context: AskContext, candidate: Candidate, settling: Settling)
         return
     engine = context.engine
     secret = engine.secrets.open(candidate.key)
-    if not same_secret(secret.fingerprint, candidate.fingerprint):  # replaced meanwhile: no news of the new one
+    if not same_secret(secret.fingerprint, candidate.fingerprint):  # the 401 says nothing of a new one
         return
     check = await context.wire.check_key(candidate.provider, candidate.endpoints, secret)
     unavailable = engine.config.cooldowns.unavailable

@@ -20,13 +20,13 @@ from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.pool.context import AskContext
 
 _LOOK_AGAIN = timedelta(seconds=1)
-"""Keys also come free otherwise than by time: a reset, a settled hold, a mended secret."""
+"""The longest pause: keys also come free by a reset, a settled hold, or a mended secret."""
 _NEXT = timedelta(milliseconds=50)
-"""What a place in the queue is worth: who is further behind looks less often, so that two hundred do no harm."""
+"""The pause for each place in the queue: those further behind look less often, so that two hundred do no harm."""
 UNMOVED = timedelta(seconds=10)
-"""So long money that is held is waited for unasked although no call begins or ends."""
+"""The longest wait without `--wait` for money that is held, while no call begins or ends."""
 _SHARE = 10
-"""Where nothing moves, looking again may come late by this part of the time for which nothing has."""
+"""The divisor of the time without a change; the result makes the pause longer."""
 _MARGIN = timedelta(milliseconds=5)
 
 
@@ -59,11 +59,11 @@ class Queueing:
         any_moment = nothing.queued or bool(holding)
         if self._prompt.wait is None and not any_moment:
             return Wait.NO_USE
-        self._since = since = min(self._since or now, now)  # refused once more, it is still ahead of who came later
+        self._since = since = min(self._since or now, now)  # refused again, it stays ahead of later ones
         if self._moved is None or self._on_their_way != nothing.on_their_way:
             self._moved, self._on_their_way = now, nothing.on_their_way
         if self.ticket is not None and not nothing.queued and self._keys.keys() - {key for _, key in back} - {*holding}:
-            self._keys = {}  # somebody reset one, or mended its secret: once, lest the same news counts twice
+            self._keys = {}  # one was reset, or its secret mended: this counts only once
             return Wait.CAME_FREE
         keys = {**{key: free for free, key in reversed(back)}, **dict.fromkeys(holding, since)} or self._keys
         free_at, deadline = back[0][0] if back else None, self._deadline(since, self._moved)
@@ -102,7 +102,7 @@ class Queueing:
         if self.ticket is not None and keys == self._keys:
             return
         self._keys = keys
-        # The ticket is known before it is written: who is cancelled meanwhile gives it back too.
+        # The ticket is known before it is written, so that a cancelled question gives it back too.
         self.ticket = self.ticket or os.urandom(8).hex()
         longest = self._prompt.timeout if self._prompt.wait is None else self._prompt.wait
         until = since + longest + _LOOK_AGAIN

@@ -149,7 +149,7 @@ async def read_back(work: RotationContext) -> None:
     if readable:
         status, detail = StepStatus.DONE, await _proved_again(work)
     if rotation.name:
-        with suppress(Unasked):  # once more before the end, and then it must be
+        with suppress(Unasked):  # done again before the end, where it must succeed
             await sweep(work, rotation.name, keep=rotation.hash)
     work.journal.end()
     work.tell(Step.READ_BACK, status, detail)

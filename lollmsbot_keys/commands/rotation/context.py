@@ -17,7 +17,7 @@ from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.errors import SecretRefused, Unasked
 
 _SPREADING_S = (0.5, 1.0, 2.0)
-"""A key that was made, switched or deleted a moment ago may not be known as such everywhere at once."""
+"""The pauses in seconds until all of the provider knows a key that was made, switched or deleted."""
 _UNREACHABLE = "Check the network, a proxy, and the provider's endpoints."
 
 

@@ -37,7 +37,7 @@ async def mint(work: RotationContext) -> tuple[Secret, str]:
         SecretError, ConfigError: see `RotationClient`.
     """
     rotation = work.journal.rotation
-    if rotation.name and not rotation.places:  # else a target may hold it: it goes when the next one is stored
+    if rotation.name and not rotation.places:  # else a target may hold it, until the next is stored
         await sweep(work, rotation.name)
     listed = await work.hands.keys()
     model = await _model(work, listed)
@@ -49,7 +49,7 @@ async def mint(work: RotationContext) -> tuple[Secret, str]:
         made = await work.hands.make(name, model.terms)
     except Unasked:
         if not rotation.places:
-            await sweep(work, name)  # what was made all the same is of no use: its secret is lost
+            await sweep(work, name)  # a key made by then is of no use: its secret is lost
         made = await work.hands.make(name, model.terms)
     return work.secret_of(made.characters), made.hash
 

@@ -21,7 +21,7 @@ from lollmsbot_keys.errors import StateError, UsageError
 
 T = TypeVar("T")
 _SILENT = timedelta(hours=1)
-"""Of a process elsewhere (another container) nobody knows whether it lives; after so long without news it does not."""
+"""The time without news after which a process elsewhere (another container) counts as dead."""
 
 
 class Store(Protocol):

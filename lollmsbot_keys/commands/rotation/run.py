@@ -36,7 +36,7 @@ async def go_forward(work: RotationContext) -> RotationReport:
             work.journal.write(rotation._replace(grace=work.wish.grace, until=until))
         await _steps(work)
     except SecretRefused as error:
-        if work.journal.rotation.step is Step.READ_BACK:  # it was good a moment ago: nobody is to depend on it
+        if work.journal.rotation.step is Step.READ_BACK:  # good a moment ago: nobody must depend on it
             await go_back(work)
             raise SecretRefused(f"{error} Everything is as it was before.") from None
         raise await _retreated(work, error) from None

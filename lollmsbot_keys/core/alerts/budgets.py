@@ -18,7 +18,7 @@ from lollmsbot_keys.core.model.summary import Forecast
 from lollmsbot_keys.core.money import amounts
 
 STILL_BREACHED = Decimal("0.9")
-"""A forecast that swings about the budget is over only when it is clearly below it."""
+"""The share of a budget below which a forecast alert ends: one close to the budget must not come and go."""
 
 
 class _Budget(NamedTuple):
@@ -47,7 +47,7 @@ def budgets(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Alert
     """
     small, every = thresholds.too_small(config, now), list(_all(config, snapshot, now))
     for budget in every:
-        # While calls are refused here, it is no news that another budget of the same keys has begun anew.
+        # While this budget refuses calls, the new beginning of another budget of the same keys is no news.
         others = tuple(f"budget {one.setting}" for one in every if budget.key in {None, one.key} and one.is_of(budget))
         if budget.setting in small:
             yield _too_small(budget, small[budget.setting], others)
@@ -66,7 +66,7 @@ def forecasts(config: Config, snapshot: Snapshot, now: datetime) -> Iterator[Ale
         expected, when = _expected(looked[budget.provider], budget.length)
         known = snapshot.alerts.get(f"forecast {budget.setting}")
         held = known is not None and known.over is None and known.window == budget.window
-        # What was told of this month is not over because it is too early in the day to tell.
+        # Early in the day nothing can be expected: an alert about this month goes on meanwhile.
         if held if expected is None else expected >= budget.usd * (STILL_BREACHED if held else 1):
             yield _breached(config, budget, expected, when)
 

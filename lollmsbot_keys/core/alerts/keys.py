@@ -16,9 +16,9 @@ from lollmsbot_keys.core.routing import eligibility
 from lollmsbot_keys.core.routing.route import route
 
 WORTH_A_MESSAGE = timedelta(minutes=5)
-"""What comes back sooner stands still for a moment only."""
+"""The shortest standstill that is told."""
 GONE_FOR = timedelta(days=1)
-"""A key that is left out for so long is lost to the pool; a rate limit of an hour is not worth a message."""
+"""The time out after which a key is lost to the pool; a rate limit of an hour is not worth a message."""
 
 
 def usable(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> frozenset[str]:
@@ -114,7 +114,7 @@ def standstill(config: Config, snapshot: Snapshot, facts: Facts, now: datetime) 
     plan = route(Request(), config, snapshot, known_to_all, now)
     if any(map(_may_answer, plan.candidates)):
         return
-    for role in _roles(config):  # that this machine has some model of a role is no help to the others
+    for role in _roles(config):  # local does not count: it helps only the roles whose model it has
         of_role = route(role, config, snapshot, known_to_all, now).candidates
         if any(candidate.key is not None and _may_answer(candidate) for candidate in of_role):
             return

@@ -22,7 +22,7 @@ from lollmsbot_keys.core.state import usage_baseline
 
 WHOLE = Decimal(100)
 EARLY = timedelta(hours=2)
-"""Before this time of a day its pace says nothing."""
+"""The beginning of a day, in which its pace says nothing."""
 _SECOND = timedelta(seconds=1)
 
 

@@ -169,6 +169,6 @@ def gaps(snapshot: Snapshot, stored: Iterable[Part], survey: Survey) -> Iterator
             continue
         short = (cost - sums.get((month, spender), Cell()).cost_usd for spender, cost in known.items())
         lacking = sum((amount for amount in short if amount > 0), amounts.NOTHING)
-        # A month without a spender was made up for a day that nobody had paid for, by a clock that stepped back.
+        # A clock that stepped back can make a month without a spender, for a day that cost nothing.
         if lacking or (known and month not in survey.present):
             yield Gap(month, lacking or None, damaged)

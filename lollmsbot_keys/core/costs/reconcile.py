@@ -20,11 +20,11 @@ from lollmsbot_keys.core.money.amounts import NOTHING, budget_day, day_end
 from lollmsbot_keys.core.state.call_window import minute_of
 
 TOLERANCE_USD = Decimal("0.01")
-"""A cent: providers round, and less than that is nobody's bill."""
+"""The difference that needs no cause: a cent, because providers round."""
 LATE_FOR = timedelta(minutes=5)
-"""Nobody promises when a call enters a provider's sums: what ended within this time may still lack in them."""
+"""The time for which a call may still be missing in a provider's sums; no provider promises one."""
 ESTIMATE_MARGIN = Decimal("0.25")
-"""How far an estimate may be off where no tokens are told that would show it."""
+"""The possible error of an estimate, as a share, where the provider tells no tokens."""
 
 Sums = Mapping[tuple[date, Spender], Cell]
 

@@ -134,7 +134,7 @@ def nearest(name: str, listed: Iterable[str]) -> str | None:
 
     A free one for a free one, and if there is any, one of the same maker.
     """
-    from difflib import get_close_matches  # only what is gone pays for this import
+    from difflib import get_close_matches  # imported only where a model is gone
 
     free = [other for other in listed if other.endswith(":free") == name.endswith(":free")]
     maker, slash, _ = name.partition("/")

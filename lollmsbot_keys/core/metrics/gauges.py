@@ -187,7 +187,7 @@ def _holds(every: _Every, snapshot: Snapshot) -> Iterator[Family]:
 
 
 def _key_states(config: Config, snapshot: Snapshot, facts: Facts, now: datetime, budgets: Budgets) -> Iterator[Family]:
-    # Whoever watches need not have the secrets: that a key was used with one is known from the state.
+    # The process that measures may have no secrets: the state knows that a key was used with one.
     seen = {name: sighting.fingerprint for name, sighting in snapshot.sightings.items()}
     facts = facts._replace(secrets={**seen, **facts.secrets})
     marks = [(_labels(key), key, eligibility.standing(key, config, snapshot, facts, now)) for key in config.keys]

@@ -20,7 +20,7 @@ from lollmsbot_keys.core.routing.route import notices_about, route
 from lollmsbot_keys.core.state.events import Claimed, Noticed, Sighted, WaitOver, record
 
 HOLD_LIFETIME = timedelta(hours=1)
-"""After this a hold lapses, unless its process is known to live. A process known to be dead does not wait for it."""
+"""The time until a hold lapses, unless its process is known to live. Of a dead process it lapses earlier."""
 _FREE_AT_MEDIUM = "free_at_medium"
 
 

@@ -13,7 +13,7 @@ from lollmsbot_keys.errors import UsageError
 _SHORTEST_SECRET = 8
 KEY_AS_MODEL = "What was given as a model's name looks like a key, and is sent to nobody."
 LOCAL_NAME = "local"
-"""What people write for the keyless local candidate, where a key's name stands."""
+"""The name of the local candidate, which has no key, where people write a key's name."""
 
 
 class ResolvedRequest(NamedTuple):
@@ -113,12 +113,12 @@ def _why_paid(request: Request, role_name: str | None, role: Role | None, privac
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the message for an unknown name, with the names that it could have been."""
-    from difflib import get_close_matches  # only a mistake pays for this import
+    from difflib import get_close_matches  # imported only after a mistake
 
     names = list(known)
     close = get_close_matches(name, names, n=1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
-    # Where a key's name belongs, its secret is pasted by mistake.
+    # People paste a key's secret by mistake where its name belongs.
     plain = kind != "key" or close or name.isupper() or len(name) < _SHORTEST_SECRET
     called = f" {name!r}" if plain else " of that name"
     return f"There is no {kind}{called}.{guess} Known: {', '.join(names) or 'none'}."

@@ -94,7 +94,7 @@ class _Order:
         yield from self._pinned_elsewhere()
         for side in sides if self._ollama_first() else reversed(sides):
             yield from side()
-        for provider in (Provider.OLLAMA, Provider.OPENROUTER):  # another model, and so after the same one elsewhere
+        for provider in (Provider.OLLAMA, Provider.OPENROUTER):  # another model comes after the same model elsewhere
             yield from self._instead(provider, Rule.STAND_IN)
         if self.wish.fallback is not None:
             yield from self._fallback(self.wish.fallback)
@@ -173,7 +173,7 @@ class _Order:
             return None if self.wish.is_openrouter_id else self._heir(provider, self.wish.model)
         if equivalent := self._equivalent():
             return self._heir(provider, equivalent)
-        here = self._heir_of_wish(Provider.OLLAMA)  # nothing is like the model: then like what Ollama is asked for
+        here = self._heir_of_wish(Provider.OLLAMA)  # no equivalent: that of the heir at Ollama
         alike = self.config.model(here.name).openrouter if here is not None else None
         return here._replace(name=alike) if here is not None and alike is not None else None
 
@@ -339,6 +339,6 @@ def notices_about(choice: Candidate | None, plan: Plan) -> tuple[str, ...]:
         return (f"no free model may take this now: using {choice.model} through {choice.label}, which is paid",)
     if choice.rule is Rule.FREE and not plan.prefers_free and plan.model not in (None, choice.model):
         return (f"{plan.model} is not free: the free model {choice.model} stands in for it",)
-    if choice.rule is Rule.STAND_IN and plan.pillar is None:  # a role's model is for lbk route to explain
+    if choice.rule is Rule.STAND_IN and plan.pillar is None:  # of a role's model, `lbk route` tells
         return (f"{plan.model} cannot answer, and nobody named a successor: {choice.model} stands in, by lbk's choice",)
     return ()

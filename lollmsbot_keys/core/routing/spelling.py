@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from lollmsbot_keys.core.model.config import Config, Provider, match_name
 
 NEAR = 0.8
-"""So much of two names must be the same, in their order: `kimi-k2.7` and `kimi-k2.6` are 0.89 alike."""
+"""The least similarity of two names, from 0 to 1: that of `kimi-k2.7` and `kimi-k2.6` is 0.89."""
 _DATED = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 
 
@@ -29,7 +29,7 @@ def slip_of(name: str, config: Config, lists: Mapping[Provider, frozenset[str]])
             return None
     if name in known or "@" in name:
         return None
-    from difflib import get_close_matches  # only what nobody knows pays for this import
+    from difflib import get_close_matches  # imported only for an unknown name
 
     return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=NEAR)), None)
 
