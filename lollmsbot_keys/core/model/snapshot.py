@@ -65,10 +65,7 @@ class Scope(NamedTuple):
         return self.reach is not Reach.FREE_MODELS or candidate.free
 
     def is_of(self, key: str, fingerprint: str) -> bool:
-        """Say whether this is about `key` with the secret of that fingerprint.
-
-        A limit that was met through the key counts too.
-        """
+        """Say whether this is about `key` with the secret of that fingerprint, or was met through it."""
         return bool(self.key) and self.key == key and same_secret(self.fingerprint, fingerprint)
 
     def is_billed_to(self, account: str) -> bool:
@@ -158,10 +155,7 @@ OTHER_SECRETS = 4
 
 
 class Account(NamedTuple):
-    """The account that is billed for a key, as far as a key check found out.
-
-    `others` are fingerprints and names of former secrets.
-    """
+    """The account billed for a key by its key check, with fingerprints and names of former secrets in `others`."""
 
     fingerprint: str
     name: str
@@ -188,10 +182,7 @@ class Sighting(NamedTuple):
 
 
 class CellKey(NamedTuple):
-    """The place of a cell in the ledger.
-
-    `key` and `pillar` are "" where there is none.
-    """
+    """The place of a cell in the ledger, with "" for no key or no pillar."""
 
     provider: Provider
     key: str
@@ -220,10 +211,7 @@ class Cell(NamedTuple):
 
     @staticmethod
     def total(cells: Iterable[Cell]) -> Cell:
-        """Add all cells.
-
-        It adds column by column, because a report may add up a year of them.
-        """
+        """Add all cells column by column, because a report may add up a year of them."""
         columns = list(zip(*cells, strict=True))
         if not columns:
             return Cell()
@@ -267,20 +255,14 @@ class Day(NamedTuple):
 
 
 class ClosedDay(NamedTuple):
-    """A day on its way into the history file.
-
-    Another write of the same `date` and part replaces the first, and never adds to it.
-    """
+    """A day on its way into the history file, where it replaces the same `date` and part."""
 
     date: date
     day: Day
 
 
 class Failed(NamedTuple):
-    """The kind by which failed attempts are counted.
-
-    `outcome` is an `OutcomeKind`, or `lapsed` where nobody saw the end.
-    """
+    """The kind of failed attempts that are counted, with an `OutcomeKind`, or `lapsed` where nobody saw the end."""
 
     provider: Provider
     key: str
@@ -309,10 +291,7 @@ class Raised(NamedTuple):
 
 
 class Waiter(NamedTuple):
-    """A process that waits until `until` for one of `keys` ("" is local).
-
-    Each key is of use to it from the key's own time on.
-    """
+    """A process that waits until `until` for one of `keys` ("" is local), from each key's own time on."""
 
     owner: Owner
     since: datetime

@@ -29,10 +29,7 @@ MOST_LOST = 32
 
 
 class Claimed(NamedTuple):
-    """A call that is about to be sent.
-
-    Its bound is held, its key's window grows, the turn is taken.
-    """
+    """A call about to be sent, with its held bound, its place in the key's window and its turn."""
 
     hold: Hold
     takes_turn: bool
@@ -41,8 +38,8 @@ class Claimed(NamedTuple):
 class Settled(NamedTuple):
     """The end of a call, with what it is booked at.
 
-    It tells whether the call failed or stood in for another. `outcome` is its `OutcomeKind`; `generation` is the
-    provider's id of it, under which a lost figure can be asked for.
+    It may have failed, or stood in for another. `outcome` is its `OutcomeKind`; `generation` is the provider's id of
+    it, under which a lost figure can be asked for.
     """
 
     hold_id: str
@@ -58,18 +55,15 @@ class Settled(NamedTuple):
 class Remembered(NamedTuple):
     """The hold of a call that is about to be settled at more than its hold.
 
-    It is here in case the hold has lapsed and was forgotten. So no excess is lost, however many other holds lapsed. The
-    process that claimed the hold says this once, with the settlement.
+    If it has lapsed and was forgotten, it is here again, so no excess is lost, however many others lapsed. The process
+    that claimed it says this once, with the settlement.
     """
 
     hold: Hold
 
 
 class Found(NamedTuple):
-    """The true cost of a call that had been booked at its hold.
-
-    The provider told it later; the answer had broken off.
-    """
+    """The true cost, told later, of a broken-off call that was booked at its hold."""
 
     generation: str
     charge: Charge
@@ -91,10 +85,7 @@ class Replaced(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """The return of a key's former secret, which keeps its old age.
-
-    It says nothing where that is the one the key has.
-    """
+    """The return of a key's former secret with its old age, without effect if the key has it already."""
 
     key: str
     fingerprint: str
@@ -103,20 +94,14 @@ class Returned(NamedTuple):
 
 
 class Journalled(NamedTuple):
-    """The progress of a rotation of a key's secret.
-
-    `None`: nothing is left to remember of it.
-    """
+    """The progress of a rotation of a key's secret, or `None` once it may be forgotten."""
 
     key: str
     rotation: Replacement | None
 
 
 class Released(NamedTuple):
-    """A hold whose call was never made.
-
-    Nothing was sent, so nothing is booked.
-    """
+    """A hold whose call was never sent, so that nothing is booked."""
 
     hold_id: str
 
@@ -126,19 +111,13 @@ class Cooled(NamedTuple):
 
 
 class Stumbled(NamedTuple):
-    """A junk answer, a dropped line or a timeout.
-
-    It is harmless alone, and a cooldown when it is the third in a row.
-    """
+    """A junk answer, dropped line or timeout, which cools only as the third in a row."""
 
     cooldown: Cooldown
 
 
 class Answered(NamedTuple):
-    """An answer of a key and model, which ends the row of stumbles.
-
-    Cooldowns stay.
-    """
+    """An answer of a key and model, which ends the row of stumbles but no cooldown."""
 
     scope: Scope
 
@@ -159,20 +138,14 @@ class KeyProved(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """The wish of a person that these are tried again.
-
-    See `resettable`. Money and hourly windows stay as they are.
-    """
+    """The wish of a person to have these tried again, which leaves money and hourly windows alone."""
 
     scopes: frozenset[Scope]
     keys: frozenset[str]
 
 
 class Lapsed(NamedTuple):
-    """The holds of owners that are gone.
-
-    Each may have been billed, so each is charged in full.
-    """
+    """The holds of owners that are gone, charged in full because each may have been billed."""
 
     hold_ids: frozenset[str]
 
@@ -317,10 +290,7 @@ def _lost(snapshot: Snapshot, generation: str, hold: Hold) -> Snapshot:
 
 
 def _found(snapshot: Snapshot, event: Found) -> Snapshot:
-    """Put the true figure in place of the hold.
-
-    If the day has left for the history, this is one more part of it.
-    """
+    """Put the true figure in the hold's place, as a further part if its day is already in the history."""
     hold = snapshot.lost.get(event.generation)
     if hold is None:
         return snapshot
@@ -368,10 +338,8 @@ def resettable(
 ) -> Reset:
     """Return everything that keeps some keys out.
 
-    `accounts` maps their names to their accounts.
-
-    A key's reset clears what is said of it and of its account, by each name that `known_as` gives that; what is said of
-    a model or of a whole provider is cleared with `providers`.
+    `accounts` maps their names to their accounts. A key's reset clears what is said of it and of its account, by each
+    name that `known_as` gives that; what is said of a model or of a whole provider is cleared with `providers`.
     """
     billed = frozenset(accounts.values())
     scopes = frozenset(
