@@ -5,4 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 DEFAULTS = Path(__file__).parents[2] / "data" / "defaults.toml"
-"""What everybody has."""
+"""The shipped defaults."""

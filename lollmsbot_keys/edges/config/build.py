@@ -43,7 +43,7 @@ _FURTHER = (
     "dearest_output_usd_per_mtok",
 )
 PRICE_PARTS = ("priced_on", *_FURTHER)
-"""What is said of a price beside its two halves."""
+"""The fields of a price beside input and output."""
 
 
 def compile_tree(tree: Table, own_prices: Iterable[str] = ()) -> Compiled:

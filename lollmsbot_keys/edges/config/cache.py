@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from lollmsbot_keys.edges.config.variables import Override
 
 FORMAT = 5
-"""Raise it when the compiled tree changes its shape."""
+"""The version of the compiled tree: raise it when the tree changes its shape."""
 
 _FILES = 3
 _LARGEST_BYTES = 4 << 20
 SETTLED_NS = 50_000_000
-"""A file changed this shortly before it was read may change again without its time of change moving on."""
+"""The age that a file must have when it is read: a younger one may change again without a new time of change."""
 
 Identity = list[object]
 

@@ -20,7 +20,7 @@ _PARTS = {
     "priced_on": "the date of a price that is not there",
 }
 LOCAL = "local"
-"""How a candidate without a key is called, and so no key's name."""
+"""The name of a candidate without a key, and so of no key."""
 
 
 def faults(tree: Table, file: Table) -> list[Fault]:

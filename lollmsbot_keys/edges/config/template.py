@@ -29,7 +29,7 @@ def write_new(path: Path) -> None:
     """Write the file, mode 0600, in folders of mode 0700 where they are new.
 
     Raises:
-        FileExistsError: there is something at `path` already, be it a broken link; it stays as it is.
+        FileExistsError: there is something at `path` already, also a broken link; it stays as it is.
         ConfigError: the place cannot be written to.
     """
     created = False

@@ -23,9 +23,9 @@ _TWICE = {
     "Cannot mutate": "a table that is already complete",
     "Duplicate": "a name that already has a value",
 }
-"""What the parser's messages about repeated names come to; in its own words they repeat the name."""
+"""Our words for the parser's messages about repeated names, which quote the name."""
 _OF_BACKSLASHES = ("Unescaped", "Invalid hex value")
-"""What the parser says of them between double quotes."""
+"""The parser's words about backslashes between double quotes."""
 
 
 @overload

@@ -64,7 +64,7 @@ def is_alive(owner: Owner) -> bool:
 
 
 LOOK_S = 1.0
-"""An owner is looked at once in so many seconds, by each process that asks."""
+"""The seconds between two looks at the same owner by one process."""
 
 
 class Census:

@@ -20,7 +20,7 @@ _HELPFUL = (
     "|DISPLAY|WAYLAND_DISPLAY|DBUS_SESSION_BUS_ADDRESS|XDG_RUNTIME_DIR"
     "|(?i:SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|TEMP|TMP|USERPROFILE|APPDATA|LOCALAPPDATA)"
 )
-"""Variables without a key in them. A proxy's URL may hold a password, which is for whoever uses the proxy."""
+"""Variables without a key in them. A proxy's URL may hold a password, which the user of the proxy needs."""
 
 
 class Environment(NamedTuple):

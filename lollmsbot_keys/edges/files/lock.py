@@ -23,9 +23,9 @@ from lollmsbot_keys.edges.environment.processes import is_alive, this_process
 from lollmsbot_keys.errors import StateError
 
 PATIENCE = timedelta(seconds=30)
-"""The lock is held for milliseconds; a holder that has it for longer than this is stuck."""
+"""The longest wait: the lock is held for milliseconds, and a holder that has it for longer than this is stuck."""
 _LOOKS = 8
-"""So often within its patience somebody who waits looks whether the holder is another one."""
+"""The number of looks, within its patience, by which a waiter sees whether the holder has changed."""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ _FRAME_BYTES = 2
 _GZIP_OR_ZLIB, _BARE = 32 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 _DEFLATED = 8
 _WIDEST_ZSTD_WINDOW = 23
-"""As a power of two: 8 MiB, the most that a sender may want of memory (RFC 9659)."""
+"""The largest window, as a power of two: 8 MiB, the most memory that a sender may ask for (RFC 9659)."""
 
 
 class Damaged(Exception):

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Final, NoReturn
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
-"""Of a line, and of the data of one event."""
+"""The limit for a line, and for the data of one event."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _NO_PAGE = b"{", b"[", b":", b"data:", b"event:", b"id:", b"retry:"
@@ -230,5 +230,5 @@ def _each_once(pairs: list[tuple[str, object]]) -> Event:
 
 
 _JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
-"""Made once: a stream has an event for every word or so."""
+"""A decoder made only once: a stream has an event for nearly every word."""
 _STRICT_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_each_once)

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 64 * 1024
 _SILENCES_WITHOUT_A_WORD = 30
-"""Signs of life end a silence, not a wait for ever: with the usual two minutes this is an hour, as long as a hold."""
+"""The limit for signs of life alone, as a number of silences: with the usual two minutes an hour, as long as a hold."""
 
 
 class WireError(Exception):

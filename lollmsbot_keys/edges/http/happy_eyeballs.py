@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 HEAD_START_S = 0.25
-"""How long one address may take before the next is tried beside it."""
+"""The time that one address has before the next is tried beside it."""
 
 _Racer = asyncio.Task[socket.socket]
 _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lollmsbot_keys.edges.http.proxy import Proxied
 
 _Server = tuple[bool, str, int, str]
-"""What a connection is good for: TLS or not, host, port, and the name that its certificate was checked against."""
+"""The server of a connection: TLS or not, host, port, and the name that its certificate was checked against."""
 
 
 class Http:

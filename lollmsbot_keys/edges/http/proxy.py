@@ -18,7 +18,7 @@ from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silen
 from lollmsbot_keys.errors import ConfigError
 
 CALLS_PER_TRANSPORT = 4
-"""httpcore walks over all connections of a transport for each request; few of them keep that short."""
+"""The most calls on one transport: httpcore looks at all its connections for each request, so they should be few."""
 _KEEP_ALIVE_S = 15.0
 
 

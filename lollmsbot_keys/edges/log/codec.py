@@ -22,12 +22,12 @@ from lollmsbot_keys.core.model.request import Candidate, Plan, Reason, Rule, Set
 from lollmsbot_keys.core.security.sanitize import clean_line
 
 VERSION = 1
-"""Raise it when older readers would misunderstand a line; further fields do not need that."""
+"""The version of a line: raise it when older readers would misunderstand one; new fields do not need that."""
 
 REFUSED = "refused"
 MOST_CANDIDATES = 64
 LONGEST_TEXT = 200
-"""In characters. Names are shorter, but anything may be asked for as a model."""
+"""The limit in characters. Names are shorter, but a request may name anything as a model."""
 
 OWN_WORDS = frozenset(
     {

@@ -20,11 +20,11 @@ from lollmsbot_keys.edges.log.writer import OLDER_FILES, older
 from lollmsbot_keys.errors import ConfigError, UsageError
 
 LAST = "last"
-"""Stands for the request whose line is the newest."""
+"""The word for the request with the newest line."""
 LONGEST_LINE = 1_000_000
-"""Bytes; ours have a few thousand. What is longer is none."""
+"""The limit in bytes: our lines have a few thousand, and longer ones are not ours."""
 _LOOKED_AT = 100
-"""Lines at the end of a file, of which one should be ours and whole."""
+"""The number of lines at the end of a file among which one should be ours and whole."""
 
 
 class _Found(NamedTuple):

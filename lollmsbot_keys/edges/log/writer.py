@@ -20,21 +20,21 @@ from lollmsbot_keys.edges.files.lock import locked
 from lollmsbot_keys.errors import StateError
 
 LARGEST_BYTES = 10_000_000
-"""A file that would grow beyond this is put aside."""
+"""The size beyond which a file is put aside."""
 OLDER_FILES = 5
-"""So many are kept beside it: `NAME.1` is the newest of them."""
+"""The number of older files: `NAME.1` is the newest of them."""
 
 _PATIENCE = timedelta(seconds=1)
-"""The lock is held for some renaming; no answer should wait longer for it."""
+"""The longest wait for the lock, which is held for some renaming; no answer should wait longer."""
 PAUSE = timedelta(minutes=1)
-"""After a vain wait the file grows on for so long, rather than make every attempt wait."""
+"""The time for which the file grows on after a wait without success, so that not every attempt waits."""
 
 _OPEN_ALREADY = re.compile(r"/dev/(?:fd/(\d{1,4})|(stdout|stderr))")
 """Names of descriptors. Opened anew, a file would be written to from two places at once."""
 
 _TO_THE_END = os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-"""For pipes and terminals: an answer must not wait until somebody reads the log."""
+"""The flags for pipes and terminals: an answer must not wait until somebody reads the log."""
 
 
 class EventLog:

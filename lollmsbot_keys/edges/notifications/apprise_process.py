@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from apprise import AppriseAsset, NotifyBase
 
 MISSING = "missing"
-"""What is reported of every message where there is no Apprise."""
+"""The report for every message where Apprise is not installed."""
 
 _REPORTING = threading.Lock()
 _STATUS: ContextVar[list[str]] = ContextVar("status")
-"""Where the HTTP status of the delivery that is under way is kept. Apprise's threads inherit it."""
+"""The HTTP statuses of the present delivery, which Apprise's threads inherit."""
 
 
 def run(messages: Sequence[Mapping[str, str]]) -> None:

@@ -15,7 +15,7 @@ from lollmsbot_keys.edges.prometheus.text_format import registry_of
 from lollmsbot_keys.errors import ConfigError, LbkError
 
 Measure = Callable[[], tuple[Sequence[Family], str]]
-"""Gives the families of now, and the pool's name."""
+"""The function that gives the present families, and the pool's name."""
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
 POOL = "pool"
-"""The label that tells pools apart whose files lie in one folder: node_exporter drops what stands there twice."""
+"""The label that tells pools apart if their files lie in one folder: node_exporter drops a sample found twice."""
 _REMARK = b"# lbk carries over: "
 
 

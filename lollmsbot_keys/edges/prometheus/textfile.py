@@ -16,7 +16,7 @@ from lollmsbot_keys.errors import ConfigError
 
 FOR_ALL_TO_READ = 0o644
 LONGEST = 16_000_000
-"""Bytes of an earlier text that are looked at; ours has a few ten thousand."""
+"""The most bytes that are read of an earlier text; ours has a few ten thousand."""
 
 
 def earlier_text(path: Path) -> bytes:

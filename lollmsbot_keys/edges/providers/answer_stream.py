@@ -29,7 +29,7 @@ MOST_TEXT_CHARACTERS = 64 * 1024 * 1024
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_BLANKS = 64 * 1024
 _LAST_WORDS_S = 0.05
-"""Figures may follow an error, if they do at once: another key is about to be tried."""
+"""The time for figures to follow an error: it is short, because another key is about to be tried."""
 
 
 class Stage(Enum):

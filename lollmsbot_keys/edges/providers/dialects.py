@@ -24,7 +24,7 @@ _NO_TEXT = (
     *("reasoning", "reasoning_content", "reasoning_details", "thinking"),
     *("tool_calls", "function_call", "audio", "images"),
 )
-"""Where a message keeps what a model produced besides text."""
+"""The fields of a message for a model's output that is not text."""
 
 
 class Dialect(Enum):

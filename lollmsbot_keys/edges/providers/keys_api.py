@@ -20,7 +20,7 @@ from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
 from lollmsbot_keys.errors import SecretError, Unasked
 
 CARRIED_OVER = ("limit", "limit_reset", "include_byok_in_limit", "expires_at", "workspace_id")
-"""What a new key takes over from the one that it replaces, as far as the provider tells it."""
+"""The settings that a new key takes over from the one it replaces, as far as the provider tells them."""
 
 _PAGE = 100
 _MOST_PAGES = 100
@@ -53,7 +53,7 @@ class Made(NamedTuple):
 class KeysApi:
     """The calls under `/keys` of one endpoint.
 
-    Each one, but for `make`, may be repeated.
+    Each one may be repeated, except `make`.
     """
 
     def __init__(self, asker: Asker, endpoint: str, secret: Secret, silence: timedelta) -> None:

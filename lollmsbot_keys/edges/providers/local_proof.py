@@ -22,7 +22,7 @@ from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, Json
 
 _SHOW_BYTES = 16 * 1024 * 1024
 _NAMED = 12
-"""So many of the daemon's models are named at most."""
+"""The most of the daemon's models that a message names."""
 
 
 async def prove_local(asker: Asker, endpoint: str, model: str, silence: timedelta) -> LocalityProof:

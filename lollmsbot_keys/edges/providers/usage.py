@@ -16,7 +16,7 @@ MOST_USD = Decimal(1_000_000)
 
 
 def usage_in(event: Mapping[str, object]) -> Usage | None:
-    """Return the usage in an event or a document of OpenAI's dialect, be it an answer or an error."""
+    """Return the usage in an event or a document of OpenAI's dialect, in an answer or in an error."""
     usage = event.get("usage")
     return openai_usage(usage) if isinstance(usage, dict) else None
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 MOST_UNSEEN = 1024
-"""Characters that nothing shows, in one place of an answer, that are kept until it is known what they stand in."""
+"""The most invisible characters in one place of an answer that are held until it is known what they stand in."""
 
 INK = re.compile("[!-~]+")
-"""What secrets and their forms are made of: printable ASCII without blanks. All else is a gap."""
+"""The characters of secrets and their forms: printable ASCII without blanks. All others are a gap."""
 SEEN = re.compile(
     r"[^\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-"""All but what has no picture of its own: format characters (Cf) and Default_Ignorable_Code_Point of Unicode 16, and
+"""All visible characters: all but format characters (Cf) and Default_Ignorable_Code_Point of Unicode 16, and
 the empty Braille cell."""
 
 

@@ -58,9 +58,9 @@ class Secrets:
         self._unusable = set[str]()
         self._warnings: list[str] = []
         self.foreign: dict[str, str] = {}
-        """The keys whose secret looks like one of another company, and of which."""
+        """The keys whose secret looks like one of another company, with that company."""
         self.scrubber = Scrubber()
-        """Takes every secret opened so far, and every later one, out of text; one for the life of this object."""
+        """The scrubber of every secret opened so far and later; one for the life of this object."""
 
     def __repr__(self) -> str:
         return f"<secrets of {len(self._keys)} keys>"

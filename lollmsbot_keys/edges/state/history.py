@@ -20,7 +20,7 @@ from lollmsbot_keys.edges.state.month_file import Month, NewerMonth, NotAMonth, 
 from lollmsbot_keys.errors import StateError
 
 MONTHS_KEPT = 15
-"""Files that stay: enough for 400 days. Counted, not dated, so that a clock a year ahead deletes nothing."""
+"""The number of files that stay, enough for 400 days. No dates, so that a clock a year ahead deletes nothing."""
 
 
 class NewerHistory(StateError):

@@ -29,7 +29,7 @@ Change = Callable[[Snapshot, datetime], tuple[Snapshot, T]]
 """A pure step: the snapshot as it is now, and the time, into the next snapshot and an answer."""
 
 USUAL_NAME = "state.json"
-"""Of a state of this name the folders beside it are called what they are; those of others are named after them."""
+"""The usual name of a state, whose folders have plain names; the folders of another state begin with its name."""
 
 
 class Keeper(Protocol):

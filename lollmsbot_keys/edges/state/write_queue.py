@@ -23,7 +23,7 @@ from lollmsbot_keys.errors import StateError
 T = TypeVar("T")
 
 COMPANY_S = 0.005
-"""So long a change that nobody waits for may wait for one that somebody waits for."""
+"""The time that a change without a waiting caller waits for a change with one."""
 
 
 class Kept(StateError):
@@ -51,7 +51,7 @@ class StateQueue:
         self._state = state
         self._pending: list[_Asked] = []
         self._left: list[_Asked] = []
-        """What could be put nowhere on the disk: it goes with the next write, whoever asks for that."""
+        """The changes that could be put nowhere on the disk: they go with the next write of any caller."""
         self._writer: asyncio.Task[None] | None = None
         self._awaited = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "lbk-state")  # begins with the first write, ends with the queue

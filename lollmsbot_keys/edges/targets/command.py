@@ -11,7 +11,7 @@ from lollmsbot_keys.edges.targets.target import NOT_READABLE, MaybeWritten, NotR
 from lollmsbot_keys.errors import SecretError
 
 _STORES = re.compile(r"(?:.*/)?(?:go)?pass")
-"""Password stores whose entries are a secret and, below it, what a person noted beside it."""
+"""The password stores whose entries are a secret and, below it, a person's notes."""
 
 
 class CommandTarget:

@@ -30,7 +30,7 @@ _LINE = re.compile(
 )
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_@%+:,./-]*[A-Za-z0-9_@%+,./-]={0,2})?")
 _REFERENCE = re.compile(r"\$\{[^}:]*(?::-[^}]*)?\}")
-"""What python-dotenv replaces by a variable's value, inside quotes too, for those who do not switch that off."""
+"""The references that python-dotenv replaces by a variable's value, inside quotes too, unless that is switched off."""
 
 
 class _Place(NamedTuple):

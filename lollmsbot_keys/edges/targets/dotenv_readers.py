@@ -24,7 +24,7 @@ _SHELL = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""A text in the pieces that a shell sees; `open` is a quote without an end, behind which it reads nothing."""
+"""The pieces of a text as a shell sees them; `open` is a quote without an end, behind which it reads nothing."""
 _ASSIGNMENT = re.compile(
     r"""
     (?P<before> \s* (?:export[ \t]+)? )
@@ -39,7 +39,7 @@ _ASSIGNMENT = re.compile(
 )
 """A line with one name, one word for its value, and nothing else but a comment.
 
-For python-dotenv other white space than blanks and tabs ends a value, too; for shells it is a part of it.
+For python-dotenv any white space ends a value; for shells only blanks and tabs do, and the rest is a part of it.
 """
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*\\(?:\r\n|\r|\n)[^\S\r\n]*(?:export[^\S\r\n]+)?['\"]?\Z")

@@ -30,7 +30,7 @@ from lollmsbot_keys.edges.targets.target import Hold, Target
 from lollmsbot_keys.errors import SecretError, UsageError
 
 PROGRAM_LIMIT = timedelta(seconds=60)
-"""A program may have to reach a server, three times for an organisation, or a person who unlocks something."""
+"""The time limit of a program, which may need a server (three times for an organisation) or a person who unlocks it."""
 
 FORMS = {
     "dotenv": "dotenv:PATH#NAME",

@@ -10,7 +10,7 @@ from lollmsbot_keys.edges.secrets import Secret
 from lollmsbot_keys.errors import SecretError
 
 Hold = Callable[[str], Secret]
-"""Makes a secret of characters that were read from a target."""
+"""The function that makes a secret of characters read from a target."""
 
 
 class NotReadable(Enum):
