@@ -36,10 +36,9 @@ class Claimed(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """The end of a call, with what it is booked at.
+    """The end of a call, with its charge, which may have failed or stood in for another.
 
-    It may have failed, or stood in for another. `outcome` is its `OutcomeKind`; `generation` is the provider's id of
-    it, under which a lost figure can be asked for.
+    `outcome` is its `OutcomeKind`; `generation` is the provider's id of it, to ask for a lost figure.
     """
 
     hold_id: str
@@ -53,10 +52,9 @@ class Settled(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """The hold of a call that is about to be settled at more than its hold.
+    """The hold, perhaps lapsed and forgotten, of a call about to be settled at more than that.
 
-    If it has lapsed and was forgotten, it is here again, so no excess is lost, however many others lapsed. The process
-    that claimed it says this once, with the settlement.
+    So no excess is lost, however many others lapsed. The process that claimed it says this once, with the settlement.
     """
 
     hold: Hold
