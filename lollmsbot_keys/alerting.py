@@ -1,7 +1,7 @@
 """The search for alerts, and the telling: each once in a window and to each channel.
 
 However many processes look at the same moment, an alert is told once. One look is one step under the lock of the state.
-What is to be told is told after it, without the lock, and noted when it has arrived.
+What must be told is told after it, without the lock, and noted when it has arrived.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ __all__ = ["Alerting", "Watch"]
 class Alerting:
     """One look at the alerts.
 
-    `look` for what is to be printed, then `tell` the channels, which may take seconds.
+    `look` returns what must be printed; then `tell` tells the channels, which may take seconds.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -36,7 +36,7 @@ class Asking:
         """Ask the question, and wait for the end.
 
         Raises:
-            UsageError, ConfigError, StateError, SecretError: see there.
+            UsageError, ConfigError, StateError, SecretError: see `errors`.
             KeyboardInterrupt: a person did not want to wait; the call is charged if it may have been billed.
         """
         return run(lambda: self._ask(question, listener))

@@ -1,7 +1,7 @@
 """The names that a shell offers when somebody presses TAB.
 
-They come out of the configuration, however wrong the rest of it is. Neither state nor secrets are looked at, and
-nothing is written.
+They come out of the configuration, even if other parts of it are wrong. Neither state nor secrets are read, and nothing
+is written.
 """
 
 from __future__ import annotations

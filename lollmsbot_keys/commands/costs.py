@@ -39,7 +39,7 @@ def costs(config: Path | None, state: Path | None, wanted: CostsQuery, *, alerts
 
     Raises:
         UsageError: the first day is still to come.
-        ConfigError, StateError: see there.
+        ConfigError, StateError: see `errors`.
     """
     engine = Engine.open(config, state, create=False)
     statement = engine.statement(wanted.by, _first_day(engine, wanted))

@@ -36,7 +36,7 @@ async def fetch_lost(
     """Ask for every lost figure, and put what came in the place of the holds.
 
     Raises:
-        ConfigError, SecretError, StateError: see there.
+        ConfigError, SecretError, StateError: see `errors`.
     """
     now = engine.clock()
     lost = {id_: hold for id_, hold in engine.state.read(now).lost.items() if hold.provider is Provider.OPENROUTER}

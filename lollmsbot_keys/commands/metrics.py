@@ -34,7 +34,7 @@ class Address(NamedTuple):
 
     @property
     def private(self) -> bool:
-        """True if only this machine can reach it."""
+        """Whether only this machine can reach it."""
         return self.host.startswith(_LOOPBACK)
 
 
@@ -71,7 +71,7 @@ def measure(source: Source) -> MetricsReport:
     Changes nothing.
 
     Raises:
-        ConfigError, StateError: see there.
+        ConfigError, StateError: see `errors`.
     """
     return _measured(Engine.open(source.config, source.state, create=False), source.pool)
 
@@ -93,7 +93,7 @@ def watched(config: Path | None) -> tuple[Config, tuple[str, ...]]:
     """Load the configuration that a dashboard and rules are made for, with warnings about it.
 
     Raises:
-        ConfigError: see there.
+        ConfigError: see `errors`.
     """
     engine = Engine.open(config, None, create=False)
     return engine.config, tuple(engine.warnings)
@@ -105,8 +105,8 @@ def write(source: Source, output: Path) -> Written:
     Its counters never go back, whatever happened to the state.
 
     Raises:
-        ConfigError: the file cannot be written, or see there.
-        StateError: see there. The file stays as it was, and its age tells.
+        ConfigError: the file cannot be written, or see `errors`.
+        StateError: see `errors`. The file stays as it was, and its age tells.
     """
     from lollmsbot_keys.edges.prometheus.text_format import remembering, shown_in, text_of
     from lollmsbot_keys.edges.prometheus.textfile import earlier_text, put

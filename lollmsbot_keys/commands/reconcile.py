@@ -83,7 +83,7 @@ class Reconciling:
         """Ask the providers, book what was lost, and compare.
 
         Raises:
-            ConfigError, SecretError, StateError: see there. What the providers do is in the result.
+            ConfigError, SecretError, StateError: see `errors`. What the providers do is in the result.
         """
         for key in self._engine.config.keys:
             if key.enabled:

@@ -23,7 +23,7 @@ class Replayed(NamedTuple):
 def replay(config: Path | None, state: Path | None, request: str, log_file: Path | None) -> Replayed:
     """Read what the log has of `request` (`last` is the newest one).
 
-    Neither state nor secrets are looked at.
+    Neither state nor secrets are read.
 
     Raises:
         UsageError: no log is named anywhere, or it has nothing of the request.

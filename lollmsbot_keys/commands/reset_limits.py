@@ -36,7 +36,7 @@ def reset_limits(
 
     Raises:
         UsageError: nothing was named, too much was, or there is no such key.
-        ConfigError, StateError: see there.
+        ConfigError, StateError: see `errors`.
     """
     named = bool(keys) + (provider is not None) + everything
     if named != 1:

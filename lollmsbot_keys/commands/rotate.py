@@ -73,7 +73,7 @@ class Rotate:
 
         Raises:
             UsageError: there is no such key.
-            StateError: see there.
+            StateError: see `errors`.
         """
         for name in keys:
             self._key(name)
@@ -105,7 +105,7 @@ class Rotate:
         """Begin, go on, or go back; `None` where there is nothing to go on with, or to go back from.
 
         Raises:
-            SecretRefused, SecretError, Unasked, UsageError, ConfigError, StateError: see there.
+            SecretRefused, SecretError, Unasked, UsageError, ConfigError, StateError: see `errors`.
         """
         key = self._key(wanted.key)
         engine = self._engine

@@ -32,7 +32,7 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
     `at` is ISO 8601 (without a zone: the budget's) or `+` and a duration; `assume` KEY=STATE.
 
     Raises:
-        UsageError, ConfigError, StateError: see there.
+        UsageError, ConfigError, StateError: see `errors`.
     """
     engine = Engine.open(config, state, create=False)
     now = engine.clock() if at is None else _moment(at, engine)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Serving:
     """A sandbox that runs.
 
-    `exports` are to be set, `unset` removed, `launchers` put in front of PATH.
+    `exports` must be set, `unset` removed, `launchers` put in front of PATH.
     """
 
     exports: Mapping[str, str]

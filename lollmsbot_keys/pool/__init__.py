@@ -52,7 +52,7 @@ class KeyPool:
         self.engine = engine
         self._log = _log_at(engine.log_path(log_file))
         self.crossed = False
-        """True once a call of this pool crossed a line of `alerts`."""
+        """Whether a call of this pool crossed a line of `alerts`."""
         self._lookout = Lookout(engine) if alerts else None
         self._queue = StateQueue(engine.state)
         self._wire = Wire(

@@ -43,7 +43,7 @@ class Failover:
         """Follow the plan to its end, and return the report.
 
         Raises:
-            UsageError, ConfigError, StateError, SecretError: see there. What the providers do is in the report.
+            UsageError, ConfigError, StateError, SecretError: see `errors`. What the providers do is in the report.
         """
         began, engine, request = monotonic(), self._context.engine, self._context.prompt.request
         await refuse_slips(engine, self._context.wire, request)

@@ -45,7 +45,7 @@ class Settling:
         self._last: asyncio.Future[datetime | None] | None = None
         self.attempts: list[Attempt] = []
         self.crossed = False
-        """True once this question's calls crossed a line that people want to be told of."""
+        """Whether this question's calls crossed a line that people want to be told of."""
 
     async def settle(self, claimed: Claim, finished: Finished) -> Charge:
         """Write down what became of an attempt, and return its charge.

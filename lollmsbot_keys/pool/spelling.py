@@ -53,7 +53,7 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
 
 
 def _sellers(engine: Engine, request: Request) -> list[Provider]:
-    """Return who could have a model of that name for this request, besides this machine."""
+    """Return the providers that could have such a model for this request, without this machine."""
     wish, model = understand(request, engine.config), request.model or ""
     key = engine.config.key(request.key) if request.key else None
     home = Provider.OPENROUTER if "/" in model else Provider.OLLAMA

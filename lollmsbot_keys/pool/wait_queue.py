@@ -95,7 +95,7 @@ class Queueing:
                 await self._record(WaitOver(frozenset({ticket})))
 
     async def _queue_up(self, keys: Mapping[str, datetime], since: datetime) -> None:
-        """Take a place in the queue, or write anew which keys are of use, and from when.
+        """Take a place in the queue, or update which keys are of use, and from when.
 
         A question that can no longer use a key keeps nobody else from it.
         """

@@ -129,7 +129,7 @@ class KeyRound:
             return list(await asyncio.gather(*calls))
 
     async def _watched(self, name: str, work: Callable[[], Coroutine[object, object, T]]) -> T:
-        """Do `work`, and tell the listener who has not answered yet.
+        """Do `work`, and tell the listener which names have not answered yet.
 
         The work begins here: what is cancelled before that leaves nothing behind.
         """

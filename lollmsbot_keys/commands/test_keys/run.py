@@ -49,7 +49,7 @@ class KeyTest:
         Raises:
             UsageError: there is no such key.
             SecretError: a secret would have to go to a host that is not trusted with it. Nothing was sent.
-            ConfigError, StateError: see there.
+            ConfigError, StateError: see `errors`.
         """
         keys, notes = self._chosen(wanted)
         snapshot = self._engine.state.read()

@@ -54,7 +54,7 @@ class Watch(NamedTuple):
 def watch(config: Config, snapshot: Snapshot, facts: Facts, now: datetime, watcher: Watcher) -> tuple[Snapshot, Watch]:
     """Note the alerts that hold at `now`, and take on what must be told.
 
-    Returns the very same snapshot where nothing is to be done.
+    Returns the very same snapshot where there is nothing to do.
     """
     held = alerts(config, snapshot, facts, now)
     today, fit = budget_day(now, config.timezone), usable(config, snapshot, facts, now)

@@ -75,7 +75,7 @@ def _use(
 def _month(snapshot: Snapshot, month: str) -> dict[Spender, Cell]:
     """Return the amounts of a month by spender.
 
-    Of its closed days the state knows no more than these.
+    For its closed days the state has only these amounts.
     """
     doubts: dict[Spender, Uncertain] = dict(snapshot.uncertain.get(month, {}))
     for spender, cell in query.by_spender(_open_days(snapshot, month)).items():

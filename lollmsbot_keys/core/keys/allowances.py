@@ -30,7 +30,7 @@ def windows(included: Mapping[str, object]) -> Iterator[Allowance]:
 
 
 def credit(included: Mapping[str, object], purchased: Mapping[str, object]) -> Iterator[Allowance]:
-    """Yield the dollars: those of the plan until its period ends, and those bought besides."""
+    """Yield the dollars of the plan until its period ends, and those that were bought."""
     until = moment(table(included.get("period")).get("until"))
     for name, source, resets_at in (("plan", included, until), ("purchased", purchased, None)):
         left = number(source.get("balance_usd"))
@@ -44,7 +44,7 @@ def credit(included: Mapping[str, object], purchased: Mapping[str, object]) -> I
 def key_limit(data: Mapping[str, object], now: datetime) -> Iterator[Allowance]:
     """Yield the key's own cap.
 
-    All use since the beginning counts against it only where it never begins anew.
+    All use since the beginning counts against it only where it is never reset.
     """
     if "limit" not in data and "limit_remaining" not in data:
         return
@@ -83,7 +83,7 @@ def free_requests(free: Mapping[str, object], now: datetime) -> Iterator[Allowan
 
 
 def _next_reset(word: object, now: datetime) -> datetime | None:
-    """Return when a limit begins anew: OpenRouter counts UTC days, weeks from Monday, and months."""
+    """Return when a limit is reset: OpenRouter counts UTC days, weeks from Monday, and months."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     match word:
         case "daily":

@@ -128,7 +128,7 @@ def _free_at_medium(choice: Candidate) -> str:
 
 
 def wanted_before(snapshot: Snapshot, ticket: str | None, now: datetime) -> frozenset[str]:
-    """Return the keys ("" is local) that those ahead in the queue can use now."""
+    """Return the keys ("" is local) that the waiters ahead in the queue can use now."""
     return frozenset(key for waiter in ahead(snapshot, ticket) for key, since in waiter.keys.items() if since <= now)
 
 

@@ -69,7 +69,7 @@ def out_for_good(key: Key, snapshot: Snapshot, facts: Facts) -> SetAside | None:
 def standing(key: Key, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> SetAside | None:
     """Return why the whole key is out, whatever the model; `None` if it is ready.
 
-    Limits and budgets are not looked at.
+    Limits and budgets are not checked here.
     """
     lasting = out_for_good(key, snapshot, facts)
     if lasting is not None:
@@ -326,5 +326,5 @@ def _words(cooldown: Cooldown) -> str:
 
 
 def _source(source: str, evidence: str) -> str:
-    """Say for people who said it, and in which words."""
+    """Say in words for people where a reason comes from, with its evidence."""
     return f"{source}: {evidence}" if evidence else source

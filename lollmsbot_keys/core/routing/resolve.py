@@ -41,7 +41,7 @@ class ResolvedRequest(NamedTuple):
 
     @property
     def wants_own_model(self) -> bool:
-        """True if this machine chooses the model.
+        """Whether this machine chooses the model.
 
         That is a critical request that names none, without `routing.local_model`.
         """
