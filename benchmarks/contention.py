@@ -24,7 +24,7 @@ PROCESSES = 64
 CALLS = 25
 """Calls of each process; each is two updates."""
 CONFIGURED = config()
-"""Loaded once, before the processes are forked: not what is measured here."""
+"""The configuration, loaded once before the processes are forked: it is not measured here."""
 
 
 def ours(folder: str, worker: int) -> None:

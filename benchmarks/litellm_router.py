@@ -14,7 +14,7 @@ import litellm  # type: ignore[import-not-found,unused-ignore]  # of the interpr
 from load import cost_of
 
 DEPLOYMENTS = 2
-"""As many as the pool has keys at that provider."""
+"""The number of deployments, as many as the pool has keys at that provider."""
 
 
 def _router(base: str) -> litellm.Router:

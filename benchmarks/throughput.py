@@ -32,9 +32,9 @@ from lollmsbot_keys.runtime import Engine
 
 IN_FLIGHT = (1, 32, 128)
 REQUESTS = {"whole": 512, "stream": 128}
-"""In one turn of one arrangement, however many are in flight."""
+"""The requests in one turn of one arrangement, however many are in flight."""
 FEWER = {"whole": 4, "stream": 16}
-"""LiteLLM makes so many times fewer: its figures are of another order."""
+"""The factor by which LiteLLM makes fewer requests: its figures are of another order."""
 ROUNDS = 7
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has a file system in memory
 CALLS_PER_CLIENT = 4
@@ -47,7 +47,7 @@ daily_budget_usd = 1000000000
 """
 
 Turn = Callable[[int, int], Awaitable[Cost]]
-"""Runs an arrangement: so many in flight, so many in all."""
+"""The run of an arrangement: so many in flight, so many in all."""
 
 
 class Post(NamedTuple):

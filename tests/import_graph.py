@@ -14,7 +14,7 @@ PACKAGE = "lollmsbot_keys"
 ROOT = Path(__file__).parent.parent
 
 Graph = Mapping[str, set[str]]
-"""By name inside the package, the names that one imports."""
+"""The names that each module imports; all names are those inside the package."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""All commands by name, and what comes before them.
+"""All commands by name, and the application that is built from them.
 
 A call needs one command: only that one is loaded, so the others cost it nothing.
 """
@@ -49,7 +49,7 @@ COMMANDS = {
     "sandbox": CommandEntry("sandbox:sandbox", "Rehearse offline, with trouble on request."),
     "completion": CommandEntry("completion:completion", "Print the completions of a shell: bash, zsh or fish."),
 }
-"""In the order in which help shows them."""
+"""All commands, in the order in which help shows them."""
 
 HOT = ("route", "costs", "completion")
 """Commands of prompts, loops, cron and every new shell, which start without Typer (`cli.fast_path`).
@@ -59,7 +59,7 @@ Their modules must not import it.
 
 
 class Boundary(HelpedGroup):
-    """The root command group, where everything ends that its commands raise.
+    """The root command group, the boundary for everything that its commands raise.
 
     Wrong usage is left to Typer.
     """

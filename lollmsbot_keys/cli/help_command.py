@@ -8,7 +8,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 WRONG_USAGE: type[Exception] = typer.BadParameter.__mro__[2]
-"""What Typer raises when it cannot read the arguments. It prints itself; Typer exports only this subclass of it."""
+"""The error of Typer where it cannot read the arguments.
+
+It prints itself; Typer exports only this subclass of it.
+"""
 
 
 class _Helped:

@@ -40,7 +40,7 @@ else:
 
     @contextmanager
     def _interruptible(question: str) -> Iterator[None]:
-        """Show what is typed again while a signal ends or stops the process, and hide it when it goes on.
+        """Show typed characters again when a signal ends or stops the process, and hide them when it goes on.
 
         Shells give a job that goes on their own terminal settings: what is typed would be seen.
         """

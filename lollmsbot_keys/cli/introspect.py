@@ -67,7 +67,10 @@ METAVARS = {
     "TEXT": ValueKind.TEXT,
     "PROMPT": ValueKind.TEXT,
 }
-"""A metavar says what kind of value is meant, and says it once; one word for each. Choices need none."""
+"""The kind of value that each metavar stands for.
+
+Each metavar has one meaning. Choices need none.
+"""
 
 
 class OptionValue(NamedTuple):

@@ -11,7 +11,7 @@ import typer
 from lollmsbot_keys.errors import UsageError
 
 SELECTION, OUTPUT, GENERAL = "Selection", "Output", "General"
-"""Headings that help groups options under; what has none is the command's own."""
+"""The headings under which help groups options; an option without one belongs to the command itself."""
 
 ConfigOption = Annotated[
     Path | None,

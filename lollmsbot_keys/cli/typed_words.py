@@ -13,7 +13,7 @@ from lollmsbot_keys.core.security.key_forms import may_be_secret
 
 HIDDEN = "…"
 _SHORTEST = 8
-"""Characters: nothing shorter is a key."""
+"""The length of the shortest text that can be a key, in characters."""
 _ASSIGNED = re.compile("[A-Z][A-Z0-9_]*=(.+)", re.DOTALL)
 _TAKE_ASSIGNMENTS = frozenset({"--assume", "--fault", "-f"})
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _LONGEST = 48
-"""Longer values push what comes after them aside."""
+"""The length of the longest value that stays in its column: longer ones push aside what comes after them."""
 _INDENTED = 22
-"""Names up to so many characters leave the values of all tables in one column."""
+"""The length of the longest name with which the values of all tables stay in one column."""
 _NARROWEST = 60
-"""With fewer characters a line there are no columns."""
+"""The line width in characters below which there are no columns."""
 _STYLES = {Origin.DEFAULT: "dim", Origin.FILE: "green", Origin.ENVIRONMENT: "yellow"}
 
 

@@ -20,7 +20,7 @@ from lollmsbot_keys.sandbox.models import LOCAL_MODELS, OLLAMA_RETIRED, OLLAMA_S
 _RELEASED_S = 1_754_352_000
 _ALLOWANCE_USD = Decimal(100)
 _OTHERS_TOKENS = 1_000_000
-"""What somebody else gets for a dollar."""
+"""The number of tokens that somebody else gets for a dollar."""
 _RANGES_H = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
 _MAY_BE_ASKED = {"range": set(_RANGES_H), "scope": {"self", "team"}, "group_by": {"model"}}
 

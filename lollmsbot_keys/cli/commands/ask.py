@@ -25,7 +25,7 @@ from lollmsbot_keys.core.model.request import Priority
 from lollmsbot_keys.errors import UsageError
 
 CALL = "The call"
-"""What is sent, and how; a heading of the help."""
+"""The heading in the help for options that say what is sent, and how."""
 
 
 def ask(

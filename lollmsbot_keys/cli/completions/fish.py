@@ -1,4 +1,4 @@
-"""The script for fish: one function that knows what may come next, and says what each thing is."""
+"""The script for fish, one function that knows what may come next and describes each thing."""
 
 from __future__ import annotations
 

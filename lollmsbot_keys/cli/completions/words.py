@@ -19,7 +19,7 @@ NAMES = (
     ValueKind.FAULT,
     ValueKind.SETTING,
 )
-"""What is asked of `lbk __complete`."""
+"""The kinds of values that a script asks `lbk __complete` for."""
 
 
 def choices(value: OptionValue) -> list[Name]:

@@ -16,7 +16,7 @@ from lollmsbot_keys.cli.docs.types import ManualPage
 from lollmsbot_keys.cli.introspect import Command, Option, described
 
 SIDE_BY_SIDE = 60
-"""Below so many columns an option's text stands under it."""
+"""The width in characters below which an option's text stands under it."""
 
 
 def write(context: typer.Context, formatter: Any) -> None:  # noqa: ANN401 - Typer hides Click's types

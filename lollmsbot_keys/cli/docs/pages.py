@@ -222,4 +222,7 @@ sends nothing, changes nothing, and reads no secret.""",
         ),
     ),
 }
-"""By what is typed after `lbk`, in the order of `COMMANDS`; a subcommand's after its group's."""
+"""The pages by the words that are typed after `lbk`, in the order of `COMMANDS`.
+
+A subcommand's page comes after its group's.
+"""

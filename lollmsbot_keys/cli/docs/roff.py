@@ -16,7 +16,10 @@ from lollmsbot_keys.cli.docs.types import ManualPage
 from lollmsbot_keys.cli.introspect import Argument, Command, Option
 
 REVISED = "2026-11-23"
-"""When the texts were last gone over. Not the day of the build: the same sources make the same pages."""
+"""The day of the last revision of the texts.
+
+It is not the day of the build: the same sources make the same pages.
+"""
 
 _WIDTH = 76
 _SPECIAL = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti", "…": "...", "×": "x"}

@@ -41,4 +41,4 @@ MEANINGS: Mapping[int, str] = {
     Exit.BUG: "a bug in lbk",
     Exit.INTERRUPTED: "interrupted, or nobody reads the output any more",
 }
-"""What an exit code means, whichever command ends with it."""
+"""The meaning of each exit code, whichever command ends with it."""

@@ -14,10 +14,13 @@ from importlib import import_module
 from lollmsbot_keys.cli.fast_path.table import COMMANDS, VERSION
 
 FLAG, TEXT, TEXTS, PATH = "flag", "text", "texts", "path"
-"""What an option takes. Else the name of an enumeration (`module:class`): one of its values."""
+"""The kinds of an option's value.
+
+Any other kind is the name of an enumeration (`module:class`), of which the value is a member.
+"""
 
 ARGUMENT = ""
-"""Where the table has this among the options: the command's one argument, which must be given."""
+"""The name under which the table has a command's one argument, which must be given."""
 
 Call = tuple[str, dict[str, object]]
 """A function of `cli.commands` (`module:name`), and its arguments."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 '''
 KINDS: dict[tuple[type, bool], str] = {(str, False): TEXT, (str, True): TEXTS, (Path, False): PATH}
-"""By what one value is, and whether there may be several."""
+"""The kinds by the type of one value, and by whether there may be several."""
 
 
 def source() -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 NARROWEST, WIDEST = 8, 40
-"""A bar of fewer characters says nothing; a longer one is no clearer."""
+"""The lengths of a bar in characters: a shorter one says nothing, a longer one is no clearer."""
 
 
 def bar(share: Decimal, width: int) -> str:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from lollmsbot_keys.render.console.table import Grid
 
 PIPE_WIDTH = 240
-"""Characters a line may have where nobody sets the width: nothing should be wrapped for a pipe."""
+"""The characters that a line may have where nobody sets the width: nothing should be wrapped for a pipe."""
 UNTOLD_WIDTH = 80
-"""That of a terminal that does not know its own, such as one at a serial line."""
+"""The width of a terminal that does not know its own, such as one at a serial line."""
 WIDE, NARROW = 100, 76
-"""From so many characters on there is room for everything, and for most."""
+"""The widths in characters from which there is room for everything, and for most."""
 
 
 @contextmanager

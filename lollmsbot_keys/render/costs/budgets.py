@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lollmsbot_keys.render.console.table import Grid
 
 NARROWER = 60
-"""With fewer characters, what is held is left out."""
+"""The width in characters below which what is held is left out."""
 _PERIOD = {Window.DAY: "today", Window.MONTH: "month"}
 
 

@@ -26,11 +26,14 @@ COLUMNS = (
     "unconfirmed_usd",
     "unknown_usd",
 )
-"""The same for every grouping; new ones are only ever added at the end."""
+"""The columns, the same for every grouping; new ones are only ever added at the end."""
 
 _FORMULA = re.compile("(^|[;,|][\"' ]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
-"""Where a formula could begin (OWASP, CSV injection): first thing, in wide characters too, or behind what a spreadsheet
-of another country parts cells at."""
+"""The places where a formula could begin (OWASP, CSV injection).
+
+That is the start of the text, in wide characters too, or the place after a character at which a spreadsheet of another
+country divides cells.
+"""
 
 
 def statement_csv(statement: Statement) -> str:

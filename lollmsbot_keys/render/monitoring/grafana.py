@@ -29,7 +29,7 @@ from lollmsbot_keys.render.monitoring.grafana_panels import (
 from lollmsbot_keys.render.monitoring.prometheus_rules import STALE_AFTER_S, limited
 
 SCHEMA = 39
-"""What Grafana 11 reads; later ones bring it up to date by themselves."""
+"""The version of the model that Grafana 11 reads; later versions of Grafana bring it up to date by themselves."""
 
 _POOL = 'instance=~"$instance", pool=~"$pool"'
 _HERE = f'{_POOL}, provider=~"$provider"'
@@ -44,7 +44,7 @@ _USD = Look("currencyUSD")
 _TIME = Look("s", decimals=0)
 _SINCE = ("last_success_timestamp_seconds", "secret_age_seconds")
 _LASTS = -1
-"""What stands for a budget that is not used up in time, at the present pace."""
+"""The value for a budget that is not used up in time, at the present pace."""
 
 
 def dashboard(config: Config) -> Tree:

@@ -11,12 +11,15 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 
 Tree = dict[str, object]
 SOURCE: Tree = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
-"""Whichever Prometheus the person at the dashboard chooses; a variable, so that provisioning from a file works too."""
+"""The Prometheus that the person at the dashboard chooses.
+
+It is a variable, so that provisioning from a file works too.
+"""
 
 SLOWEST_FEED = "5m"
-"""No query looks at less: figures from a textfile change only as often as cron writes it."""
+"""The shortest time that a query looks at: figures from a textfile change only as often as cron writes it."""
 ENOUGH_CALLS = "30m"
-"""Shares and percentiles of fewer calls than come within this say little."""
+"""The shortest interval of shares and percentiles: of the few calls in less time they say little."""
 
 
 class Query(NamedTuple):

@@ -16,12 +16,15 @@ from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Config, Key, ProviderSettings
 
 STALE_AFTER_S = 900
-"""Older figures are nobody's: a cron line a minute, or every five, has missed several turns."""
+"""The age in seconds from which figures count for nothing.
+
+A cron line that runs each minute, or every five, has missed several turns.
+"""
 
 _SAME = "instance, job, pool"
 _BUDGET = f"{_SAME}, provider, window"
 _COME_BACK = "ready|cooling_down|hourly_limit|over_budget|held"
-"""States that end by themselves; a key in another one is lost to the pool until somebody does something."""
+"""The states that end by themselves; in another one a key is lost to the pool until somebody does something."""
 
 
 class _Alert(NamedTuple):
