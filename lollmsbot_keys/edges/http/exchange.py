@@ -127,7 +127,10 @@ class Response:
 
 
 def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Return the headers by name in lower case; values of a name that came more than once become a list."""
+    """Return the headers by name in lower case.
+
+    The values of a name that came more than once become a list.
+    """
     found: dict[str, str] = {}
     for raw, value in headers:
         name, text = raw.decode("latin-1").lower(), value.decode("latin-1")

@@ -95,7 +95,10 @@ def _writer_of_words(entry: Entry, scrub: Callable[[str], str]) -> Callable[[str
 
 
 def _words_of(plan: Plan) -> set[str]:
-    """Return all text of `plan` that is not only lbk's or the configuration's: a model's name may be any text."""
+    """Return all text of `plan` that does not come from lbk or the configuration alone.
+
+    A model's name is one: a request may name anything.
+    """
     words = {candidate.model for candidate in plan.candidates}
     words |= {c.set_aside.detail for c in plan.candidates if c.set_aside is not None}
     return words | {plan.model or "", *plan.notices}

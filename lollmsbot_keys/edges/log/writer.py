@@ -38,7 +38,10 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class EventLog:
-    """The log at `path`: a file, made with mode 0600 if it is missing, or a stream such as `/dev/stderr`."""
+    """The log at `path`: a file or a stream such as `/dev/stderr`.
+
+    A missing file is made with mode 0600.
+    """
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ def fingerprint(characters: str, key: bytes | None) -> str:
 
 
 def installation_key(path: Path, *, create: bool) -> bytes | None:
-    """Return the 32 random bytes in `path`; `None` if there is no such file and none is to be made.
+    """Return the 32 random bytes in `path`; `None` without a file, if none is to be made.
 
     Processes that start together end with the same key: the first that links its complete file into place wins.
 

@@ -221,7 +221,10 @@ class StateFile:
             self._warn(message)
 
     def _look_ahead(self) -> None:
-        """Look which owners of holds live, before taking the lock: under it every moment costs all who wait."""
+        """Look up which owners of holds live, before the lock is taken.
+
+        Under the lock every moment costs all who wait.
+        """
         if not self._census.is_due:
             return
         with suppress(NewerState, NotAState, FileNotFoundError):
