@@ -102,10 +102,7 @@ class StateFile:
         return self.path.parent / "fingerprint.key"
 
     def _folder(self, of: str) -> Path:
-        """Return a folder of this state alone: two states in one place are two ledgers.
-
-        No two names of states give the same folder.
-        """
+        """Return a folder that no state of another name shares: two states in one place are two ledgers."""
         name = self.path.name
         if name == USUAL_NAME:
             return self.path.parent / of
@@ -134,10 +131,7 @@ class StateFile:
         return self.update_all([change])[0]
 
     def update_all(self, changes: Sequence[Change[T]]) -> list[T]:
-        """Apply several changes, in order, with one write for all.
-
-        See `update`.
-        """
+        """Apply several changes as `update` does, in order, with one write for all."""
         from lollmsbot_keys.edges.files.lock import locked
 
         with _explained(self.path, "write"):
@@ -188,10 +182,7 @@ class StateFile:
         return self._keeper.adopted(snapshot, Unsettled(self.unsettled, self._warn_once).lying(), now)
 
     def _store(self, snapshot: Snapshot, now: datetime) -> None:
-        """Write closed days first, then the state, then its copy.
-
-        So after a crash at any point nothing is lost or there twice.
-        """
+        """Write closed days, then the state, then its copy, so that a crash loses or doubles nothing."""
         from lollmsbot_keys.edges.files.atomic import overwrite_file, replace_file
 
         snapshot, closed = self._keeper.after(snapshot, now)
@@ -221,10 +212,7 @@ class StateFile:
             self._warn(message)
 
     def _look_ahead(self) -> None:
-        """Look up which owners of holds live, before the lock is taken.
-
-        Under the lock every moment costs all who wait.
-        """
+        """Look up which owners live before the lock is taken: under it every moment costs all who wait."""
         if not self._census.is_due:
             return
         with suppress(NewerState, NotAState, FileNotFoundError):
@@ -299,10 +287,7 @@ class StateFile:
         return self._from_copy(copy, missing=content is None, restore=restore)
 
     def _decoded(self, content: bytes) -> Snapshot:
-        """Decode `content`, or return the known snapshot if it is what was read or written here last.
-
-        That is so while no other process writes.
-        """
+        """Decode `content`, or return the known snapshot while no other process writes the file."""
         if self._known is None or self._known[0] != content:
             self._known = content, decode(content)
         return self._known[1]
@@ -330,10 +315,7 @@ class StateFile:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Say whether the folder is empty.
-
-    Every reading asks this, so it must be cheap.
-    """
+    """Say whether the folder is empty; every reading asks this, so it must be cheap."""
     try:
         return not os.listdir(folder)  # noqa: PTH208 - a Path costs several times as much
     except OSError:
