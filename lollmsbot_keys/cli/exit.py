@@ -156,7 +156,7 @@ def need_output() -> None:
     """
     try:
         descriptor = sys.stdout.fileno()
-    except (OSError, ValueError):  # a stream of whoever calls us
+    except (OSError, ValueError):  # a stream of our caller, without a descriptor
         return
     try:
         os.write(descriptor, b"")

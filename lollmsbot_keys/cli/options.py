@@ -15,7 +15,7 @@ SELECTION, OUTPUT, GENERAL = "Selection", "Output", "General"
 
 ConfigOption = Annotated[
     Path | None,
-    # readable: whoever reads the file says best why it cannot, and ends with 3.
+    # readable: the code that reads the file can say best why it cannot, and ends with 3.
     typer.Option(
         "--config",
         metavar="PATH",

@@ -93,7 +93,7 @@ class OllamaCloud:
         return json_reply(200, who)
 
     def _checked(self, call: ChatRequest) -> HttpReply | None:
-        """Refuse a question for balance or usage that is one too many.
+        """Refuse a question about balance or usage that has no key, or is one too many.
 
         Ten a minute are allowed for each account, all its keys together.
         """

@@ -94,7 +94,7 @@ def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
 def _progress(looks: OutputStyle, *, workflow: bool, to_stderr: bool) -> Progress:
     """Return the listener of the test.
 
-    GitHub's runner is told the secrets to hide; a person at a terminal is told which keys are waited for.
+    GitHub's runner is told the secrets to hide; a person at a terminal is told which names have not answered yet.
     """
     from lollmsbot_keys.commands.test_keys.run import Progress
     from lollmsbot_keys.render.github_actions import mask
