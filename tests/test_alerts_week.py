@@ -7,6 +7,7 @@ comes twice, nothing is missing, and nothing comes that is not written here.
 from __future__ import annotations
 
 import asyncio
+import re
 import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -36,12 +37,13 @@ class Entry(NamedTuple):
 
 
 def told(entries: Iterable[Entry]) -> str:
-    """Entries as a text: the time, then each line, wrapped."""
-    return "".join(
+    """Entries as a text: the time, then each line, wrapped; forecasts to the hour, for real seconds pass, too."""
+    text = "".join(
         f"{entry.time}\n"
         + "".join(f"{textwrap.fill(line, 100, initial_indent='- ', subsequent_indent='  ')}\n" for line in entry.lines)
         for entry in entries
     )
+    return re.sub(r"(?<=at about \d{4}-\d\d-\d\d \d\d:)\d\d(?= \(Europe)", "??", text)
 
 
 class Week:
@@ -154,7 +156,7 @@ Fri 27 00:00
 - resolved: openrouter: 100 % of the budget for 2026-11-26 (since 2026-11-26 13:03 UTC)
 Fri 27 02:30
 - lbk: openrouter: the budget for 2026-11-27 will not last
-- openrouter will have used up its budget for 2026-11-27 at about 2026-11-27 06:47 (Europe/Berlin)
+- openrouter will have used up its budget for 2026-11-27 at about 2026-11-27 06:?? (Europe/Berlin)
   at the recent pace: 5 of 20 USD spent, 80.25 expected. Slow down, or raise
   providers.openrouter.daily_budget_usd.
 Fri 27 04:00
@@ -200,7 +202,7 @@ Tue 01 09:15
 - resolved: OPENROUTER_API_KEY_2: disabled (since 2026-11-30 07:02 UTC)
 Wed 02 15:01
 - lbk: openrouter: the budget for 2026-12 will not last (and 1 more)
-- openrouter will have used up its budget for 2026-12 at about 2026-12-10 02:19 (Europe/Berlin) at
+- openrouter will have used up its budget for 2026-12 at about 2026-12-10 02:?? (Europe/Berlin) at
   the recent pace: 1.51 of 60 USD spent, 237.05 expected. Slow down, or raise
   providers.openrouter.monthly_budget_usd.
 - OPENROUTER_API_KEY_1 was used far more than on its last days: 51 calls (the median of 6 days is 1,
@@ -297,7 +299,7 @@ Mon 30 12:01
 - openrouter has spent 47.50 of 60 USD (79 %) of its budget for 2026-11. When all of it is spent,
   its calls are refused until the end of 2026-11-30 (Europe/Berlin). See: lbk costs
 Wed 02 15:01
-- openrouter will have used up its budget for 2026-12 at about 2026-12-10 02:19 (Europe/Berlin) at
+- openrouter will have used up its budget for 2026-12 at about 2026-12-10 02:?? (Europe/Berlin) at
   the recent pace: 1.51 of 60 USD spent, 237.05 expected. Slow down, or raise
   providers.openrouter.monthly_budget_usd.
 Wed 02 15:01

@@ -244,18 +244,6 @@ def test_a_pool_tells_of_a_failing_log_once(tmp_path: Path) -> None:
 # --- secrets ---
 
 
-def test_a_secret_that_was_asked_for_as_a_model_is_masked(tmp_path: Path) -> None:
-    with lab(tmp_path) as here:
-        log = logging(here)
-        secret = here.env[OLLAMA]
-        for model in (secret, f"vendor/{secret}"):
-            here.run("ask", PROMPT, "-m", model)
-        assert len(lines(log)) >= 2
-        assert secret not in log.read_text()
-        assert secret[:16] not in log.read_text()
-        assert "[secret]" in log.read_text()
-
-
 # --- replaying ---
 
 

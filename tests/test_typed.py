@@ -167,8 +167,10 @@ def test_no_command_repeats_a_secret(arguments: list[str], tmp_path: Path) -> No
 def test_one_s_own_secret_is_no_model_however_it_looks(arguments: list[str], tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         secret = here.env["OLLAMA_API_KEY"]
-        done = run_lbk([*arguments, secret], here.env)
-    assert (done.returncode, secret in done.stdout + done.stderr) == (2, False)
+        for model in (secret, f"vendor/{secret}", f" {secret}:free"):
+            done = run_lbk([*arguments, model], here.env)
+            assert (done.returncode, secret in done.stdout + done.stderr) == (2, False)
+        assert here.sandbox.requests == ()
 
 
 def test_json_repeats_no_secret(tmp_path: Path) -> None:

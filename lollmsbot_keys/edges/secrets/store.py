@@ -22,6 +22,9 @@ from lollmsbot_keys.edges.secrets.sources import (
 from lollmsbot_keys.edges.secrets.vendor_prefixes import looks_like_another
 from lollmsbot_keys.errors import SecretError
 
+_NO_CHANCE = 8
+"""Characters. Something shorter may be a part of an innocent name."""
+
 
 class Secrets:
     """The secrets behind the keys' references.
@@ -105,8 +108,9 @@ class Secrets:
         return self._opened[name]
 
     def has(self, text: str) -> bool:
-        """Say whether `text` is one of the secrets that were read."""
-        return any(secret.reveal() == text for secret in self._opened.values())
+        """Say whether `text` is one of the secrets that were read, or has one in it that is too long for chance."""
+        known = [secret.reveal() for secret in self._opened.values()]
+        return any(text == secret or (len(secret) >= _NO_CHANCE and secret in text) for secret in known)
 
     def problem(self, name: str) -> str | None:
         """Return why the key `name` has no secret, as far as is known.
