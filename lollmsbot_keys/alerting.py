@@ -30,7 +30,7 @@ CRON_PATIENCE, PROMPT_PATIENCE = timedelta(seconds=20), timedelta(seconds=10)
 """The longest time for sending: for cron, and for a person who has the answer and waits for the prompt."""
 
 
-class Alarm:
+class AlertNotifier:
     """The alerts of one engine.
 
     `ends`: also handles what is over, and prints that once. `problems` gathers what kept alerts from being noted or

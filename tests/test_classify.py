@@ -37,7 +37,7 @@ def want(kind: str, reach: str, wait: timedelta | None = None, source: str = "",
 
 
 def got(failure: Failure) -> Want:
-    flags = {name for name in ("final", "stumble") if getattr(failure, name)}
+    flags = {name for name in ("final", "strike") if getattr(failure, name)}
     if failure.billing is Billing.POSSIBLY:
         flags.add("billed")
     wait = None if failure.until is None else failure.until - NOW
@@ -66,13 +66,13 @@ OLLAMA: list[tuple[int, str, Want]] = [
     (429, "you've reached your hourly usage limit, please wait", want("rate_limited", "account", HOUR)),
     (429, "timed out waiting for a concurrent request slot", want("rate_limited", "account", SHORT)),
     (429, "too many concurrent requests", want("rate_limited", "account", SHORT)),
-    (500, "Internal Server Error (ref: 1)", want("server_error", "key_and_model", None, "", "stumble")),
-    (502, "cannot be reached", want("server_error", "key_and_model", None, "", "stumble")),
+    (500, "Internal Server Error (ref: 1)", want("server_error", "key_and_model", None, "", "strike")),
+    (502, "cannot be reached", want("server_error", "key_and_model", None, "", "strike")),
     (503, "Server overloaded, please retry shortly (ref: 1)", want("unavailable", "key", SHORT)),
-    (504, "timeout", want("timeout", "key_and_model", None, "", "stumble", "billed")),
+    (504, "timeout", want("timeout", "key_and_model", None, "", "strike", "billed")),
     (400, "invalid temperature", want("bad_request", "request", None, "", "final")),
     (400, '"x" is not a valid model ID', want("no_such_model", "model", DAY)),
-    (418, "teapot", want("junk", "key_and_model", None, "", "stumble")),
+    (418, "teapot", want("junk", "key_and_model", None, "", "strike")),
 ]
 
 
@@ -224,12 +224,12 @@ OPENROUTER: list[tuple[Reply, Want]] = [
         want("unavailable", "model", timedelta(seconds=30), "Retry-After"),
     ),
     (reply(503, said("No provider meets your routing requirements")), want("unavailable", "model", SHORT)),
-    (reply(500, said("No.")), want("server_error", "key_and_model", None, "", "stumble")),
-    (reply(502, said("Provider returned error")), want("server_error", "key_and_model", None, "", "stumble")),
+    (reply(500, said("No.")), want("server_error", "key_and_model", None, "", "strike")),
+    (reply(502, said("Provider returned error")), want("server_error", "key_and_model", None, "", "strike")),
     # One of these cools nothing, even where it names a time.
-    (reply(529, said("No."), retry_after="30"), want("server_error", "key_and_model", None, "", "stumble")),
-    (reply(408, said("No.")), want("timeout", "key_and_model", None, "", "stumble", "billed")),
-    (reply(524, said("No.")), want("timeout", "key_and_model", None, "", "stumble", "billed")),
+    (reply(529, said("No."), retry_after="30"), want("server_error", "key_and_model", None, "", "strike")),
+    (reply(408, said("No.")), want("timeout", "key_and_model", None, "", "strike", "billed")),
+    (reply(524, said("No.")), want("timeout", "key_and_model", None, "", "strike", "billed")),
 ]
 
 
@@ -242,7 +242,7 @@ def test_a_free_model_over_an_unnamed_limit_takes_only_free_models_out() -> None
     assert got(judged(reply(429, said("Rate limit exceeded")), free=True)) == want("rate_limited", "free_models", HOUR)
 
 
-JUNK = want("junk", "key_and_model", None, "", "stumble")
+JUNK = want("junk", "key_and_model", None, "", "strike")
 
 
 @pytest.mark.parametrize("provider", ["ollama", "openrouter"])
@@ -254,10 +254,10 @@ JUNK = want("junk", "key_and_model", None, "", "stumble")
         (reply(404, html=True, retry_after="30"), JUNK),
         (reply(502, html=True, retry_after="30"), JUNK),
         (reply(520, html=True, retry_after="30"), JUNK),
-        (reply(524, html=True), want("timeout", "key_and_model", None, "", "stumble", "billed")),
-        (reply(200, html=True), want("junk", "key_and_model", None, "", "stumble", "billed")),
-        (reply(301), want("redirected", "key_and_model", None, "", "stumble")),
-        (reply(307, html=True), want("redirected", "key_and_model", None, "", "stumble")),
+        (reply(524, html=True), want("timeout", "key_and_model", None, "", "strike", "billed")),
+        (reply(200, html=True), want("junk", "key_and_model", None, "", "strike", "billed")),
+        (reply(301), want("redirected", "key_and_model", None, "", "strike")),
+        (reply(307, html=True), want("redirected", "key_and_model", None, "", "strike")),
         (reply(404, "404 page not found"), JUNK),
         (reply(405, {"error": "method not allowed"}), JUNK),
         (reply(599, [1, 2]), JUNK),
@@ -323,15 +323,15 @@ def test_an_error_may_stand_in_a_list() -> None:
     [
         (
             {"code": 502, "message": "Provider returned error"},
-            want("server_error", "key_and_model", None, "", "stumble"),
+            want("server_error", "key_and_model", None, "", "strike"),
         ),
         ({"code": "429", "message": "x"}, want("rate_limited", "account", HOUR)),
-        ({"code": "server_error", "message": "x"}, want("server_error", "key_and_model", None, "", "stumble")),
+        ({"code": "server_error", "message": "x"}, want("server_error", "key_and_model", None, "", "strike")),
         ({"message": "x", "metadata": {"error_type": "rate_limit_exceeded"}}, want("rate_limited", "account", HOUR)),
         ({"message": "x", "http_status": 503}, want("unavailable", "model", SHORT)),
         (
             {"message": "x", "metadata": {"error_type": "timeout"}},
-            want("timeout", "key_and_model", None, "", "stumble", "billed"),
+            want("timeout", "key_and_model", None, "", "strike", "billed"),
         ),
         (
             {"code": 403, "message": "x", "metadata": {"reasons": ["y"]}},
@@ -340,10 +340,10 @@ def test_an_error_may_stand_in_a_list() -> None:
         ({"status": "RESOURCE_EXHAUSTED", "message": "x"}, want("rate_limited", "account", HOUR)),
         ({"type": "insufficient_quota", "message": "x"}, want("rate_limited", "account", HOUR)),
         ({"status": "UNAVAILABLE", "message": "x"}, want("unavailable", "model", SHORT)),
-        ({"message": "x"}, want("server_error", "key_and_model", None, "", "stumble", "billed")),
-        ("an error was encountered", want("server_error", "key_and_model", None, "", "stumble", "billed")),
-        ({"code": 200, "message": "x"}, want("server_error", "key_and_model", None, "", "stumble", "billed")),
-        ({"code": 418, "message": "x"}, want("junk", "key_and_model", None, "", "stumble", "billed")),
+        ({"message": "x"}, want("server_error", "key_and_model", None, "", "strike", "billed")),
+        ("an error was encountered", want("server_error", "key_and_model", None, "", "strike", "billed")),
+        ({"code": 200, "message": "x"}, want("server_error", "key_and_model", None, "", "strike", "billed")),
+        ({"code": 418, "message": "x"}, want("junk", "key_and_model", None, "", "strike", "billed")),
     ],
 )
 def test_an_error_inside_a_200_counts_as_its_own_code(error: object, expected: Want) -> None:
@@ -360,11 +360,11 @@ def test_an_error_chunk_that_names_the_upstream_is_about_the_model() -> None:
     [
         (Trouble.UNREACHABLE, want("unreachable", "provider")),
         (Trouble.UNPROVEN, want("unproven", "key_and_model")),
-        (Trouble.TIMEOUT, want("timeout", "key_and_model", None, "", "stumble", "billed")),
-        (Trouble.DROPPED, want("dropped", "key_and_model", None, "", "stumble", "billed")),
-        (Trouble.JUNK, want("junk", "key_and_model", None, "", "stumble", "billed")),
-        (Trouble.EMPTY, want("empty", "key_and_model", None, "", "stumble", "billed")),
-        (Trouble.CUT, want("cut", "key_and_model", None, "", "stumble", "billed")),
+        (Trouble.TIMEOUT, want("timeout", "key_and_model", None, "", "strike", "billed")),
+        (Trouble.DROPPED, want("dropped", "key_and_model", None, "", "strike", "billed")),
+        (Trouble.JUNK, want("junk", "key_and_model", None, "", "strike", "billed")),
+        (Trouble.EMPTY, want("empty", "key_and_model", None, "", "strike", "billed")),
+        (Trouble.CUT, want("cut", "key_and_model", None, "", "strike", "billed")),
     ],
 )
 def test_trouble_without_a_reply(trouble: Trouble, expected: Want) -> None:
@@ -575,7 +575,7 @@ def test_anything_is_judged(status: int, body: object, provider: Provider, html:
     failure = classify(Reply(status, headers, body, html), provider, free=free, cooldowns=COOLDOWNS, now=NOW)
     assert len(failure.evidence) <= 200
     assert failure.until is None or failure.until > NOW
-    assert not (failure.stumble and failure.until is not None)
+    assert not (failure.strike and failure.until is not None)
     assert not (failure.final and failure.reach != "request")
     failure.evidence.encode()
 

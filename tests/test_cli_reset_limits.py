@@ -85,7 +85,7 @@ def test_the_document(tmp_path: Path) -> None:
         }
 
 
-def test_a_row_of_stumbles_begins_anew(tmp_path: Path) -> None:
+def test_a_row_of_strikes_begins_anew(tmp_path: Path) -> None:
     with lab(tmp_path, f"{OLLAMA}=500:4") as here:
         options = ("-m", SERVED, "--key", OLLAMA)
         assert [here.ask(*options)["attempts"][0]["cooldown_until"] for _ in range(2)] == [None, None]

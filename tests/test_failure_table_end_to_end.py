@@ -88,7 +88,7 @@ OPENROUTER_ROWS = tuple(
         Row("503retry=21", "unavailable", 503, "model", 21, "Retry-After: Service temporarily", answered_by=None),
     )
 )
-STUMBLES: Mapping[str, tuple[str, int | None]] = {
+STRIKES: Mapping[str, tuple[str, int | None]] = {
     "500": ("server_error", 500),
     "502": ("server_error", 502),
     "529": ("server_error", 529),
@@ -249,9 +249,9 @@ def test_a_401_that_the_key_check_confirms_disables_the_key(first: str, model: s
         assert here.candidate(first, model, "--model", model)["eligible"]
 
 
-@pytest.mark.parametrize("kind", STUMBLES)
-def test_one_stumble_cools_nothing_and_three_in_a_row_the_pair(kind: str, tmp_path: Path) -> None:
-    outcome, status = STUMBLES[kind]
+@pytest.mark.parametrize("kind", STRIKES)
+def test_one_strike_cools_nothing_and_three_in_a_row_the_pair(kind: str, tmp_path: Path) -> None:
+    outcome, status = STRIKES[kind]
     options = ("--model", SERVED, "--key", OLLAMA, "--timeout", "1s" if kind == "slow=5" else "20s")
     with lab(tmp_path, f"{OLLAMA}={kind}:2") as here:
         asked = here.run("ask", "--json", "hello", "--model", SERVED, "--timeout", options[-1]).document

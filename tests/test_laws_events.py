@@ -15,7 +15,7 @@ from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled, Failed, Hold,
 from lollmsbot_keys.core.money.amounts import committed
 from lollmsbot_keys.core.money.charges import Charge, unconfirmed
 from lollmsbot_keys.core.money.ledger import close_days
-from lollmsbot_keys.core.state.cooldowns import MOST_COOLDOWNS, STUMBLES
+from lollmsbot_keys.core.state.cooldowns import MOST_COOLDOWNS, STRIKES
 from lollmsbot_keys.core.state.events import (
     Answered,
     Claimed,
@@ -34,7 +34,7 @@ from lollmsbot_keys.core.state.events import (
     Returned,
     Settled,
     Sighted,
-    Stumbled,
+    Strike,
     Waiting,
     WaitOver,
     record,
@@ -71,7 +71,7 @@ from tests.strategies import (
 
 @st.composite
 def single_events(draw: st.DrawFn, snapshot: Snapshot) -> Event:
-    """Any event but a stumble, more often than not about something that `snapshot` knows."""
+    """Any event but a strike, more often than not about something that `snapshot` knows."""
     hold = draw(holds())
     hold_id = draw(st.sampled_from([*snapshot.holds, hold.id]))
     scope = draw(st.sampled_from([*snapshot.cooldowns, *snapshot.streaks, draw(scopes)]))
@@ -212,20 +212,20 @@ def test_a_secret_is_as_old_as_its_first_sighting() -> None:
     assert back.sightings == {"O1": Sighting("a", NOW + 2 * DAY, 3, ("b",))}
 
 
-def test_stumbles_are_counted_and_the_third_in_a_row_cools() -> None:
+def test_strikes_are_counted_and_the_third_in_a_row_cools() -> None:
     pair = cooling(Scope(Reach.KEY_AND_MODEL, provider_of("O1"), "O1", fingerprint("O1"), model="kimi"))
     snapshot = Snapshot()
-    for row in range(1, STUMBLES):
-        snapshot = record(snapshot, Stumbled(pair), NOW)
+    for row in range(1, STRIKES):
+        snapshot = record(snapshot, Strike(pair), NOW)
         assert (snapshot.streaks, dict(snapshot.cooldowns)) == ({pair.scope: row}, {})
-    snapshot = record(snapshot, Stumbled(pair), NOW)
+    snapshot = record(snapshot, Strike(pair), NOW)
     assert (snapshot.streaks, snapshot.cooldowns) == ({}, by_scope(pair))
 
 
 def test_an_answer_in_between_begins_the_row_anew() -> None:
     pair = cooling(Scope(Reach.KEY_AND_MODEL, provider_of("O1"), "O1", fingerprint("O1"), model="kimi"))
     snapshot = Snapshot()
-    for event in (Stumbled(pair), Stumbled(pair), Answered(pair.scope), Stumbled(pair), Stumbled(pair)):
+    for event in (Strike(pair), Strike(pair), Answered(pair.scope), Strike(pair), Strike(pair)):
         snapshot = record(snapshot, event, NOW)
     assert snapshot.cooldowns == {}
 
@@ -233,7 +233,7 @@ def test_an_answer_in_between_begins_the_row_anew() -> None:
 @settings(max_examples=examples(120))
 @given(st.data(), snapshots())
 def test_no_event_but_a_reset_ends_a_cooldown_or_makes_it_shorter(data: st.DataObject, snapshot: Snapshot) -> None:
-    event = data.draw(single_events(snapshot) | st.builds(Stumbled, cooldowns()))
+    event = data.draw(single_events(snapshot) | st.builds(Strike, cooldowns()))
     assume(not isinstance(event, Reset))
     after = record(snapshot, event, NOW)
     for scope, cooldown in snapshot.cooldowns.items():
@@ -270,7 +270,7 @@ def late_news(draw: st.DrawFn, key: str) -> Event:
     cooldown = Cooldown(scope, reason, NOW, NOW + HOUR)
     events: list[Event] = [
         Cooled(cooldown),
-        Stumbled(cooldown),
+        Strike(cooldown),
         Answered(scope),
         KeyRefused(key, Disabled("old", NOW)),
         KeyProved(key, "old"),

@@ -49,9 +49,9 @@ DATES = (timedelta(), DAY, 2 * DAY, *(number * 30 * DAY for number in range(1, 1
 """More days, and more months, than the state remembers: the history has the others."""
 
 
-def failed(billing: Billing, *, stumble: bool = False) -> Outcome:
+def failed(billing: Billing, *, strike: bool = False) -> Outcome:
     return Outcome(
-        OutcomeKind.DROPPED, failure=Failure(OutcomeKind.DROPPED, Reach.REQUEST, None, stumble=stumble, billing=billing)
+        OutcomeKind.DROPPED, failure=Failure(OutcomeKind.DROPPED, Reach.REQUEST, None, strike=strike, billing=billing)
     )
 
 

@@ -30,7 +30,7 @@ from lollmsbot_keys.core.money.charges import Charge, unconfirmed
 from lollmsbot_keys.core.money.ledger import MOST_CELLS, OTHER
 from lollmsbot_keys.core.state.call_window import calls_within_an_hour, minute_of
 from lollmsbot_keys.core.state.cooldowns import MOST_COOLDOWNS
-from lollmsbot_keys.core.state.events import Claimed, Cooled, KeyProved, Lapsed, Remembered, Settled, Stumbled, record
+from lollmsbot_keys.core.state.events import Claimed, Cooled, KeyProved, Lapsed, Remembered, Settled, Strike, record
 from lollmsbot_keys.core.state.expiry import LAPSED_KEPT, SKEW, Housekeeping, upkeep
 from lollmsbot_keys.edges.state.codec import decode, encode
 from tests.examples import examples
@@ -158,7 +158,7 @@ def test_the_state_stays_small_whoever_names_endless_models() -> None:
         snapshot = record(snapshot, settled(name), NOW)
         cooldown = Cooldown(Scope(Reach.MODEL, Provider.OLLAMA, model=model), Reason.NO_SUCH_MODEL, NOW, NOW + DAY)
         snapshot = record(snapshot, Cooled(cooldown), NOW)
-        snapshot = record(snapshot, Stumbled(cooldown._replace(scope=pair)), NOW)
+        snapshot = record(snapshot, Strike(cooldown._replace(scope=pair)), NOW)
     (day,) = snapshot.days.values()
     assert len(day.cells) == MOST_CELLS + 1
     assert day.cells[CellKey(Provider.OLLAMA, "O1", OTHER, OTHER)].calls == 600 - MOST_CELLS

@@ -162,6 +162,11 @@ def test_every_module_keeps_to_its_layer() -> None:
     assert not found, "\n".join(["the layers are broken:", *found])
 
 
+def test_a_module_has_at_most_350_lines() -> None:
+    sizes = {path: path.read_text(encoding="utf-8").count("\n") for path in (import_graph.ROOT / PACKAGE).rglob("*.py")}
+    assert {path.name: lines for path, lines in sizes.items() if lines > 350} == {}
+
+
 def test_a_class_name_has_one_home() -> None:
     homes: dict[str, list[str]] = {}
     for module in read_modules():

@@ -16,7 +16,7 @@ from lollmsbot_keys.core.model.snapshot import Hold, Scope, Snapshot, Spender
 from lollmsbot_keys.core.money import amounts
 from lollmsbot_keys.core.money.charges import Charge, charge, estimate, unconfirmed
 from lollmsbot_keys.core.money.template_tokens import TemplateSeen
-from lollmsbot_keys.core.state.events import Answered, Cooled, Settled, Stumbled
+from lollmsbot_keys.core.state.events import Answered, Cooled, Settled, Strike
 from lollmsbot_keys.core.state.settlement import Finished, charge_for, events_of
 from tests.examples import examples
 from tests.strategies import CONFIG, DAY, FREE_MODELS, HOUR, ME, MINUTE, NOW, TODAY, spent
@@ -160,8 +160,8 @@ def finished(failure: Failure | None, used: Usage | None = None, *, interim: boo
 
 
 REFUSED = Failure(OutcomeKind.RATE_LIMITED, Reach.ACCOUNT, NOW + HOUR, "Retry-After", "slow down")
-EMPTY = Failure(OutcomeKind.EMPTY, Reach.KEY_AND_MODEL, stumble=True, billing=Billing.POSSIBLY)
-DROPPED = Failure(OutcomeKind.DROPPED, Reach.KEY_AND_MODEL, stumble=True, billing=Billing.POSSIBLY)
+EMPTY = Failure(OutcomeKind.EMPTY, Reach.KEY_AND_MODEL, strike=True, billing=Billing.POSSIBLY)
+DROPPED = Failure(OutcomeKind.DROPPED, Reach.KEY_AND_MODEL, strike=True, billing=Billing.POSSIBLY)
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_what_is_recorded_of_an_attempt() -> None:
     assert isinstance(cooled, Cooled)
     assert (cooled.cooldown.scope.reach, cooled.cooldown.reason) == (Reach.ACCOUNT, Reason.COOLING_DOWN)
     assert (cooled.cooldown.until, cooled.cooldown.source) == (NOW + HOUR, "Retry-After")
-    (stumbled,) = events(finished(DROPPED))
-    assert isinstance(stumbled, Stumbled)
-    assert (stumbled.cooldown.scope, stumbled.cooldown.until) == (PAIR, NOW + 5 * MINUTE)
+    (strikes,) = events(finished(DROPPED))
+    assert isinstance(strikes, Strike)
+    assert (strikes.cooldown.scope, strikes.cooldown.until) == (PAIR, NOW + 5 * MINUTE)
     assert events(finished(REFUSED._replace(until=NOW))) == [], "a moment that is over cools nothing"
     assert events(finished(REFUSED._replace(until=None))) == []
     (no_credit,) = events(finished(REFUSED._replace(kind=OutcomeKind.NO_CREDIT)))

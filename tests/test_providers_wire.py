@@ -367,7 +367,7 @@ def test_what_may_have_been_billed_says_so(sandbox: Sandbox, provider: str, faul
     heard = send(sandbox, provider, f"{KEYS[provider]}={fault}", timeout=patience)
     assert (heard.outcome.kind, heard.billed, heard.outcome.started) == (kind, True, False)
     assert heard.outcome.failure is not None
-    assert heard.outcome.failure.stumble
+    assert heard.outcome.failure.strike
     assert len(sandbox.chats()) == 1
 
 

@@ -27,7 +27,7 @@ from lollmsbot_keys.core.state.events import (
     Released,
     Remembered,
     Settled,
-    Stumbled,
+    Strike,
     record,
 )
 from lollmsbot_keys.edges.state.codec import decode
@@ -65,7 +65,7 @@ def ends(draw: st.DrawFn) -> tuple[Hold, tuple[Event, ...]]:
         outcome=draw(st.sampled_from(["answered", "rate_limited", ""])),
         generation=draw(st.sampled_from(["", "gen-1"])),
     )
-    health = draw(st.sampled_from([None, Answered(draw(scopes)), Stumbled(draw(cooldowns()))]))
+    health = draw(st.sampled_from([None, Answered(draw(scopes)), Strike(draw(cooldowns()))]))
     cooled = map(Cooled, draw(st.lists(cooldowns(), max_size=2)))
     return held, (settled, *([] if health is None else [health]), *cooled, *draw(taught(held)))
 

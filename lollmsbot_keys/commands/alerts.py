@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lollmsbot_keys.alerting import CRON_PATIENCE, Alarm
+from lollmsbot_keys.alerting import CRON_PATIENCE, AlertNotifier
 from lollmsbot_keys.core.alerts.check import Watch
 from lollmsbot_keys.core.model.statement import By, Statement
 from lollmsbot_keys.runtime import Engine
@@ -20,7 +20,7 @@ class Alerting:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._alarm = Alarm(engine)
+        self._alarm = AlertNotifier(engine)
         self._seen: Watch | None = None
 
     @classmethod

@@ -57,9 +57,9 @@ class Asking:
         """
         if not self._crossed:
             return
-        from lollmsbot_keys.alerting import PROMPT_PATIENCE, Alarm, to_say  # rarely needed
+        from lollmsbot_keys.alerting import PROMPT_PATIENCE, AlertNotifier, to_say  # rarely needed
 
-        alarm = Alarm(self._engine, ends=False)
+        alarm = AlertNotifier(self._engine, ends=False)
         try:
             seen = alarm.look()
             yield from to_say(seen)

@@ -16,12 +16,12 @@ from lollmsbot_keys.edges.environment.processes import this_process
 from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.errors import UsageError
-from lollmsbot_keys.pool.background_alerts import Lookout
+from lollmsbot_keys.pool.background_alerts import BackgroundAlerts
 from lollmsbot_keys.pool.context import AskContext, Resources
 from lollmsbot_keys.pool.failover import Failover
 from lollmsbot_keys.pool.prompt import Listener, Options, Prompt, question
-from lollmsbot_keys.pool.secret_loader import Opening
-from lollmsbot_keys.pool.settle import Settling
+from lollmsbot_keys.pool.secret_loader import SecretLoader
+from lollmsbot_keys.pool.settle import Settler
 from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class KeyPool:
         self._log = _log_at(engine.log_path(log_file))
         self.crossed = False
         """Whether a call of this pool crossed a line of `alerts`."""
-        self._lookout = Lookout(engine) if alerts else None
+        self._lookout = BackgroundAlerts(engine) if alerts else None
         self._queue = StateQueue(engine.state)
         self._wire = Wire(
             scrubber=engine.secrets.scrubber,
@@ -61,7 +61,7 @@ class KeyPool:
             classify=classifier(engine.config.cooldowns, engine.clock),
             trusted_hosts={name: settings.trusted_hosts for name, settings in engine.config.providers.items()},
         )
-        self._resources = Resources(engine, self._queue, self._wire, Opening(engine.secrets), this_process())
+        self._resources = Resources(engine, self._queue, self._wire, SecretLoader(engine.secrets), this_process())
         self._begun: set[asyncio.Future[Report]] = set()
         self._streams: dict[asyncio.Task[Report], asyncio.Task[object] | None] = {}  # each with the task that reads it
         self._closed = False
@@ -150,7 +150,7 @@ class KeyPool:
             over.cancel()
             asking.settling.when_settled(lambda: self._look_out(asking.settling, listener))
 
-    def _look_out(self, settling: Settling, listener: Listener) -> None:
+    def _look_out(self, settling: Settler, listener: Listener) -> None:
         if settling.crossed:
             self.crossed = True
             if self._lookout is not None:

@@ -9,7 +9,7 @@ from lollmsbot_keys.pool.prompt import Listener
 from lollmsbot_keys.runtime import Engine
 
 
-class Lookout:
+class BackgroundAlerts:
     """The looks in the background.
 
     No answer waits for them, and closing the pool waits for as long as sending may take.
@@ -31,9 +31,9 @@ class Lookout:
             await asyncio.wait(set(self._looking))
 
     async def _look(self, listener: Listener) -> None:
-        from lollmsbot_keys.alerting import PROMPT_PATIENCE, Alarm, to_say  # rarely needed
+        from lollmsbot_keys.alerting import PROMPT_PATIENCE, AlertNotifier, to_say  # rarely needed
 
-        alarm = Alarm(self._engine, ends=False)
+        alarm = AlertNotifier(self._engine, ends=False)
         facts = self._engine.facts()  # not in the thread: secrets are read by one thread only
         try:
             seen = await asyncio.to_thread(alarm.look, facts)

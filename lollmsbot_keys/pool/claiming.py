@@ -12,8 +12,8 @@ from lollmsbot_keys.core.routing.claim import Claim, Claimant, Claiming, Locked,
 from lollmsbot_keys.errors import SecretError
 from lollmsbot_keys.pool.context import AskContext, to_the_end
 from lollmsbot_keys.pool.refusal import untrusted
-from lollmsbot_keys.pool.settle import Settling
-from lollmsbot_keys.pool.wait_queue import Queueing
+from lollmsbot_keys.pool.settle import Settler
+from lollmsbot_keys.pool.wait_queue import WaitQueue
 
 
 def new_id() -> str:
@@ -24,7 +24,7 @@ def new_id() -> str:
 class Claimer:
     """The claims of one prompt."""
 
-    def __init__(self, context: AskContext, queueing: Queueing, settling: Settling) -> None:
+    def __init__(self, context: AskContext, queueing: WaitQueue, settling: Settler) -> None:
         self._context, self._queueing, self._settling = context, queueing, settling
         self._doubted = set[str]()
 

@@ -13,7 +13,7 @@ from lollmsbot_keys.core.model.request import Tried
 from lollmsbot_keys.edges.providers import Wire
 from lollmsbot_keys.edges.state.write_queue import StateQueue
 from lollmsbot_keys.pool.prompt import Listener, Prompt
-from lollmsbot_keys.pool.secret_loader import Opening
+from lollmsbot_keys.pool.secret_loader import SecretLoader
 from lollmsbot_keys.runtime import Engine
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Resources(NamedTuple):
     engine: Engine
     queue: StateQueue
     wire: Wire
-    opening: Opening
+    opening: SecretLoader
     owner: Owner
 
 

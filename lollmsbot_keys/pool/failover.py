@@ -20,10 +20,10 @@ from lollmsbot_keys.pool.context import AskContext
 from lollmsbot_keys.pool.local_daemon import LocalDaemon
 from lollmsbot_keys.pool.refusal import broken_off, exhausted, words
 from lollmsbot_keys.pool.sending import Sender
-from lollmsbot_keys.pool.settle import Settling
+from lollmsbot_keys.pool.settle import Settler
 from lollmsbot_keys.pool.spelling import refuse_slips
 from lollmsbot_keys.pool.unauthorized import confirm
-from lollmsbot_keys.pool.wait_queue import Queueing, Wait
+from lollmsbot_keys.pool.wait_queue import Wait, WaitQueue
 
 
 class Failover:
@@ -31,8 +31,8 @@ class Failover:
 
     def __init__(self, context: AskContext) -> None:
         self._context = context
-        self.settling = Settling(context)
-        self._queueing = Queueing(context)
+        self.settling = Settler(context)
+        self._queueing = WaitQueue(context)
         self._claimer = Claimer(context, self._queueing, self.settling)
         self._sender = Sender(context, self.settling)
         self._daemon = LocalDaemon(context, self.settling)

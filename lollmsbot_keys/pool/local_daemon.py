@@ -11,7 +11,7 @@ from lollmsbot_keys.core.routing.claim import Claim
 from lollmsbot_keys.core.routing.resolve import LOCAL_NAME
 from lollmsbot_keys.core.security.trusted_hosts import is_on_loopback
 from lollmsbot_keys.pool.context import AskContext, to_the_end
-from lollmsbot_keys.pool.settle import Settling
+from lollmsbot_keys.pool.settle import Settler
 
 _PATIENCE = timedelta(seconds=2)
 """The longest wait: a daemon on this machine answers at once, or cannot help."""
@@ -23,7 +23,7 @@ class LocalDaemon:
     `problem` says why the daemon is no help.
     """
 
-    def __init__(self, context: AskContext, settling: Settling) -> None:
+    def __init__(self, context: AskContext, settling: Settler) -> None:
         self._context, self._settling = context, settling
         self._asked = False
         self.problem = ""

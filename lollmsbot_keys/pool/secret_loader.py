@@ -8,7 +8,7 @@ from lollmsbot_keys.edges.secrets import Secrets
 from lollmsbot_keys.edges.secrets.secret import Secret
 
 
-class Opening:
+class SecretLoader:
     """The opening of each secret, once, for all questions that wait for it.
 
     Nobody wants to be asked by a keychain twice.

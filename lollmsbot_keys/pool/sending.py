@@ -16,7 +16,7 @@ from lollmsbot_keys.core.state.settlement import Finished, discreet
 from lollmsbot_keys.edges.providers import Call
 from lollmsbot_keys.errors import ConfigError, SecretError
 from lollmsbot_keys.pool.context import AskContext, to_the_end
-from lollmsbot_keys.pool.settle import Settling
+from lollmsbot_keys.pool.settle import Settler
 
 _QUICKLY_READ = 100_000
 """The most characters searched in the event loop; more are searched in a thread, so that nothing else waits."""
@@ -29,7 +29,7 @@ class Sender:
     `text` is what came of the last one.
     """
 
-    def __init__(self, context: AskContext, settling: Settling) -> None:
+    def __init__(self, context: AskContext, settling: Settler) -> None:
         self._context, self._settling = context, settling
         self._words = Words(message.content for message in context.prompt.messages)
         self._pieces: list[str] = []

@@ -33,7 +33,7 @@ from lollmsbot_keys.errors import StateError
 from lollmsbot_keys.pool.context import AskContext
 
 
-class Settling:
+class Settler:
     """The settlements of one question.
 
     `attempts` are those that are settled, or are about to be.

@@ -13,10 +13,10 @@ from lollmsbot_keys.core.model.snapshot import Cooldown, Disabled, Scope, same_s
 from lollmsbot_keys.core.state.events import Cooled, Event, KeyProved, KeyRefused
 from lollmsbot_keys.edges.providers import KeyCheck, KeyVerdict
 from lollmsbot_keys.pool.context import AskContext
-from lollmsbot_keys.pool.settle import Settling
+from lollmsbot_keys.pool.settle import Settler
 
 
-async def confirm(context: AskContext, candidate: Candidate, settling: Settling) -> None:
+async def confirm(context: AskContext, candidate: Candidate, settling: Settler) -> None:
     """Ask the key check about a candidate that was refused with a 401, and record its answer."""
     if candidate.key is None:
         return

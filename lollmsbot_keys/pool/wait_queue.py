@@ -38,7 +38,7 @@ class Wait(Enum):
     CAME_FREE = auto()
 
 
-class Queueing:
+class WaitQueue:
     """The waiting of one question.
 
     `ticket` names its place in the queue while it has one.

@@ -35,7 +35,7 @@ class _Wait(Enum):
     NOTHING = auto()
     HINT_OR_RATE_LIMITED = auto()
     HINT_OR_UNAVAILABLE = auto()
-    HINT_OR_HOUR = auto()
+    HINT_OR_DEFAULT = auto()
     HOUR = auto()
     DAY = auto()
 
@@ -49,7 +49,7 @@ class _Row(NamedTuple):
     reach: Reach
     wait: _Wait = _Wait.NOTHING
     final: bool = False
-    stumble: bool = False
+    strike: bool = False
     billing: Billing = Billing.NOTHING
 
 
@@ -128,9 +128,9 @@ _POSSIBLY = Billing.POSSIBLY
 
 TABLE: tuple[_Row, ...] = (
     # A page instead of JSON comes from something in between. It says nothing about a key. Nor does a redirect.
-    _Row((_REDIRECT,), _K.REDIRECTED, _R.KEY_AND_MODEL, stumble=True),
-    _Row((_PAGE, _INSIDE), _K.JUNK, _R.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY),
-    _Row((_PAGE,), _K.JUNK, _R.KEY_AND_MODEL, stumble=True),
+    _Row((_REDIRECT,), _K.REDIRECTED, _R.KEY_AND_MODEL, strike=True),
+    _Row((_PAGE, _INSIDE), _K.JUNK, _R.KEY_AND_MODEL, strike=True, billing=_POSSIBLY),
+    _Row((_PAGE,), _K.JUNK, _R.KEY_AND_MODEL, strike=True),
     # 401. A local daemon refuses cloud models so, until its user signs in: no key of ours.
     _Row((_LOCAL, _status(401)), _K.FORBIDDEN, _R.KEY_AND_MODEL),
     _Row((_status(401),), _K.UNAUTHORIZED, _R.KEY),
@@ -140,11 +140,11 @@ TABLE: tuple[_Row, ...] = (
     _Row((_status(400, 402, 404), _TERMS), _K.UNAVAILABLE, _R.REQUEST),
     # 402: who has no money left?
     _Row((_OPENROUTER, _status(402), _IN_FLIGHT), _K.RATE_LIMITED, _R.ACCOUNT, _W.HINT_OR_UNAVAILABLE),
-    _Row((_OPENROUTER, _status(402), _KEY_BUDGET), _K.NO_CREDIT, _R.KEY, _W.HINT_OR_HOUR),
+    _Row((_OPENROUTER, _status(402), _KEY_BUDGET), _K.NO_CREDIT, _R.KEY, _W.HINT_OR_DEFAULT),
     _Row((_OPENROUTER, _status(402)), _K.NO_CREDIT, _R.ACCOUNT, _W.HOUR),
     _Row((_status(402),), _K.NO_CREDIT, _R.KEY_AND_MODEL, _W.HOUR),
     # 403.
-    _Row((_OPENROUTER, _status(403), _KEY_BUDGET), _K.NO_CREDIT, _R.KEY, _W.HINT_OR_HOUR),
+    _Row((_OPENROUTER, _status(403), _KEY_BUDGET), _K.NO_CREDIT, _R.KEY, _W.HINT_OR_DEFAULT),
     _Row((_status(403),), _K.FORBIDDEN, _R.KEY_AND_MODEL, _W.HOUR),
     # No such model; or none that can do this.
     _Row((_OPENROUTER, _status(404), _CANNOT), _K.UNAVAILABLE, _R.MODEL),
@@ -169,13 +169,13 @@ TABLE: tuple[_Row, ...] = (
     # The provider's trouble.
     _Row((_OPENROUTER, _status(503)), _K.UNAVAILABLE, _R.MODEL, _W.HINT_OR_UNAVAILABLE),
     _Row((_status(503),), _K.UNAVAILABLE, _R.KEY, _W.HINT_OR_UNAVAILABLE),
-    _Row((_SLOW,), _K.TIMEOUT, _R.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY),
-    _Row((_status(500, 502, 529),), _K.SERVER_ERROR, _R.KEY_AND_MODEL, stumble=True),
+    _Row((_SLOW,), _K.TIMEOUT, _R.KEY_AND_MODEL, strike=True, billing=_POSSIBLY),
+    _Row((_status(500, 502, 529),), _K.SERVER_ERROR, _R.KEY_AND_MODEL, strike=True),
     # An error inside a 200 that gives no status: something had begun.
-    _Row((_INSIDE, _status(0)), _K.SERVER_ERROR, _R.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY),
+    _Row((_INSIDE, _status(0)), _K.SERVER_ERROR, _R.KEY_AND_MODEL, strike=True, billing=_POSSIBLY),
     # Whatever else: harmless alone, suspicious in a row.
-    _Row((_INSIDE,), _K.JUNK, _R.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY),
-    _Row((), _K.JUNK, _R.KEY_AND_MODEL, stumble=True),
+    _Row((_INSIDE,), _K.JUNK, _R.KEY_AND_MODEL, strike=True, billing=_POSSIBLY),
+    _Row((), _K.JUNK, _R.KEY_AND_MODEL, strike=True),
 )
 
 _POSSIBLE_KINDS = {
@@ -209,7 +209,7 @@ def classify(
     if isinstance(what, Trouble):
         # What an HTTP library says of a broken answer quotes it.
         quoting = what is Trouble.DROPPED or what is Trouble.CUT
-        failure = _trouble(what)._replace(evidence=evidence(detail), fleeting=quoting)
+        failure = _trouble(what)._replace(evidence=evidence(detail), transient=quoting)
     else:
         failure = _judge(what, symptoms(what, provider, free=free), cooldowns, now, detail)
     return _forgotten(failure) if provider is Provider.LOCAL else failure
@@ -222,7 +222,7 @@ def _trouble(trouble: Trouble) -> Failure:
         case Trouble.UNPROVEN:
             return Failure(OutcomeKind.UNPROVEN, Reach.KEY_AND_MODEL)
         case Trouble.TIMEOUT | Trouble.DROPPED | Trouble.CUT | Trouble.JUNK | Trouble.EMPTY:
-            return Failure(_POSSIBLE_KINDS[trouble], Reach.KEY_AND_MODEL, stumble=True, billing=_POSSIBLY)
+            return Failure(_POSSIBLE_KINDS[trouble], Reach.KEY_AND_MODEL, strike=True, billing=_POSSIBLY)
         case _:
             assert_never(trouble)
 
@@ -233,8 +233,8 @@ def _judge(reply: Reply, seen: Symptoms, cooldowns: Cooldowns, now: datetime, de
     ours = _ours(row.kind, reply.status, seen)
     words = evidence(ours or seen.message or detail)
     # What an upstream says of a request that is wrong may quote it.
-    fleeting = not ours and (not seen.json or (seen.relayed and row.final))
-    return Failure(row.kind, row.reach, until, source, words, row.final, row.stumble, row.billing, fleeting)
+    transient = not ours and (not seen.json or (seen.relayed and row.final))
+    return Failure(row.kind, row.reach, until, source, words, row.final, row.strike, row.billing, transient)
 
 
 def _ours(kind: OutcomeKind, status: int, seen: Symptoms) -> str:
@@ -261,7 +261,7 @@ def _until(
             default = cooldowns.rate_limited
         case _Wait.HINT_OR_UNAVAILABLE:
             default = cooldowns.unavailable
-        case _Wait.HINT_OR_HOUR:
+        case _Wait.HINT_OR_DEFAULT:
             default = HOUR
         case _:
             assert_never(wait)
@@ -279,4 +279,4 @@ def _word(hint: Hint) -> str:
 
 def _forgotten(failure: Failure) -> Failure:
     reach = Reach.KEY_AND_MODEL if failure.reach in {Reach.KEY, Reach.ACCOUNT} else failure.reach
-    return failure._replace(reach=reach, until=None, source="", stumble=False)
+    return failure._replace(reach=reach, until=None, source="", strike=False)

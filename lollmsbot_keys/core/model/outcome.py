@@ -78,7 +78,7 @@ class Failure(NamedTuple):
     `reach` says what is left out until `until`. With `until` of `None` nothing is left out, and `reach` only says what
     is not worth another try for this very request. `source` says who named the time (`Retry-After`, `default`, …),
     `evidence` has the provider's own words, already redacted and short. A `final` failure is not tried on another
-    candidate. `stumble` failures cool their key and model only when three come in a row. `fleeting`: the evidence may
+    candidate. `strike` failures cool their key and model only when three come in a row. `transient`: the evidence may
     hold words of the prompt or of an answer, so it is shown to the caller and kept nowhere.
     """
 
@@ -88,14 +88,14 @@ class Failure(NamedTuple):
     source: str = ""
     evidence: str = ""
     final: bool = False
-    stumble: bool = False
+    strike: bool = False
     billing: Billing = Billing.NOTHING
-    fleeting: bool = False
+    transient: bool = False
 
     @property
     def lasting_evidence(self) -> str:
         """The part of `evidence` that may be kept."""
-        return "" if self.fleeting else self.evidence
+        return "" if self.transient else self.evidence
 
 
 class Outcome(NamedTuple):

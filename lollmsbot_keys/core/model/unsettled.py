@@ -38,6 +38,6 @@ class Settlement(NamedTuple):
     hold: Hold
     booked: UnsettledCharge | None = None
     cooled: tuple[Cooldown, ...] = ()
-    stumbled: tuple[Cooldown, ...] = ()
+    strikes: tuple[Cooldown, ...] = ()
     answered: tuple[Scope, ...] = ()
     template_tokens: int = 0

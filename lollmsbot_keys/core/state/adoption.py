@@ -9,7 +9,7 @@ from lollmsbot_keys.core.model.snapshot import Hold, Snapshot
 from lollmsbot_keys.core.model.unsettled import Settlement, UnsettledCharge
 from lollmsbot_keys.core.money.charges import Charge
 from lollmsbot_keys.core.money.template_tokens import TemplateSeen
-from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Released, Remembered, Settled, Stumbled, record
+from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Released, Remembered, Settled, Strike, record
 
 
 def settlement_of(hold: Hold, events: Iterable[Event]) -> Settlement:
@@ -23,8 +23,8 @@ def settlement_of(hold: Hold, events: Iterable[Event]) -> Settlement:
                 )
             case Cooled(cooldown):
                 kept = kept._replace(cooled=(*kept.cooled, cooldown))
-            case Stumbled(cooldown):
-                kept = kept._replace(stumbled=(*kept.stumbled, cooldown))
+            case Strike(cooldown):
+                kept = kept._replace(strikes=(*kept.strikes, cooldown))
             case Answered(scope):
                 kept = kept._replace(answered=(*kept.answered, scope))
             case TemplateSeen(_, _, tokens):
@@ -72,5 +72,5 @@ def _events(settlement: Settlement) -> Iterable[Event]:
     if settlement.template_tokens:
         yield TemplateSeen(hold.provider, hold.model, settlement.template_tokens)
     yield from map(Answered, settlement.answered)
-    yield from map(Stumbled, settlement.stumbled)
+    yield from map(Strike, settlement.strikes)
     yield from map(Cooled, settlement.cooled)

@@ -1,4 +1,4 @@
-"""The behaviour of keys and models: cooldowns, rows of stumbles, refused secrets, accounts."""
+"""The behaviour of keys and models: cooldowns, strikes in a row, refused secrets, accounts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from lollmsbot_keys.core.model.snapshot import OTHER_SECRETS, Account, Cooldown, Disabled, Snapshot, same_secret
 
-STUMBLES = 3
+STRIKES = 3
 """The number of junk answers in a row on one key and model that cool that pair."""
 MOST_COOLDOWNS = 256
 """The most scopes that cool at once: requests for endless models must not grow the state. A model's is the
@@ -37,9 +37,9 @@ def cool(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
     return snapshot._replace(cooldowns={**cooldowns, cooldown.scope: cooldown})
 
 
-def stumble(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
+def strike(snapshot: Snapshot, cooldown: Cooldown) -> Snapshot:
     row = snapshot.streaks.get(cooldown.scope, 0) + 1
-    if row < STUMBLES:
+    if row < STRIKES:
         streaks = dict(snapshot.streaks)
         if row == 1 and len(streaks) >= MOST_COOLDOWNS:
             del streaks[next(iter(streaks))]

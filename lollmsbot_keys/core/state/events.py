@@ -108,14 +108,14 @@ class Cooled(NamedTuple):
     cooldown: Cooldown
 
 
-class Stumbled(NamedTuple):
+class Strike(NamedTuple):
     """A junk answer, dropped line or timeout, which cools only as the third in a row."""
 
     cooldown: Cooldown
 
 
 class Answered(NamedTuple):
-    """An answer of a key and model, which ends the row of stumbles but no cooldown."""
+    """An answer of a key and model, which ends the strikes in a row but no cooldown."""
 
     scope: Scope
 
@@ -174,7 +174,7 @@ Event = (
     | Journalled
     | Released
     | Cooled
-    | Stumbled
+    | Strike
     | Answered
     | KeyRefused
     | KeyProved
@@ -216,8 +216,8 @@ def record(  # noqa: C901, PLR0911, PLR0912 - one arm for each event
             return snapshot._replace(holds=without(snapshot.holds, {hold_id}))
         case Cooled(cooldown):
             return cooldowns.cool(snapshot, cooldown)
-        case Stumbled(cooldown):
-            return cooldowns.stumble(snapshot, cooldown)
+        case Strike(cooldown):
+            return cooldowns.strike(snapshot, cooldown)
         case Answered(scope):
             return (
                 snapshot._replace(streaks=without(snapshot.streaks, {scope})) if scope in snapshot.streaks else snapshot

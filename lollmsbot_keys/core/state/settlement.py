@@ -16,7 +16,7 @@ from lollmsbot_keys.core.model.request import Candidate, Reach, Reason
 from lollmsbot_keys.core.model.snapshot import Cooldown, Hold, Scope, Snapshot
 from lollmsbot_keys.core.money.charges import UNBILLED, Charge, at_most, charge, unconfirmed
 from lollmsbot_keys.core.money.template_tokens import TemplateSeen
-from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Settled, Stumbled
+from lollmsbot_keys.core.state.events import Answered, Cooled, Event, Settled, Strike
 
 
 class Finished(NamedTuple):
@@ -35,11 +35,11 @@ class Finished(NamedTuple):
 def discreet(outcome: Outcome, prompt: Words, answer: str) -> Outcome:
     """Return `outcome`, with its evidence kept nowhere if it repeats words of prompt or answer."""
     failure = outcome.failure
-    if failure is None or failure.fleeting:
+    if failure is None or failure.transient:
         return outcome
     if not prompt.are_quoted(failure.evidence) and not Words((answer,)).are_quoted(failure.evidence):
         return outcome
-    return outcome._replace(failure=failure._replace(fleeting=True))
+    return outcome._replace(failure=failure._replace(transient=True))
 
 
 def charge_for(finished: Finished) -> Charge:
@@ -129,9 +129,9 @@ def _health(candidate: Candidate, outcome: Outcome, cooldowns: Cooldowns, now: d
     failure = outcome.failure
     if failure is None:
         return (Answered(pair),)
-    if failure.stumble:
+    if failure.strike:
         until = now + cooldowns.unavailable
-        return (Stumbled(Cooldown(pair, Reason.COOLING_DOWN, now, until, "three in a row", failure.lasting_evidence)),)
+        return (Strike(Cooldown(pair, Reason.COOLING_DOWN, now, until, "three in a row", failure.lasting_evidence)),)
     if failure.until is not None and failure.until > now:
         scope = Scope.of(failure.reach, candidate)
         reason = _REASONS.get(failure.kind, Reason.COOLING_DOWN)

@@ -23,7 +23,7 @@ def encode(settlement: Settlement) -> bytes:
         "hold": write_hold(settlement.hold),
         "booked": None if settlement.booked is None else _write_booked(settlement.booked),
         "cooled": list(map(write_cooldown, settlement.cooled)),
-        "stumbled": list(map(write_cooldown, settlement.stumbled)),
+        "strikes": list(map(write_cooldown, settlement.strikes)),
         "answered": list(map(write_scope, settlement.answered)),
         "template_tokens": settlement.template_tokens,
     }
@@ -43,7 +43,7 @@ def decode(name: str, content: bytes) -> Settlement:
         read_hold(name, tree["hold"]),
         None if tree["booked"] is None else _read_booked(tree["booked"]),
         tuple(map(read_cooldown, tree["cooled"])),
-        tuple(map(read_cooldown, tree["stumbled"])),
+        tuple(map(read_cooldown, tree["strikes"])),
         tuple(map(read_scope, tree["answered"])),
         read_count(tree["template_tokens"]),
     )
