@@ -39,6 +39,11 @@ _LONG_S = 60.0
 """Who takes longer than this is named at the end: on a busy machine that is no failure."""
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """For `-n auto`: two workers a core, because many tests wait for processes and clocks more than they compute."""
+    return 2 * (os.cpu_count() or 1) if config.option.numprocesses == "auto" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow as a whole."""
     slow = {f"test_{name}" for name in _SLOW.split()}
