@@ -7,12 +7,11 @@
 # With 307 and 308 the body goes along.
 # It matters where a warning about money or keys goes to a webhook: the sender's log says that all of them were sent.
 set -euo pipefail
-apprise_version=2.3.0
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "apprise==$apprise_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "apprise==2.3.0" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

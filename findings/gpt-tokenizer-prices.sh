@@ -7,15 +7,13 @@
 # installed beside it, has 1.25 and 10 for gpt-5, 2 and 8 for gpt-4.1 and o3, 2.5 and 10 for gpt-4o.
 # It matters to whoever reserves money before a call: a budget refuses calls that would cost an eighth of what it believes.
 set -euo pipefail
-tokenizer_version=4.0.0
-prices_version=0.1.8
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 printf '{"private": true, "type": "module"}\n' >package.json
-npm install --silent --no-audit --no-fund --ignore-scripts "gpt-tokenizer@$tokenizer_version" \
-    "@pydantic/genai-prices@$prices_version" || exit 2
+npm install --silent --no-audit --no-fund --ignore-scripts "gpt-tokenizer@4.0.0" \
+    "@pydantic/genai-prices@0.1.8" || exit 2
 
 cat >ask.mjs <<'JAVASCRIPT'
 import { readFileSync } from 'node:fs'

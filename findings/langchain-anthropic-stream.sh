@@ -8,14 +8,12 @@
 # Whoever counts costs from usage_metadata books the longer part of the call as nothing. The first half has been reported
 # (langchain-ai/langchain#35509), for the second we found no report.
 set -euo pipefail
-langchain_version=1.7.10
-anthropic_version=2.15.0
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "langchain-anthropic==$langchain_version" \
-    "anthropic==$anthropic_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "langchain-anthropic==1.7.10" \
+    "anthropic==2.15.0" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

@@ -9,12 +9,11 @@
 # It matters where finish_reason decides: the broken key counts as healthy, half an answer is kept, and nobody tries again.
 # That unknown words become "stop" has been reported (BerriAI/litellm#23800); the ones without a line are in its table.
 set -euo pipefail
-litellm_version=1.110.2
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "litellm==$litellm_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "litellm==1.110.2" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

@@ -6,14 +6,12 @@
 # Seen: the usage that LiteLLM gives at the end has 5, and with null the 100 input tokens and the 50 cached ones are gone.
 # completion_cost follows it: the first call is booked too low, and the second at about a third.
 set -euo pipefail
-litellm_version=1.110.2
-anthropic_version=2.15.0
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "litellm==$litellm_version" \
-    "anthropic==$anthropic_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "litellm==1.110.2" \
+    "anthropic==2.15.0" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

@@ -7,12 +7,11 @@
 # It matters where a sum of costs guards a budget: a new model or a slip in a name ("claude-sonnet-4.5") is free for ever, and
 # whoever catches the error to guess high never gets it.
 set -euo pipefail
-litellm_version=1.110.2
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "litellm==$litellm_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "litellm==1.110.2" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

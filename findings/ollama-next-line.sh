@@ -8,12 +8,11 @@
 # It matters because the reply was computed and billed, and a retry on the next key brings the same text: who retries on any
 # error of the client pays for each key of the pool.
 set -euo pipefail
-ollama_version=0.6.3
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "ollama==$ollama_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "ollama==0.6.3" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

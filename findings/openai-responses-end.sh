@@ -13,16 +13,14 @@
 # (openai/openai-python#3538), for the other we found no report.
 # shellcheck disable=SC2016
 set -euo pipefail
-python_version=3.57.0
-javascript_version=7.59.0
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "openai==$python_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "openai==3.57.0" || exit 2
 cd "$folder"
 printf '{"private": true, "type": "module"}\n' >package.json
-npm install --silent --no-audit --no-fund --ignore-scripts "openai@$javascript_version" || exit 2
+npm install --silent --no-audit --no-fund --ignore-scripts "openai@7.59.0" || exit 2
 
 cat >ask.mjs <<'JAVASCRIPT'
 import OpenAI from 'openai'

@@ -7,12 +7,11 @@
 # the two the other way round, A is 1.
 # shellcheck disable=SC2016
 set -euo pipefail
-dotenv_version=1.2.4
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -q --disable-pip-version-check "python-dotenv==$dotenv_version" || exit 2
+"$folder/venv/bin/pip" install -q --disable-pip-version-check "python-dotenv==1.2.4" || exit 2
 cd "$folder"
 venv/bin/python -c 'from importlib.metadata import version; print("python-dotenv", version("python-dotenv"))'
 

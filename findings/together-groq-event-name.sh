@@ -9,15 +9,12 @@
 # It matters to whoever points these clients at a gateway that names its events: the call is billed, and half an answer or
 # none counts as a success.
 set -euo pipefail
-together_version=3.1.1
-groq_version=1.7.0
-openai_version=3.57.0
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "together==$together_version" \
-    "groq==$groq_version" "openai==$openai_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "together==3.1.1" \
+    "groq==1.7.0" "openai==3.57.0" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

@@ -6,12 +6,11 @@
 # Assigning a sorted list to [[keys]][:] is taken, and what is written then is no TOML any more. There is no error anywhere.
 # It matters where the order in a file is the order of keys to try: a tool that sorts, checks and saves has changed nothing.
 set -euo pipefail
-tomlkit_version=0.15.2
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "tomlkit==$tomlkit_version" || exit 2
+"$folder/venv/bin/pip" install -qq --no-compile --disable-pip-version-check "tomlkit==0.15.2" || exit 2
 cd "$folder"
 
 cat >ask.py <<'PYTHON'

@@ -7,12 +7,11 @@
 # is 0. With one more character behind the name, or as ${HOST}, everything is there.
 # shellcheck disable=SC2016
 set -euo pipefail
-uv_version=0.13.9
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -q --disable-pip-version-check "uv==$uv_version" || exit 2
+"$folder/venv/bin/pip" install -q --disable-pip-version-check "uv==0.13.9" || exit 2
 cd "$folder"
 "$folder/venv/bin/uv" --version
 

@@ -5,13 +5,11 @@
 # Seen: within a file uv takes the first. Whoever adds a line to the end of .env changes nothing for uv.
 # shellcheck disable=SC2016
 set -euo pipefail
-uv_version=0.13.9
-dotenv_version=1.2.4
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv" || exit 2
-"$folder/venv/bin/pip" install -q --disable-pip-version-check "uv==$uv_version" "python-dotenv==$dotenv_version" || exit 2
+"$folder/venv/bin/pip" install -q --disable-pip-version-check "uv==0.13.9" "python-dotenv==1.2.4" || exit 2
 cd "$folder"
 venv/bin/uv --version
 venv/bin/python -c 'from importlib.metadata import version; print("python-dotenv", version("python-dotenv"))'
