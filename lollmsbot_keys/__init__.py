@@ -3,7 +3,8 @@
     async with KeyPool.open() as pool:
         answer = await pool.ask("Why is the sky blue?", pillar="soul")
 
-Names are loaded when they are first used: the command line must not wait for what it does not need.
+Public are the names in `__all__`; every module below is private, and may change with any version. Names are loaded when
+they are first used: the command line must not wait for what it does not need.
 """
 
 from __future__ import annotations

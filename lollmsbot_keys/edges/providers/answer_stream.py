@@ -10,6 +10,7 @@ from time import monotonic
 from typing import assert_never
 
 from lollmsbot_keys.core.model.outcome import Ending, Usage
+from lollmsbot_keys.edges.http import Exchange, Response, Stalled, WireError
 from lollmsbot_keys.edges.http.event_stream import (
     END,
     End,
@@ -21,7 +22,6 @@ from lollmsbot_keys.edges.http.event_stream import (
     frame_of,
     parse_bytes,
 )
-from lollmsbot_keys.edges.http.exchange import Exchange, Response, Stalled, WireError
 from lollmsbot_keys.edges.providers.dialects import Dialect, Piece, piece_of
 from lollmsbot_keys.edges.secrets.scrubber import StreamScrubber
 

@@ -15,9 +15,8 @@ from lollmsbot_keys.core.model.config import Privacy, Provider
 from lollmsbot_keys.core.model.outcome import Billing, Failure, Outcome, OutcomeKind
 from lollmsbot_keys.core.model.reply import Classifier, Reply, Trouble
 from lollmsbot_keys.edges.environment.proxy import proxy_credentials
+from lollmsbot_keys.edges.http import Broken, Exchange, Http, Response, Silent, Stalled, Unsent
 from lollmsbot_keys.edges.http.event_stream import Frame, MalformedStream
-from lollmsbot_keys.edges.http.exchange import Broken, Exchange, Response, Silent, Stalled, Unsent
-from lollmsbot_keys.edges.http.pool import Http
 from lollmsbot_keys.edges.providers import key_check, local_proof
 from lollmsbot_keys.edges.providers.answer_stream import Reading, Stage, read_answer
 from lollmsbot_keys.edges.providers.call import Call, KeyCheck, Locality, LocalityProof, ModelList

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.security.trusted_hosts import trusted
+from lollmsbot_keys.edges.http import Exchange, Http, Response
 from lollmsbot_keys.edges.http.event_stream import Frame, MalformedStream, error_in, frame_of, parse, parse_bytes
-from lollmsbot_keys.edges.http.exchange import Exchange, Response
-from lollmsbot_keys.edges.http.pool import Http
 from lollmsbot_keys.edges.providers.dialects import APP_NAME
 from lollmsbot_keys.edges.secrets.scrubber import Scrubber
 from lollmsbot_keys.edges.secrets.secret import Secret, fault_of

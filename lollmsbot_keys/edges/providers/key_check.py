@@ -8,8 +8,8 @@ from datetime import timedelta
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
 from lollmsbot_keys.core.security.locality import elsewhere, first_chat_model
+from lollmsbot_keys.edges.http import Broken, Silent, Unsent
 from lollmsbot_keys.edges.http.event_stream import alone
-from lollmsbot_keys.edges.http.exchange import Broken, Silent, Unsent
 from lollmsbot_keys.edges.providers.call import KeyCheck, KeyVerdict, ModelList
 from lollmsbot_keys.edges.providers.dialects import Dialect, dialect_of, root_of
 from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, JsonRequest, entries_of, place

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from lollmsbot_keys.core.base.namedtuple import NamedTuple
 from lollmsbot_keys.core.model.config import Provider
-from lollmsbot_keys.edges.http.exchange import Broken, Silent, Unsent
+from lollmsbot_keys.edges.http import Broken, Silent, Unsent
 from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, JsonRequest, place
 from lollmsbot_keys.edges.secrets.secret import Secret, fault_of
 from lollmsbot_keys.errors import SecretError, Unasked

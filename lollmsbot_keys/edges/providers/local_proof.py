@@ -15,7 +15,7 @@ from ipaddress import IPv6Address, ip_address
 from lollmsbot_keys.core.model.config import Provider, is_cloud_name
 from lollmsbot_keys.core.security.locality import doubt_of_show, doubt_of_tags, elsewhere, names_of
 from lollmsbot_keys.core.security.trusted_hosts import address
-from lollmsbot_keys.edges.http.exchange import Broken, Silent, Unsent
+from lollmsbot_keys.edges.http import Broken, Silent, Unsent
 from lollmsbot_keys.edges.providers.call import Locality, LocalityProof
 from lollmsbot_keys.edges.providers.dialects import root_of
 from lollmsbot_keys.edges.providers.json_api import LIST_BYTES, Asker, Got, JsonRequest, entries_of
