@@ -42,7 +42,7 @@ def test_an_empty_variable_is_unset() -> None:
     assert environment.get("LBK_CONFIG") is None
     assert environment.config_path() == (Path("/h/.config/lollmsbot-keys/config.toml"), False)
     assert overrides(environment) == ()
-    assert environment.looks == OutputStyle()
+    assert environment.output_style == OutputStyle()
 
 
 def test_flags() -> None:
@@ -81,8 +81,8 @@ PLAIN, FORCED = OutputStyle(plain=True, still=True), OutputStyle(forced=True)
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="there no terminal says what it is")
-def test_looks(variables: str, looks: OutputStyle) -> None:
-    assert Environment(dict(word.split("=") for word in variables.split())).looks == looks
+def test_looks(variables: str, output_style: OutputStyle) -> None:
+    assert Environment(dict(word.split("=") for word in variables.split())).output_style == output_style
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the XDG rules are Linux's")

@@ -213,11 +213,11 @@ def test_a_dead_process_is_told_from_a_living_one_and_from_its_successor() -> No
 
 
 def test_an_owner_is_looked_at_once_a_second_and_a_dead_one_once() -> None:
-    looks, now = list[str](), 100.0
+    output_style, now = list[str](), 100.0
     one, two, dead = (Owner(number, "boot", "7") for number in (1, 2, 3))
 
     def look(owner: Owner) -> Liveness:
-        looks.append(str(owner.pid))
+        output_style.append(str(owner.pid))
         return Liveness.DEAD if owner == dead else Liveness.ALIVE
 
     census = Census(look, lambda: now)
@@ -231,13 +231,13 @@ def test_an_owner_is_looked_at_once_a_second_and_a_dead_one_once() -> None:
         (109.0, {two}, "2"),
         (109.5, {dead}, "3"),
     ):
-        looks.clear()
+        output_style.clear()
         census.look(owners)
-        assert "".join(sorted(looks)) == looked, now
+        assert "".join(sorted(output_style)) == looked, now
         assert census.among(owners, Liveness.DEAD) == owners & {dead}
         assert census.among(owners, Liveness.ALIVE) == owners - {dead}
         census.meet(owners)
-        assert "".join(sorted(looks)) == looked, "whoever is known is not looked at again"
+        assert "".join(sorted(output_style)) == looked, "whoever is known is not looked at again"
     assert census.among({one}, Liveness.ALIVE) == {one}, "who was not looked at is taken to live"
 
 
@@ -263,8 +263,8 @@ locked = opens.index(sys.argv[1] + ".lock")
 print(*(sum("/proc/" in name and name.endswith("/stat") for name in part) for part in (opens[:locked], opens[locked:])))
 """
     done = finished(start([sys.executable, "-c", script, str(state.path)], os.environ))
-    looks, under_the_lock = map(int, done.stdout.split())
-    assert looks in (64, 65), f"each, and perhaps itself: {done.stderr}"
+    output_style, under_the_lock = map(int, done.stdout.split())
+    assert output_style in (64, 65), f"each, and perhaps itself: {done.stderr}"
     assert under_the_lock == 0
     assert all(held.lapsed for held in decode(state.path.read_bytes()).holds.values())
 

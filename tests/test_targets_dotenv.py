@@ -381,18 +381,18 @@ def test_a_file_that_never_rests_is_given_up_and_is_not_overwritten(path: Path) 
 
 def test_a_file_that_appears_or_goes_in_between_is_seen(tmp_path: Path) -> None:
     path = tmp_path / ".env"
-    looks: list[str | None] = []
+    output_style: list[str | None] = []
 
     def change(text: str | None) -> str:
-        looks.append(text)
-        if len(looks) == 1:
+        output_style.append(text)
+        if len(output_style) == 1:
             path.write_text("THEIRS=1\n")
-        elif len(looks) == 2:
+        elif len(output_style) == 2:
             path.unlink()
         return f"{text or ''}OURS=1\n"
 
     TextFile(path).edit(change)
-    assert looks == [None, "THEIRS=1\n", None]
+    assert output_style == [None, "THEIRS=1\n", None]
     assert path.read_text() == "OURS=1\n"
 
 

@@ -41,10 +41,10 @@ def stdout(encoding: str = "utf-8") -> Iterator[io.BytesIO]:
         sys.stdout = kept
 
 
-def drawn(looks: OutputStyle, rows: list[list[str]], encoding: str = "utf-8") -> str:
+def drawn(output_style: OutputStyle, rows: list[list[str]], encoding: str = "utf-8") -> str:
     """A table of four columns, of which the last gives way."""
     with stdout(encoding) as written:
-        with page(looks) as out:
+        with page(output_style) as out:
             table = grid(FIGURES, right=FIGURES[1:3], wraps=FIGURES[3:])
             for row in rows:
                 table.add_row(*row)

@@ -15,8 +15,8 @@ class StatusLine:
     It is not written where no such line is allowed, or where nobody sees it.
     """
 
-    def __init__(self, looks: OutputStyle) -> None:
-        self.is_seen = not looks.still and sys.stderr.isatty()
+    def __init__(self, output_style: OutputStyle) -> None:
+        self.is_seen = not output_style.still and sys.stderr.isatty()
         self._shown = False
 
     def show(self, text: str) -> None:

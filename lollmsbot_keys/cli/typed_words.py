@@ -23,8 +23,8 @@ def without_secrets(message: str, arguments: Sequence[str]) -> str:
 
     A path into a folder that exists is no secret.
     """
-    looks = (p for p in _pieces(arguments) if may_be_secret(p) and not _is_path(p))
-    return _without(message, (*looks, *_assigned(arguments)))
+    output_style = (p for p in _pieces(arguments) if may_be_secret(p) and not _is_path(p))
+    return _without(message, (*output_style, *_assigned(arguments)))
 
 
 def without_words(message: str, arguments: Sequence[str], known: Collection[str]) -> str:

@@ -24,7 +24,7 @@ class Asking:
         self._engine = Engine.open(config, state)
         self._log_file = log_file
         environment = self._engine.environment
-        self.workflow, self.looks = environment.github_actions, environment.looks
+        self.workflow, self.output_style = environment.github_actions, environment.output_style
         self._crossed = False
 
     @property

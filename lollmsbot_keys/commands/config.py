@@ -126,9 +126,9 @@ def set_by_variables() -> dict[str, str]:
     return variables.set_by_variables()
 
 
-def looks(environment: Environment | None = None) -> OutputStyle:
+def output_style(environment: Environment | None = None) -> OutputStyle:
     """Return how output should look."""
-    return (environment or Environment.here()).looks
+    return (environment or Environment.here()).output_style
 
 
 def _under(wanted: str, settings: tuple[Setting, ...]) -> tuple[Setting, ...]:

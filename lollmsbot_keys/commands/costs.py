@@ -19,7 +19,7 @@ class Costs(NamedTuple):
 
     statement: Statement
     now: datetime
-    looks: OutputStyle
+    output_style: OutputStyle
     warnings: tuple[str, ...]
     alerts: tuple[Alert, ...] = ()
 
@@ -46,7 +46,7 @@ def costs(config: Path | None, state: Path | None, wanted: CostsQuery, *, alerts
     folder = engine.state.history
     warnings = (*engine.warnings, *(_warning(gap, folder) for gap in statement.gaps))
     now = engine.clock()
-    return Costs(statement, now, engine.environment.looks, warnings, _alerts(engine, now) if alerts else ())
+    return Costs(statement, now, engine.environment.output_style, warnings, _alerts(engine, now) if alerts else ())
 
 
 def _alerts(engine: Engine, now: datetime) -> tuple[Alert, ...]:

@@ -72,7 +72,7 @@ class Reconciling:
         self._secrets: dict[str, Secret] = {}
         self._gaps: dict[str, Gap] = {}
         environment = self._engine.environment
-        self.looks = environment.looks
+        self.output_style = environment.output_style
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ class Replayed(NamedTuple):
     """All decisions for one request in order, at least one; and how output should look."""
 
     entries: tuple[Entry, ...]
-    looks: OutputStyle
+    output_style: OutputStyle
 
 
 def replay(config: Path | None, state: Path | None, request: str, log_file: Path | None) -> Replayed:
@@ -33,4 +33,4 @@ def replay(config: Path | None, state: Path | None, request: str, log_file: Path
     path = environment.log_path(log_file) or Engine.open(config, state, create=False).log_path()
     if path is None:
         raise UsageError("No log is kept. Name one for lbk ask with --log-file, LBK_LOG_FILE, or file in [log].")
-    return Replayed(entries_of(path, request), environment.looks)
+    return Replayed(entries_of(path, request), environment.output_style)

@@ -38,7 +38,7 @@ class RotationRequest(NamedTuple):
     key: str
     aim: Aim
     to: tuple[str, ...] = ()
-    wish: RotationOptions = RotationOptions()
+    resolved: RotationOptions = RotationOptions()
 
 
 class Rotate:
@@ -53,7 +53,7 @@ class Rotate:
         self._base = environment.config_path(config)[0].parent.absolute()
         self._remarks: tuple[str, ...] = ()
         self._life = ProcessIdentity(this_process(), is_dead, is_alive)
-        self.workflow, self.looks = environment.github_actions, environment.looks
+        self.workflow, self.output_style = environment.github_actions, environment.output_style
 
     @property
     def now(self) -> datetime:
@@ -153,7 +153,7 @@ class Rotate:
         if not rotation.places:
             places.check(rotation.old)
         in_hand = bool(rotation.new) and rotation.new in places.found()
-        if wanted.wish.mint or rotation.name or comes_next(rotation, self.now, in_hand=in_hand) is not Step.OBTAIN:
+        if wanted.resolved.mint or rotation.name or comes_next(rotation, self.now, in_hand=in_hand) is not Step.OBTAIN:
             return ""
         given = listener.ask(wanted.key).strip()
         if given:
@@ -175,8 +175,8 @@ class Rotate:
             classify=classifier(config.cooldowns, self._engine.clock),
             trusted_hosts={name: settings.trusted_hosts for name, settings in config.providers.items()},
         ) as wire:
-            hands = Remote(self._engine, wire, key, management)
-            return await (go_back if aim is Aim.ROLL_BACK else go_forward)(work(hands))
+            client = Remote(self._engine, wire, key, management)
+            return await (go_back if aim is Aim.ROLL_BACK else go_forward)(work(client))
 
     def _work(
         self,
@@ -186,7 +186,7 @@ class Rotate:
         places: Places,
         listener: RotationListener,
         given: str,
-        hands: RotationClient,
+        client: RotationClient,
     ) -> RotationContext:
         engine = self._engine
         snapshot = engine.state.read()
@@ -197,8 +197,8 @@ class Rotate:
             key=key,
             journal=journal,
             places=places,
-            hands=hands,
-            wish=wanted.wish,
+            client=client,
+            resolved=wanted.resolved,
             listener=listener,
             secret_of=partial(self._secret, key, listener),
             others=others,
@@ -266,7 +266,7 @@ class Rotate:
             SecretError: it names a place without a secret.
         """
         rotation = snapshot.rotations.get(key.name)
-        if not wanted.wish.mint and (rotation is None or not rotation.name):
+        if not wanted.resolved.mint and (rotation is None or not rotation.name):
             return f"{key.name} was not made by lbk, so no management key was looked for."
         if key.provider is not Provider.OPENROUTER:
             raise UsageError(

@@ -22,7 +22,7 @@ class Decided(NamedTuple):
     plan: Plan
     known: Known
     now: datetime
-    looks: OutputStyle
+    output_style: OutputStyle
     warnings: tuple[str, ...]
 
 
@@ -39,7 +39,7 @@ def decide(config: Path | None, state: Path | None, request: Request, at: str | 
     plan = engine.plan(request, now, _assumptions(assume, engine.config, now))
     if request.model is not None and request.model not in engine.config.models:
         plan = _spelt(plan, request.model, engine)
-    return Decided(plan, engine.known(), now, engine.environment.looks, tuple(engine.warnings))
+    return Decided(plan, engine.known(), now, engine.environment.output_style, tuple(engine.warnings))
 
 
 def _spelt(plan: Plan, model: str, engine: Engine) -> Plan:

@@ -54,8 +54,8 @@ async def refuse_slips(engine: Engine, wire: Wire, request: Request) -> None:
 
 def _sellers(engine: Engine, request: Request) -> list[Provider]:
     """Return the providers that could have such a model for this request, without this machine."""
-    wish, model = understand(request, engine.config), request.model or ""
+    resolved, model = understand(request, engine.config), request.model or ""
     key = engine.config.key(request.key) if request.key else None
     home = Provider.OPENROUTER if "/" in model else Provider.OLLAMA
     asked = [key.provider] if key is not None else [] if request.key == LOCAL_NAME else [home]
-    return [provider for provider in asked if wish.privacy.permits(provider)]
+    return [provider for provider in asked if resolved.privacy.permits(provider)]

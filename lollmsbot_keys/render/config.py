@@ -26,10 +26,10 @@ _NARROWEST = 60
 _STYLES = {Origin.DEFAULT: "dim", Origin.FILE: "green", Origin.ENVIRONMENT: "yellow"}
 
 
-def draw(settings: Sequence[Setting], looks: OutputStyle) -> None:
+def draw(settings: Sequence[Setting], output_style: OutputStyle) -> None:
     """Print settings: in tables where drawing is welcome, else one a line."""
-    if is_drawn(looks):
-        _draw_tables(settings, looks)
+    if is_drawn(output_style):
+        _draw_tables(settings, output_style)
     else:
         sys.stdout.write(lines(settings))
 
@@ -57,11 +57,11 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _draw_tables(settings: Sequence[Setting], looks: OutputStyle) -> None:
+def _draw_tables(settings: Sequence[Setting], output_style: OutputStyle) -> None:
     """Print the settings in tables, with the origin at the right and values that are not default set off."""
     from rich.text import Text
 
-    with page(looks) as out:
+    with page(output_style) as out:
         for number, (table, group) in enumerate(groupby(settings, key=lambda setting: setting.table)):
             if number:
                 out.print()

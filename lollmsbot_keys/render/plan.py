@@ -39,11 +39,11 @@ _STYLE = {
 }
 
 
-def draw_plan(plan: Plan, known: Known, now: datetime, looks: OutputStyle) -> None:
+def draw_plan(plan: Plan, known: Known, now: datetime, output_style: OutputStyle) -> None:
     """Print `plan` as a table that explains itself."""
     from rich.text import Text
 
-    with page(looks) as out:
+    with page(output_style) as out:
         draw_decision(out, plan, now)
         if plan.choice is None:
             out.print(what_next(plan))

@@ -25,9 +25,9 @@ _STYLES = {
 }
 
 
-def draw_reconciliation(found: Reconciliation, looks: OutputStyle) -> None:
+def draw_reconciliation(found: Reconciliation, output_style: OutputStyle) -> None:
     """Print the whole reconciliation."""
-    with page(looks) as out:
+    with page(output_style) as out:
         _draw(out, found)
 
 

@@ -13,11 +13,11 @@ from lollmsbot_keys.render.json_documents import attempt_tree, plan_tree
 from lollmsbot_keys.render.plan import draw_decision
 
 
-def draw_replay(entries: Sequence[Entry], looks: OutputStyle) -> None:
+def draw_replay(entries: Sequence[Entry], output_style: OutputStyle) -> None:
     """Print all decisions for one request, in order."""
     from rich.text import Text
 
-    with page(looks) as out:
+    with page(output_style) as out:
         for place, entry in enumerate(entries):
             if place:
                 out.print()

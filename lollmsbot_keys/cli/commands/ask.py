@@ -123,7 +123,9 @@ def ask(
     asked = question(_whole_prompt(prompt), options)
     where = FilePaths(config, state)
     asking = Asking(where.config, where.state, log_file)
-    speaker = Speaker(asking.looks, aloud=not json, stream=not no_stream, verbose=verbose, workflow=asking.workflow)
+    speaker = Speaker(
+        asking.output_style, aloud=not json, stream=not no_stream, verbose=verbose, workflow=asking.workflow
+    )
     try:
         report = asking.ask(asked, speaker)
     finally:

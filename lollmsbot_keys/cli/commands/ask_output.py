@@ -30,12 +30,12 @@ class Speaker(Listener):
     `workflow`: stdout is read for GitHub's workflow commands.
     """
 
-    def __init__(self, looks: OutputStyle, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
+    def __init__(self, output_style: OutputStyle, *, aloud: bool, stream: bool, verbose: bool, workflow: bool) -> None:
         self._aloud, self._stream, self._verbose = aloud, stream, verbose
         self.live = aloud and stream
         self._guard = WorkflowCommandGuard() if workflow else None
         self._last = "\n"
-        self._status = StatusLine(looks)
+        self._status = StatusLine(output_style)
         self._later: TimerHandle | None = None
         self._told_waiting = self._lacking = False
 

@@ -55,7 +55,7 @@ def show(
     if json:
         print(render.settings_json(str(shown.path), shown.settings, found=shown.found))
     else:
-        render.draw(shown.settings, commands.looks())
+        render.draw(shown.settings, commands.output_style())
 
 
 @app.command(cls=HelpedCommand)

@@ -119,4 +119,4 @@ def _print(found: Costs, *, json: bool, csv: bool) -> None:
     else:
         from lollmsbot_keys.render.costs.page import draw_statement
 
-        draw_statement(found.statement, found.now, found.looks)
+        draw_statement(found.statement, found.now, found.output_style)

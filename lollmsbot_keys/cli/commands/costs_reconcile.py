@@ -21,7 +21,7 @@ def reconcile(where: FilePaths, tolerance: str | None, *, month: bool, json: boo
 
     least = TOLERANCE_USD if tolerance is None else amount("--tolerance", tolerance)
     work = Reconciling(where.config, where.state, Window.MONTH if month else Window.DAY, least)
-    status = StatusLine(work.looks)
+    status = StatusLine(work.output_style)
     status.show("lbk: asking the providers what they have charged …")
     try:
         found = work.run()
@@ -37,7 +37,7 @@ def reconcile(where: FilePaths, tolerance: str | None, *, month: bool, json: boo
     elif found.comparisons:
         from lollmsbot_keys.render.reconcile import draw_reconciliation
 
-        draw_reconciliation(found, work.looks)
+        draw_reconciliation(found, work.output_style)
     if not found.compared:
         from lollmsbot_keys.render.reconcile import nobody
 

@@ -78,7 +78,7 @@ def rotate(
         rollback=rollback,
         replaces=bool(to or mint or other_account or grace),
     )
-    wish = RotationOptions(mint, other_account, _length(grace))
+    resolved = RotationOptions(mint, other_account, _length(grace))
     where = FilePaths(config, state)
     command = Rotate(where.config, where.state)
     try:
@@ -87,7 +87,7 @@ def rotate(
             code = max(_list(command, key, due=due, json=json), code)
         else:
             aim = Aim.ROLL_BACK if rollback else Aim.RESUME if resume else Aim.BEGIN
-            code = _replace(command, RotationRequest(key or "", aim, tuple(to or ()), wish), json=json)
+            code = _replace(command, RotationRequest(key or "", aim, tuple(to or ()), resolved), json=json)
     finally:
         for warning in command.warnings:
             say(warning)
@@ -136,7 +136,7 @@ def _list(command: Rotate, key: str | None, *, due: bool, json: bool) -> Exit:
     else:
         from lollmsbot_keys.render.rotate.page import draw_standings
 
-        draw_standings(standings, command.now, command.looks)
+        draw_standings(standings, command.now, command.output_style)
     late = due and any(standing.status is Age.OVERDUE for standing in standings)
     return Exit.NO if late else Exit.DONE
 
@@ -184,7 +184,7 @@ def _listener(command: Rotate, *, json: bool, several: bool = False) -> Rotation
     from lollmsbot_keys.render.github_actions import mask
     from lollmsbot_keys.render.rotate.page import step_line, step_word
 
-    status = StatusLine(command.looks)
+    status = StatusLine(command.output_style)
     masked = set[str]()
 
     class RotationPrinter(RotationListener):

@@ -91,7 +91,7 @@ def route(
     else:
         from lollmsbot_keys.render.plan import draw_plan
 
-        draw_plan(decided.plan, decided.known, decided.now, decided.looks)
+        draw_plan(decided.plan, decided.known, decided.now, decided.output_style)
     _warn(decided.warnings)
     if decided.plan.untrusted is not None:
         return Exit.UNUSABLE
@@ -118,7 +118,7 @@ def _replay(request: str, where: FilePaths, log_file: Path | None, *, json: bool
     else:
         from lollmsbot_keys.render.replay import draw_replay
 
-        draw_replay(replayed.entries, replayed.looks)
+        draw_replay(replayed.entries, replayed.output_style)
     return Exit.DONE
 
 

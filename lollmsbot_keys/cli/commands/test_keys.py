@@ -58,7 +58,7 @@ def prove(
     where = FilePaths(config, state)
     test = KeyTest(where.config, where.state)
     try:
-        found = test.run(wanted, _progress(test.looks, workflow=test.workflow, to_stderr=json))
+        found = test.run(wanted, _progress(test.output_style, workflow=test.workflow, to_stderr=json))
     finally:
         for warning in test.warnings:
             say(warning)
@@ -70,7 +70,7 @@ def prove(
     else:
         from lollmsbot_keys.render.test_keys.page import Depth, draw_findings
 
-        draw_findings(found, test.now, test.looks, Depth(models, pillars))
+        draw_findings(found, test.now, test.output_style, Depth(models, pillars))
     if test.workflow:
         _tell_runner(test, found, to_stderr=json)
     if not found.ok:
@@ -91,7 +91,7 @@ def _tell_runner(test: KeyTest, found: Findings, *, to_stderr: bool) -> None:
         say(problem)
 
 
-def _progress(looks: OutputStyle, *, workflow: bool, to_stderr: bool) -> Progress:
+def _progress(output_style: OutputStyle, *, workflow: bool, to_stderr: bool) -> Progress:
     """Return the listener of the test.
 
     GitHub's runner is told the secrets to hide; a person at a terminal is told which names have not answered yet.
@@ -99,7 +99,7 @@ def _progress(looks: OutputStyle, *, workflow: bool, to_stderr: bool) -> Progres
     from lollmsbot_keys.commands.test_keys.run import Progress
     from lollmsbot_keys.render.github_actions import mask
 
-    status = StatusLine(looks)
+    status = StatusLine(output_style)
 
     class ProgressPrinter(Progress):
         def secret(self, characters: str) -> None:

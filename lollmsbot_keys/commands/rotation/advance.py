@@ -28,7 +28,7 @@ async def obtain(work: RotationContext) -> None:
         SecretRefused: what was given cannot be one.
     """
     number = ""
-    if work.wish.mint or work.journal.rotation.name:
+    if work.resolved.mint or work.journal.rotation.name:
         work.new, number = await mint(work)
         told = f"made at {work.key.provider} as “{work.journal.rotation.name}”"
     else:
@@ -86,12 +86,12 @@ async def _account(work: RotationContext, account: str | None) -> str:
         return "the key had none before"
     before = work.billed(rotation.old)
     if before is None and work.old is not None:
-        before = (await work.hands.prove(work.old)).proof.account
+        before = (await work.client.prove(work.old)).proof.account
     if before is None or account is None:
         return "whether it is the same account nobody tells"
     if before == account:
         return "the same account as before"
-    if not work.wish.other_account:
+    if not work.resolved.other_account:
         raise SecretRefused(
             f"The new secret of {work.key.name} belongs to another account than the old one. If that is meant: "
             f"--other-account."

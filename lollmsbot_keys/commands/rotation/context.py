@@ -74,8 +74,8 @@ class RotationContext:
     key: Key
     journal: RotationJournal
     places: Places
-    hands: RotationClient
-    wish: RotationOptions
+    client: RotationClient
+    resolved: RotationOptions
     listener: RotationListener
     secret_of: Callable[[str], Secret]
     others: Mapping[str, str]
@@ -114,13 +114,13 @@ class RotationContext:
             SecretRefused: it said no.
             Unasked: it said nothing.
         """
-        proved = await self.hands.prove(secret)
+        proved = await self.client.prove(secret)
         if self.journal.rotation.name:  # made a moment ago
             for seconds in _SPREADING_S:
                 if proved.proof.verdict is not Verdict.INVALID:
                     break
-                await self.hands.pause(seconds)
-                proved = await self.hands.prove(secret)
+                await self.client.pause(seconds)
+                proved = await self.client.prove(secret)
         proof = proved.proof
         if proof.verdict.is_good_key:
             return proved
@@ -141,10 +141,10 @@ class RotationContext:
 
         The news of it may take a while to spread.
         """
-        proof = (await self.hands.prove(secret)).proof
+        proof = (await self.client.prove(secret)).proof
         for seconds in _SPREADING_S if self.journal.rotation.name else ():
             if not proof.verdict.is_good_key:
                 break
-            await self.hands.pause(seconds)
-            proof = (await self.hands.prove(secret)).proof
+            await self.client.pause(seconds)
+            proof = (await self.client.prove(secret)).proof
         return proof

@@ -39,32 +39,32 @@ async def mint(work: RotationContext) -> tuple[Secret, str]:
     rotation = work.journal.rotation
     if rotation.name and not rotation.places:  # else a target may hold it, until the next is stored
         await sweep(work, rotation.name)
-    listed = await work.hands.keys()
+    listed = await work.client.keys()
     model = await _model(work, listed)
     name = rotation.name or new_name(
         model.name, work.journal.now.date(), rotation.generation, {key.name for key in listed}
     )
     work.journal.begin(Step.OBTAIN, rotation._replace(name=name, likely_hash=model.likely_hash, new="", hash=""))
     try:
-        made = await work.hands.make(name, model.terms)
+        made = await work.client.make(name, model.terms)
     except Unasked:
         if not rotation.places:
             await sweep(work, name)  # a key made by then is of no use: its secret is lost
-        made = await work.hands.make(name, model.terms)
+        made = await work.client.make(name, model.terms)
     return work.secret_of(made.characters), made.hash
 
 
 async def sweep(work: RotationContext, name: str, keep: str = "") -> int:
     """Delete every key called `name`, except the one with the number `keep`, and return how many."""
-    orphans = [key.hash for key in await work.hands.keys() if key.name == name and key.hash != keep]
+    orphans = [key.hash for key in await work.client.keys() if key.name == name and key.hash != keep]
     for number in orphans:
-        await work.hands.delete(number)
+        await work.client.delete(number)
     return len(orphans)
 
 
 async def _model(work: RotationContext, listed: tuple[ManagedKey, ...]) -> _Model:
     rotation = work.journal.rotation
-    old = await work.hands.prove(work.old) if work.old is not None else None
+    old = await work.client.prove(work.old) if work.old is not None else None
     known = next((key for key in listed if rotation.old_hash and key.hash == rotation.old_hash), None)
     like = known or likely(old, listed)
     if like is not None:

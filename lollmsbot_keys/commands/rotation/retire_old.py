@@ -56,16 +56,16 @@ async def _revoked(work: RotationContext) -> bool:
     number = rotation.old_hash or rotation.likely_hash
     if not number or (work.old is None and not certain):
         return False
-    there = await work.hands.switch(number, off=True)
+    there = await work.client.switch(number, off=True)
     if there and work.old is not None:
         proof = await work.still_accepted(work.old)
         if proof.verdict is not Verdict.INVALID:
-            await work.hands.switch(number, off=False)
+            await work.client.switch(number, off=False)
             if not proof.verdict.is_good_key:
                 raise work.unasked(f"the old secret of {work.key.name} is refused", proof)
             work.journal.write(rotation._replace(step=Step.REVOKE, done=False, old_hash="", likely_hash=""))
             return False
-    await work.hands.delete(number)
+    await work.client.delete(number)
     return True
 
 

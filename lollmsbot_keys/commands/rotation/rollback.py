@@ -36,10 +36,10 @@ async def demand_old(work: RotationContext) -> None:
             f"The old secret of {work.key.name} is nowhere that lbk could read it. Run this where its variable "
             f"still has it, or go on: lbk rotate {work.key.name} --resume"
         )
-    proof = (await work.hands.prove(work.old)).proof
+    proof = (await work.client.prove(work.old)).proof
     number = rotation.old_hash or rotation.likely_hash
     switched_off = proof.verdict is Verdict.INVALID and rotation.step in {Step.REVOKE, Step.CONFIRM}
-    if switched_off and rotation.name and number and await work.hands.switch(number, off=False):
+    if switched_off and rotation.name and number and await work.client.switch(number, off=False):
         proof = (await work.proved_good(work.old, "the old secret")).proof
     if proof.verdict is Verdict.INVALID:
         raise SecretRefused(

@@ -31,9 +31,9 @@ async def go_forward(work: RotationContext) -> RotationReport:
     try:
         work.find()
         rotation = work.journal.rotation
-        if work.wish.grace is not None:
-            until = work.journal.now + work.wish.grace if rotation.step is Step.GRACE else rotation.until
-            work.journal.write(rotation._replace(grace=work.wish.grace, until=until))
+        if work.resolved.grace is not None:
+            until = work.journal.now + work.resolved.grace if rotation.step is Step.GRACE else rotation.until
+            work.journal.write(rotation._replace(grace=work.resolved.grace, until=until))
         await _steps(work)
     except SecretRefused as error:
         if work.journal.rotation.step is Step.READ_BACK:  # good a moment ago: nobody must depend on it

@@ -31,7 +31,7 @@ class KeyTest:
     def __init__(self, config: Path | None, state: Path | None) -> None:
         self._engine = Engine.open(config, state)
         environment = self._engine.environment
-        self.workflow, self.looks = environment.github_actions, environment.looks
+        self.workflow, self.output_style = environment.github_actions, environment.output_style
         self.step_summary = environment.step_summary
 
     @property

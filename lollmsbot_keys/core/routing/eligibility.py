@@ -156,8 +156,10 @@ _NOBODY = Holder(None, "", "")
 class EligibilityCheck:
     """The shared facts for judging the candidates of one request, computed once."""
 
-    def __init__(self, wish: ResolvedRequest, config: Config, snapshot: Snapshot, facts: Facts, now: datetime) -> None:
-        self.wish, self.config, self.snapshot, self.facts, self.now = wish, config, snapshot, facts, now
+    def __init__(
+        self, resolved: ResolvedRequest, config: Config, snapshot: Snapshot, facts: Facts, now: datetime
+    ) -> None:
+        self.resolved, self.config, self.snapshot, self.facts, self.now = resolved, config, snapshot, facts, now
         self.cooldowns = [
             cooldown._replace(scope=scope)
             for cooldown in snapshot.cooldowns.values()
@@ -169,7 +171,7 @@ class EligibilityCheck:
         self._terms: dict[tuple[Provider, str], Terms] = {}
         self._holders: dict[str, Holder] = {}
         self._judged: dict[tuple[Provider, str], SetAside | None] = {}
-        self._permitted = {provider for provider in config.providers if wish.privacy.permits(provider)}
+        self._permitted = {provider for provider in config.providers if resolved.privacy.permits(provider)}
 
     def missing(self, provider: Provider, model: str) -> bool:
         """Say whether another model must answer in place of `model`: it is gone, or cannot answer such a request."""
@@ -195,9 +197,9 @@ class EligibilityCheck:
             template = template_tokens(self.config, self.snapshot, provider, model)
             bound = amounts.bound(
                 most,
-                prompt_tokens=self.wish.prompt_tokens,
+                prompt_tokens=self.resolved.prompt_tokens,
                 template_tokens=template,
-                max_output_tokens=self.wish.max_output_tokens,
+                max_output_tokens=self.resolved.max_output_tokens,
             )
             known = self._terms[provider, model] = Terms(price, bound, most, template, free, not_free)
         return known
@@ -246,7 +248,7 @@ class EligibilityCheck:
 
     def _lasting(self, candidate: Candidate, key: Key | None, holder: Holder, off: str) -> SetAside | None:
         if candidate.provider not in self._permitted:
-            return SetAside(Reason.PRIVACY, detail=f"{self.wish.privacy} prompts never go to {candidate.provider}")
+            return SetAside(Reason.PRIVACY, detail=f"{self.resolved.privacy} prompts never go to {candidate.provider}")
         if off:
             return SetAside(Reason.PROVIDER_OFF, detail=off)
         if key is None:
@@ -264,8 +266,8 @@ class EligibilityCheck:
     def _local(self, candidate: Candidate) -> SetAside | None:
         if is_cloud_name(candidate.model):
             return SetAside(Reason.UNPROVEN, detail=f"{candidate.model} would leave this machine: it is a cloud model")
-        if self.wish.privacy is Privacy.CRITICAL:
-            if self.wish.wants_own_model and self.facts.local_chat == "":
+        if self.resolved.privacy is Privacy.CRITICAL:
+            if self.resolved.wants_own_model and self.facts.local_chat == "":
                 return self._no_own_model()
             remote = next((e for e in candidate.endpoints if _certainly_remote(e)), None)
             if remote is not None:

@@ -50,30 +50,30 @@ def route(
     Raises:
         UsageError: the request names a pillar, role or key that does not exist.
     """
-    wish = understand(request, config)
-    bench = eligibility.EligibilityCheck(wish, config, snapshot, facts, now)
+    resolved = understand(request, config)
+    check = eligibility.EligibilityCheck(resolved, config, snapshot, facts, now)
     seen: set[tuple[str | None, Provider, str]] = set()
     candidates = []
-    for option in _Order(bench).options():
+    for option in _Order(check).options():
         identity = (option.key.name if option.key else None, option.provider, option.model)
-        if identity not in seen and (wish.key is None or wish.admits(option.key)):
+        if identity not in seen and (resolved.key is None or resolved.admits(option.key)):
             seen.add(identity)
-            candidates.append(_candidate(option, bench))
-    if not config.routing.ollama_failover and wish.key is None:
-        candidates = _one_ollama_key(candidates, wish, tried)
-    remaining = _keep_reserved_back(_not_tried(candidates, tried), config, wish)
+            candidates.append(_candidate(option, check))
+    if not config.routing.ollama_failover and resolved.key is None:
+        candidates = _one_ollama_key(candidates, resolved, tried)
+    remaining = _keep_reserved_back(_not_tried(candidates, tried), config, resolved)
     plan = Plan(
         candidates=tuple(remaining),
-        model=None if wish.general else wish.model,
-        privacy=wish.privacy,
-        pillar=wish.pillar,
-        role=wish.role,
-        max_output_tokens=wish.max_output_tokens,
+        model=None if resolved.general else resolved.model,
+        privacy=resolved.privacy,
+        pillar=resolved.pillar,
+        role=resolved.role,
+        max_output_tokens=resolved.max_output_tokens,
         retry_at=_retry_at(remaining),
-        prefers_free=wish.free_first and wish.or_paid,
+        prefers_free=resolved.free_first and resolved.or_paid,
     )
-    if wish.not_free:
-        return plan._replace(notices=(f"free models are preferred, but not used for this: {wish.not_free}",))
+    if resolved.not_free:
+        return plan._replace(notices=(f"free models are preferred, but not used for this: {resolved.not_free}",))
     notices = notices_about(plan.choice, plan)
     return plan._replace(notices=notices) if notices else plan
 
@@ -81,13 +81,13 @@ def route(
 class _Order:
     """The routing rules: in which order providers, keys and models are asked."""
 
-    def __init__(self, bench: eligibility.EligibilityCheck) -> None:
-        self.bench, self.wish, self.config = bench, bench.wish, bench.config
+    def __init__(self, check: eligibility.EligibilityCheck) -> None:
+        self.check, self.resolved, self.config = check, check.resolved, check.config
 
     def options(self) -> Iterator[RouteOption]:
-        if self.wish.free_first:
+        if self.resolved.free_first:
             yield from self._free()
-            if not self.wish.or_paid:
+            if not self.resolved.or_paid:
                 yield from self._local()
                 return
         sides: tuple[Callable[[], Iterator[RouteOption]], ...] = (self._ollama_side, self._openrouter_side)
@@ -96,33 +96,35 @@ class _Order:
             yield from side()
         for provider in (Provider.OLLAMA, Provider.OPENROUTER):  # another model comes after the same model elsewhere
             yield from self._instead(provider, Rule.STAND_IN)
-        if self.wish.fallback is not None:
-            yield from self._fallback(self.wish.fallback)
+        if self.resolved.fallback is not None:
+            yield from self._fallback(self.resolved.fallback)
 
     def _ollama_first(self) -> bool:
-        if not self.config.routing.prefer_ollama or self.wish.is_openrouter_id:
+        if not self.config.routing.prefer_ollama or self.resolved.is_openrouter_id:
             return False
-        return not self.wish.general or self._ollama_use_percent() < self.config.routing.ollama_usage_threshold_percent
+        return (
+            not self.resolved.general or self._ollama_use_percent() < self.config.routing.ollama_usage_threshold_percent
+        )
 
     def _ollama_use_percent(self) -> Decimal:
         """Compute the calls of the last hour over all usable Ollama keys, in percent of their limits."""
         limit = self.config.providers[Provider.OLLAMA].max_calls_per_hour
-        keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.bench.facts.secrets]
+        keys = [k for k in self.config.keys_of(Provider.OLLAMA) if k.enabled and k.name in self.check.facts.secrets]
         if limit is None or not keys:
             return Decimal(0)
-        calls = sum([self.bench.holder(key).calls for key in keys])
+        calls = sum([self.check.holder(key).calls for key in keys])
         return Decimal(100 * calls) / (len(keys) * limit) if limit else Decimal(100)
 
     def _in_turn(self, provider: Provider) -> tuple[Key, ...]:
         """Return the provider's keys, beginning after the one that took the last turn."""
         keys = self.config.keys_of(provider)
-        last = self.bench.snapshot.cursors.get(provider)
+        last = self.check.snapshot.cursors.get(provider)
         names = [key.name for key in keys]
         start = names.index(last) + 1 if last in names else 0
         return keys[start:] + keys[:start]
 
     def _pin(self) -> Key | None:
-        return self.config.key(self.wish.pin) if self.wish.pin else None
+        return self.config.key(self.resolved.pin) if self.resolved.pin else None
 
     def _pinned_elsewhere(self) -> Iterator[RouteOption]:
         """Yield the OpenRouter key to which a role of an Ollama model is pinned, with the equivalent model.
@@ -134,15 +136,17 @@ class _Order:
             yield RouteOption(pin, Provider.OPENROUTER, equivalent, Rule.PINNED_KEY)
 
     def _equivalent(self) -> str | None:
-        return self.wish.model if self.wish.is_openrouter_id else self.config.model(self.wish.model).openrouter
+        return (
+            self.resolved.model if self.resolved.is_openrouter_id else self.config.model(self.resolved.model).openrouter
+        )
 
     def _ollama_side(self) -> Iterator[RouteOption]:
-        if not self.wish.is_openrouter_id:
+        if not self.resolved.is_openrouter_id:
             yield from self._ollama_keys()
         yield from self._local()
 
     def _ollama_keys(self) -> Iterator[RouteOption]:
-        general, pin, model = self.wish.general, self._pin(), self.config.model(self.wish.model).name
+        general, pin, model = self.resolved.general, self._pin(), self.config.model(self.resolved.model).name
         for key in self._ollama_order():
             rule = Rule.GENERAL if general else Rule.PINNED_KEY if key is pin else Rule.NAMED_MODEL
             yield RouteOption(key, Provider.OLLAMA, model, rule, takes_turn=general)
@@ -150,7 +154,7 @@ class _Order:
 
     def _ollama_order(self) -> tuple[Key, ...]:
         """Return Ollama's keys: in turns for a general request, else by priority, the role's own first."""
-        keys = self._in_turn(Provider.OLLAMA) if self.wish.general else self.config.keys_of(Provider.OLLAMA)
+        keys = self._in_turn(Provider.OLLAMA) if self.resolved.general else self.config.keys_of(Provider.OLLAMA)
         pin = self._pin()
         return (pin, *(key for key in keys if key is not pin)) if pin in keys else keys
 
@@ -166,11 +170,11 @@ class _Order:
             yield from self._on_openrouter(found.name, rule)
             return
         for key in self._ollama_order():
-            yield RouteOption(key, provider, found.name, rule, takes_turn=self.wish.general)
+            yield RouteOption(key, provider, found.name, rule, takes_turn=self.resolved.general)
 
     def _heir_of_wish(self, provider: Provider) -> Heir | None:
         if provider is Provider.OLLAMA:
-            return None if self.wish.is_openrouter_id else self._heir(provider, self.wish.model)
+            return None if self.resolved.is_openrouter_id else self._heir(provider, self.resolved.model)
         if equivalent := self._equivalent():
             return self._heir(provider, equivalent)
         here = self._heir_of_wish(Provider.OLLAMA)  # no equivalent: that of the heir at Ollama
@@ -178,7 +182,7 @@ class _Order:
         return here._replace(name=alike) if here is not None and alike is not None else None
 
     def _heir(self, provider: Provider, model: str) -> Heir | None:
-        missing = partial(self.bench.missing, provider)
+        missing = partial(self.check.missing, provider)
         return heir(self.config, model, missing) if missing(model) else None
 
     def _local(self) -> Iterator[RouteOption]:
@@ -186,19 +190,19 @@ class _Order:
 
         It is there for models that it is known to have. At `critical`, or asked for by name, it is there known or not.
         """
-        if self.wish.general and self.wish.privacy is Privacy.CRITICAL:
-            chosen = self.wish.local_model or self.bench.facts.local_chat or self.wish.local_name
+        if self.resolved.general and self.resolved.privacy is Privacy.CRITICAL:
+            chosen = self.resolved.local_model or self.check.facts.local_chat or self.resolved.local_name
             yield RouteOption(None, Provider.LOCAL, chosen, Rule.LOCAL)
             return
         listed = None
-        if known := self.bench.facts.lists.get(Provider.LOCAL):
+        if known := self.check.facts.lists.get(Provider.LOCAL):
             own = {name for name in known if not is_cloud_name(name)}
-            listed = match_name(self.wish.model, own) or match_name(self.wish.model, known)
-        if listed or self.wish.privacy is Privacy.CRITICAL or self.wish.key == LOCAL_NAME:
-            yield RouteOption(None, Provider.LOCAL, listed or self.wish.local_name, Rule.LOCAL)
+            listed = match_name(self.resolved.model, own) or match_name(self.resolved.model, known)
+        if listed or self.resolved.privacy is Privacy.CRITICAL or self.resolved.key == LOCAL_NAME:
+            yield RouteOption(None, Provider.LOCAL, listed or self.resolved.local_name, Rule.LOCAL)
 
     def _openrouter_off(self) -> str:
-        switched_on = self.config.routing.openrouter_fallback or self.wish.is_openrouter_id or self.wish.key
+        switched_on = self.config.routing.openrouter_fallback or self.resolved.is_openrouter_id or self.resolved.key
         return "" if switched_on else "routing.openrouter_fallback is off"
 
     def _openrouter_side(self) -> Iterator[RouteOption]:
@@ -206,9 +210,9 @@ class _Order:
         if model is not None:
             rule = (
                 Rule.OPENROUTER_MODEL
-                if self.wish.is_openrouter_id
+                if self.resolved.is_openrouter_id
                 else Rule.GENERAL
-                if self.wish.general
+                if self.resolved.general
                 else Rule.EQUIVALENT
             )
             yield from self._on_openrouter(model, rule)
@@ -234,39 +238,39 @@ class _Order:
 
     def _free(self) -> Iterator[RouteOption]:
         models = self.config.providers[Provider.OPENROUTER].free_models
-        if self.config.is_free(self.wish.model) and not self.wish.general:
-            models = (self.wish.model, *models)
-        off = self._openrouter_off() if self.wish.or_paid else ""  # --free asks for OpenRouter by name
+        if self.config.is_free(self.resolved.model) and not self.resolved.general:
+            models = (self.resolved.model, *models)
+        off = self._openrouter_off() if self.resolved.or_paid else ""  # --free asks for OpenRouter by name
         for model in models:
             for key in self._in_turn(Provider.OPENROUTER):
                 yield RouteOption(key, Provider.OPENROUTER, model, Rule.FREE, takes_turn=True, off=off)
 
 
-def _candidate(option: RouteOption, bench: eligibility.EligibilityCheck) -> Candidate:
+def _candidate(option: RouteOption, check: eligibility.EligibilityCheck) -> Candidate:
     key = option.key
-    terms, holder = bench.terms(option.provider, option.model), bench.holder(key)
+    terms, holder = check.terms(option.provider, option.model), check.holder(key)
     candidate = Candidate(
         key=holder.key,
         provider=option.provider,
         model=option.model,
-        endpoints=bench.config.providers[option.provider].endpoints,
+        endpoints=check.config.providers[option.provider].endpoints,
         rule=option.rule,
         price=terms.price,
         bound_usd=terms.bound_usd,
         most=terms.most,
-        prompt_tokens=bench.wish.prompt_tokens + terms.template_tokens,
+        prompt_tokens=check.resolved.prompt_tokens + terms.template_tokens,
         template_tokens=terms.template_tokens,
         free=terms.free,
         account=holder.account,
         fingerprint=holder.fingerprint,
         takes_turn=option.takes_turn,
-        unproven=key is None and bench.wish.privacy is Privacy.CRITICAL,
+        unproven=key is None and check.resolved.privacy is Privacy.CRITICAL,
     )
-    verdict = bench.verdict(candidate, key, holder, option.off)
+    verdict = check.verdict(candidate, key, holder, option.off)
     return candidate if verdict is None else candidate._replace(set_aside=verdict)
 
 
-def _one_ollama_key(candidates: list[Candidate], wish: ResolvedRequest, tried: Sequence[Tried]) -> list[Candidate]:
+def _one_ollama_key(candidates: list[Candidate], resolved: ResolvedRequest, tried: Sequence[Tried]) -> list[Candidate]:
     """Keep one key for Ollama where its failover is off: after a failure the one that failed.
 
     A named model goes to the first key that is not out for good; a general request to the first that is ready, or
@@ -274,7 +278,7 @@ def _one_ollama_key(candidates: list[Candidate], wish: ResolvedRequest, tried: S
     """
     here = [candidate for candidate in candidates if candidate.provider is Provider.OLLAMA]
     standing = [c for c in here if c.set_aside is None or c.set_aside.reason not in _OUT_FOR_GOOD]
-    if wish.general:
+    if resolved.general:
         standing.sort(key=_back_at)
     used = [past.key for past, _ in tried if past.provider is Provider.OLLAMA]
     only = used[0] if used else standing[0].key if standing else None
@@ -303,12 +307,12 @@ def _not_tried(candidates: list[Candidate], tried: Sequence[Tried]) -> list[Cand
     return [candidate for candidate in candidates if not spent(candidate)] if tried else candidates
 
 
-def _keep_reserved_back(candidates: list[Candidate], config: Config, wish: ResolvedRequest) -> list[Candidate]:
+def _keep_reserved_back(candidates: list[Candidate], config: Config, resolved: ResolvedRequest) -> list[Candidate]:
     """Move reserved keys to the end, and set them aside while anything else is left.
 
     A critical request uses them in their place.
     """
-    if wish.priority is Priority.CRITICAL:
+    if resolved.priority is Priority.CRITICAL:
         return candidates
     reserved = [key.name for key in config.keys if key.reserved]
     if not reserved:

@@ -55,7 +55,7 @@ class Environment(NamedTuple):
         return Path(named) if named is not None and self.github_actions else None
 
     @property
-    def looks(self) -> OutputStyle:
+    def output_style(self) -> OutputStyle:
         """The style of the output.
 
         https://no-color.org wins, then a variable that forces colour, then the terminal's own word.

@@ -26,7 +26,7 @@ WIDE, NARROW = 100, 76
 
 
 @contextmanager
-def page(looks: OutputStyle) -> Iterator[Console]:
+def page(output_style: OutputStyle) -> Iterator[Console]:
     """Yield a console whose page goes to stdout when it is complete.
 
     No line of it is a command to GitHub's runner, wherever a line was broken: it may begin with a name that anybody
@@ -39,27 +39,29 @@ def page(looks: OutputStyle) -> Iterator[Console]:
     from lollmsbot_keys.render.console.table import PageConsole
 
     drawn = StringIO()
-    depth: Literal["standard", "auto"] | None = None if not is_drawn(looks) else "standard" if looks.still else "auto"
-    yield PageConsole(drawn, width=width(looks), colours=depth, spoken=looks.spoken)
+    depth: Literal["standard", "auto"] | None = (
+        None if not is_drawn(output_style) else "standard" if output_style.still else "auto"
+    )
+    yield PageConsole(drawn, width=width(output_style), colours=depth, spoken=output_style.spoken)
     text = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n"))
     sys.stdout.write(guard_workflow_commands(text))
 
 
-def is_drawn(looks: OutputStyle) -> bool:
+def is_drawn(output_style: OutputStyle) -> bool:
     """Say whether stdout gets colours and bars."""
-    return not looks.plain and (looks.forced or sys.stdout.isatty())
+    return not output_style.plain and (output_style.forced or sys.stdout.isatty())
 
 
-def width(looks: OutputStyle) -> int:
+def width(output_style: OutputStyle) -> int:
     """Return the number of characters that a line may have.
 
     Where drawing is forced into a pipe, there is a pager or the like at its end, in the terminal that is at hand.
     """
-    if looks.columns is not None:
-        return looks.columns
-    if looks.spoken:
+    if output_style.columns is not None:
+        return output_style.columns
+    if output_style.spoken:
         return PIPE_WIDTH  # who listens need not do without what there is no room for
-    streams = (sys.stdout, sys.stderr, sys.stdin) if looks.forced else (sys.stdout,)
+    streams = (sys.stdout, sys.stderr, sys.stdin) if output_style.forced else (sys.stdout,)
     for stream in streams:
         try:
             return os.get_terminal_size(stream.fileno()).columns or UNTOLD_WIDTH

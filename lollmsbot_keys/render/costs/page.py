@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def draw_statement(statement: Statement, now: datetime, looks: OutputStyle) -> None:
+def draw_statement(statement: Statement, now: datetime, output_style: OutputStyle) -> None:
     """Print a statement."""
-    with page(looks) as out:
+    with page(output_style) as out:
         _draw(out, statement, now)
 
 

@@ -57,11 +57,11 @@ def _conclusion(report: RotationReport, now: datetime) -> str:
 # --- how it stands ---
 
 
-def draw_standings(standings: Sequence[Standing], now: datetime, looks: OutputStyle) -> None:
+def draw_standings(standings: Sequence[Standing], now: datetime, output_style: OutputStyle) -> None:
     """Print the table of all keys, and what to do about each key that needs it."""
     from rich.text import Text
 
-    with page(looks) as out:
+    with page(output_style) as out:
         table = grid(["KEY", "GEN", "AGE", "DUE", "STATUS", "ROTATION"], right=["GEN", "AGE"], wraps=["ROTATION"])
         for standing in standings:
             table.add_row(

@@ -46,9 +46,9 @@ class Depth(NamedTuple):
     pillars: bool = False
 
 
-def draw_findings(found: Findings, now: datetime, looks: OutputStyle, depth: Depth) -> None:
+def draw_findings(found: Findings, now: datetime, output_style: OutputStyle, depth: Depth) -> None:
     """Print all findings, some only as a count; the last line says whether all is well."""
-    with page(looks) as out:
+    with page(output_style) as out:
         _draw_keys(out, found, now)
         if found.models and depth.models:
             _draw_models(out, found)
