@@ -1,4 +1,4 @@
-"""How many examples a law is tried on: a seventh of its usual number every day, all of it where time does not matter."""
+"""How many examples a law is tried on: a seventh of its usual number every day, all of it where time is no matter."""
 
 from __future__ import annotations
 

@@ -37,12 +37,13 @@ class Entry(NamedTuple):
 
 
 def told(entries: Iterable[Entry]) -> str:
-    """Entries as a text: the time, then each line, wrapped; forecasts to the hour, for real seconds pass, too."""
+    """Entries as a text: the time, then each line, wrapped; forecasts are rough, for real seconds pass, too."""
     text = "".join(
         f"{entry.time}\n"
         + "".join(f"{textwrap.fill(line, 100, initial_indent='- ', subsequent_indent='  ')}\n" for line in entry.lines)
         for entry in entries
     )
+    text = re.sub(r"\d+\.\d\d of 60 USD spent, \d+\.\d\d expected", "? of 60 USD spent, ? expected", text)
     return re.sub(r"(?<=at about \d{4}-\d\d-\d\d \d\d:)\d\d(?= \(Europe)", "??", text)
 
 
@@ -203,7 +204,7 @@ Tue 01 09:15
 Wed 02 15:01
 - lbk: openrouter: the budget for 2026-12 will not last (and 1 more)
 - openrouter will have used up its budget for 2026-12 at about 2026-12-10 02:?? (Europe/Berlin) at
-  the recent pace: 1.51 of 60 USD spent, 237.05 expected. Slow down, or raise
+  the recent pace: ? of 60 USD spent, ? expected. Slow down, or raise
   providers.openrouter.monthly_budget_usd.
 - OPENROUTER_API_KEY_1 was used far more than on its last days: 51 calls (the median of 6 days is 1,
   and up to 50 would be nothing unusual). If that is not your doing, replace its secret. See: lbk
@@ -300,7 +301,7 @@ Mon 30 12:01
   its calls are refused until the end of 2026-11-30 (Europe/Berlin). See: lbk costs
 Wed 02 15:01
 - openrouter will have used up its budget for 2026-12 at about 2026-12-10 02:?? (Europe/Berlin) at
-  the recent pace: 1.51 of 60 USD spent, 237.05 expected. Slow down, or raise
+  the recent pace: ? of 60 USD spent, ? expected. Slow down, or raise
   providers.openrouter.monthly_budget_usd.
 Wed 02 15:01
 - OPENROUTER_API_KEY_1 was used far more than on its last days: 51 calls (the median of 6 days is 1,

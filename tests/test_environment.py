@@ -54,7 +54,7 @@ PLAIN, FORCED = OutputStyle(plain=True, still=True), OutputStyle(forced=True)
 
 
 @pytest.mark.parametrize(
-    ("variables", "looks"),
+    ("variables", "output_style"),
     [
         ("TERM=xterm", OutputStyle()),
         ("TERM=xterm NO_COLOR=0", PLAIN),
