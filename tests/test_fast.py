@@ -119,7 +119,9 @@ def wrong(name: str) -> st.SearchStrategy[list[str]]:
 @pytest.mark.parametrize("name", HOT)
 def test_what_is_read_fast_typer_reads_the_same(name: str) -> None:
     taken = [0]
-    pieces = st.one_of(st.lists(right(name), max_size=5), st.lists(st.one_of(right(name), wrong(name)), max_size=3))
+    one = st.lists(right(name), min_size=1, max_size=1)
+    several = st.lists(right(name), max_size=5)
+    pieces = st.one_of(one, several, st.lists(st.one_of(right(name), wrong(name)), max_size=3))
 
     @given(pieces.map(lambda pieces: list(chain.from_iterable(pieces))))
     def check(arguments: list[str]) -> None:
